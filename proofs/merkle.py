@@ -136,18 +136,17 @@ def range_nodes(*, start: int, end: int) -> list[tuple[int, int]]:
     return nodes
 
 
-def check_inclusion(*, index: int, size: int, leaf: bytes, path: Sequence[bytes], root: bytes) -> None:
-    """Checks that the leaf with hash ``leaf`` stands at ``index`` in the tree of that size and root.
+def root_from_path(*, index: int, size: int, leaf: bytes, path: Sequence[bytes]) -> bytes:
+    """The root that a leaf hash and its inclusion path lead to (RFC 6962 section 2.1.1), leaf upwards.
 
-    ``path`` is the inclusion path, leaf upwards (RFC 6962 section 2.1.1). Raises ``VerifyError`` unless
-    0 <= index < size <= SIZE_MAX, every hash has 32 bytes, the path has exactly the length that index and size give
-    it, and it leads to ``root``.
+    Raises ``VerifyError`` unless 0 <= index < size <= SIZE_MAX, every hash has 32 bytes and the path has exactly the
+    length that index and size give it. The caller still has to compare the root with one that it trusts.
     """
     if not 0 < size <= SIZE_MAX:
         raise VerifyError(f"a tree of {size} leaves has no inclusion proofs", field="size", expected="1 to 2^63 - 1")
     if not 0 <= index < size:
         raise VerifyError(f"no leaf {index} in a tree of {size}", field="index", expected=f"0 to {size - 1}")
-    _check_hashes("inclusion", path, leaf, root)
+    _check_hashes("inclusion", path, leaf)
     digest, used, last = leaf, 0, size - 1
     while last:
         # On the right of its parent a node always has a sibling; on the left it has one unless it is the last.
@@ -161,7 +160,17 @@ def check_inclusion(*, index: int, size: int, leaf: bytes, path: Sequence[bytes]
         last >>= 1
     if used != len(path):
         raise VerifyError("the inclusion proof is too long", field="path", expected=f"{used} hashes")
-    if digest != root:
+    return digest
+
+
+def check_inclusion(*, index: int, size: int, leaf: bytes, path: Sequence[bytes], root: bytes) -> None:
+    """Checks that the leaf with hash ``leaf`` stands at ``index`` in the tree of that size and root.
+
+    ``path`` is the inclusion path, leaf upwards. Raises ``VerifyError`` for whatever root_from_path refuses, and where
+    the path leads to another root.
+    """
+    _check_hashes("inclusion", (), root)
+    if root_from_path(index=index, size=size, leaf=leaf, path=path) != root:
         raise VerifyError("the inclusion proof doesn't lead to the root", field="path")
 
 

@@ -1,0 +1,93 @@
+"""Canonical MessagePack (design section 3.1): one byte string for each value, and no second way to write it.
+
+Invariants: `decode(encode(v)) == v`; `encode(decode(b)) == b` for every `b` that `decode` accepts. What was signed is
+hashed as it came: encoding again only *tests* the form, the result is thrown away.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgpack
+
+from proofs.errors import InputError
+
+INT_MIN = -(2**63)
+INT_MAX = 2**63 - 1
+DEPTH_MAX = 6
+"""Levels of maps and arrays in a value, the outermost counting as one."""
+
+
+def pack(value: Any) -> bytes:
+    """Write a value that is already in canonical order, as `unpack` gave it. For hot paths; it checks nothing."""
+    packed: bytes = msgpack.packb(value, use_bin_type=True)
+    return packed
+
+
+def unpack(data: bytes, *, field: str = "body") -> Any:
+    """Read one MessagePack value; canonical form is *not* checked yet (compare with `pack`, check types and order).
+
+    Raises InputError naming `field` where the bytes are cut, too long, not UTF-8, nested past the library's stack, or
+    hold a map key that is no string.
+    """
+    try:
+        return msgpack.unpackb(data, raw=False, use_list=True, strict_map_key=True)
+    except (ValueError, msgpack.exceptions.UnpackException, TypeError, OverflowError, RecursionError) as error:
+        raise InputError(f"not MessagePack: {error}", field=field, expected="canonical MessagePack") from None
+
+
+def sort_maps(value: Any) -> Any:
+    """The same value with every map's keys in ascending order (code points order as UTF-8 bytes do)."""
+    if type(value) is dict:
+        return {key: sort_maps(value[key]) for key in sorted(value)}
+    if type(value) in (list, tuple):
+        return [sort_maps(item) for item in value]
+    return value
+
+
+def check_form(value: Any, *, depth_max: int = DEPTH_MAX, field: str = "body") -> None:
+    """Raise InputError unless the value has only allowed types and ranges, sorted string keys and bounded depth."""
+    kind = type(value)
+    if kind is dict or kind is list:
+        if depth_max < 1:
+            raise InputError("nested too deeply", field=field, expected=f"at most {DEPTH_MAX} levels")
+        if kind is dict:
+            keys = list(value)
+            if any(type(key) is not str for key in keys) or keys != sorted(keys):
+                raise InputError("map keys out of order", field=field, expected="string keys, ascending")
+        for item in value.values() if kind is dict else value:
+            check_form(item, depth_max=depth_max - 1, field=field)
+    elif kind is int:
+        if not INT_MIN <= value <= INT_MAX:
+            raise InputError("integer out of range", field=field, expected="an integer of -2^63 to 2^63-1")
+    elif kind is str:
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise InputError("a string with a lone surrogate", field=field, expected="valid UTF-8") from None
+    elif kind is not bytes and kind is not bool:
+        raise InputError(
+            f"type {kind.__name__} is not allowed", field=field, expected="map, array, str, bin, int or bool"
+        )
+
+
+def encode(value: Any) -> bytes:
+    """Write a value in canonical form, sorting its maps. Tuples become arrays.
+
+    Raises InputError for a float, None, an int outside -2^63 … 2^63-1, a key that is no string, or over 6 levels.
+    """
+    try:
+        ordered = sort_maps(value)
+    except TypeError:
+        raise InputError("a map key is no string", field="body", expected="string keys") from None
+    check_form(ordered)
+    return pack(ordered)
+
+
+def decode(data: bytes, *, field: str = "body", depth_max: int = DEPTH_MAX) -> Any:
+    """Read one value in canonical form. Raises InputError, naming `field`, for anything else (section 3.1)."""
+    value = unpack(data, field=field)
+    check_form(value, depth_max=depth_max, field=field)
+    if pack(value) != data:
+        raise InputError("not the shortest encoding, or a key twice", field=field, expected="canonical MessagePack")
+    return value
