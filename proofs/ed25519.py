@@ -22,7 +22,7 @@ FIELD_PRIME = 2**255 - 19
 GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493
 
 # y of the two pairs of points of order 8 is +-this (the points' orders are recomputed in the tests).
-_ORDER_8_Y = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD83D3D706A17C7
+_ORDER_8_Y = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 # y = 1 and -1 have order 1 and 2, 0 has order 4; p and p + 1 are the same points as 0 and 1 once more.
 _SMALL_ORDER_YS = (0, 1, FIELD_PRIME - 1, _ORDER_8_Y, FIELD_PRIME - _ORDER_8_Y, FIELD_PRIME, FIELD_PRIME + 1)
 SMALL_ORDER = frozenset((y | sign << 255).to_bytes(32, "little") for y in _SMALL_ORDER_YS for sign in (0, 1))

@@ -123,7 +123,7 @@ def encode_bundle(entries: Sequence[bytes]) -> bytes:
 def parse_bundle(data: bytes, count: int) -> list[bytes]:
     """The ``count`` (1 to 256) entries of a bundle. Raises ``InputError`` unless it holds these and nothing more."""
     _check_count(count)
-    entries = []
+    entries: list[bytes] = []
     at, end = 0, len(data)
     for _ in range(count):
         start = at + LENGTH_BYTES
