@@ -1,0 +1,168 @@
+"""Rules of assets and descriptions (design section 4): registration, sources, `aka` claims, `into_name`, withdrawal.
+
+References point backwards only, so lineage has no cycles. A walk through it is bounded by EDGES_MAX, the same for every
+replay: a hostile web of sources costs a refusal, not the writer's time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ledger import keys
+from ledger.context import Body, Context, asset_ref, not_yet
+from ledger.errors import RuleRefusal
+from ledger.state import LOGGED, AssetMore, AssetRow, State
+from proofs.ref import unpack_ref
+
+EDGES_MAX = 16_384
+"""Edges that one walk through lineage follows."""
+MISSING_SHOWN = 16
+
+Target = int | str
+"""A leaf index or an external name."""
+
+
+def target_of(raw: bytes | str) -> Target:
+    """The index or name that an `asset` field means."""
+    return raw if isinstance(raw, str) else unpack_ref(raw).index
+
+
+def show_target(state: State, target: Target) -> str:
+    """For messages: the full reference, or the name."""
+    if isinstance(target, str):
+        return target
+    row = state.asset(target)
+    return str(target) if row is None else f"{target}:{row.leaf.hex()}"
+
+
+def behind(state: State, sources: Iterable[Target], *, field: str) -> frozenset[Target]:
+    """Everything that stands behind these sources, themselves included, under any relation but evaluated_on.
+
+    Raises RuleRefusal naming `field` where that takes more than EDGES_MAX steps.
+    """
+    found: set[Target] = set()
+    queue = deque(sources)
+    steps = 0
+    while queue:
+        target = queue.popleft()
+        steps += 1
+        if steps > EDGES_MAX:
+            raise RuleRefusal("too much stands behind it", field=field, expected=f"at most {EDGES_MAX} source edges")
+        if target in found:
+            continue
+        found.add(target)
+        if isinstance(target, int):
+            queue.extend(state.asset_more(target).sources)
+    return frozenset(found)
+
+
+def behind_asset(state: State, context: Context, index: int, leaf: bytes, *, field: str) -> frozenset[Target]:
+    """The same for a registered asset; remembered by its leaf hash, since what an asset lists never changes."""
+    known = context.memo.behind.get(leaf)
+    if known is None:
+        known = behind(state, state.asset_more(index).sources, field=field)
+        context.memo.behind[leaf] = known
+        if len(context.memo.behind) > context.memo.entries_max:
+            context.memo.behind.popitem(last=False)
+    return known
+
+
+def _sources(state: State, body: Body) -> tuple[Target, ...]:
+    """The sources that count for lineage. Raises RuleRefusal for a reference to anything but an asset."""
+    counted: dict[Target, None] = {}
+    for position, source in enumerate(body.get("sources", ())):
+        raw = source["asset"]
+        target: Target = raw if isinstance(raw, str) else asset_ref(state, raw, f"sources.{position}.asset").index
+        if source.get("bps", 0):
+            raise not_yet(f"sources.{position}.bps", "a share of a source")
+        if source["as"] != "evaluated_on":
+            counted[target] = None
+    return tuple(counted)
+
+
+def _check_into_name(state: State, context: Context, body: Body, sources: tuple[Target, ...]) -> None:
+    """What the party said it was making this asset from must be listed (section 4, "Making an asset from others")."""
+    names = [body["name"]]
+    if "version" in body:
+        names.append(f"{body['name']}@{body['version']}")
+    have: frozenset[Target] | None = None
+    missing: list[str] = []
+    for name in names:
+        prefix = keys.INTO + context.party + keys.text(name)
+        for key, _ in state.view.scan(prefix, keys.after(prefix)):
+            if have is None:
+                have = behind(state, sources, field="sources")
+            target = unpack_into(key[len(prefix) :])
+            if target not in have:
+                missing.append(show_target(state, target))
+                if len(missing) >= MISSING_SHOWN:
+                    break
+    if missing:
+        raise RuleRefusal(
+            f"sources used for {body['name']!r} are not listed: {', '.join(missing)}",
+            field="sources",
+            expected="every asset that usages with this into_name named, under a relation other than evaluated_on",
+        )
+
+
+def pack_into(target: Target) -> bytes:
+    """The end of an INTO row's key."""
+    return b"#" + keys.number(target) if isinstance(target, int) else b"=" + target.encode()
+
+
+def unpack_into(raw: bytes) -> Target:
+    """What pack_into packed."""
+    return int.from_bytes(raw[1:], "big") if raw[:1] == b"#" else raw[1:].decode()
+
+
+def asset(state: State, context: Context, body: Body) -> str:
+    """Register an asset of the signer's party."""
+    if "terms" in body:
+        raise not_yet("terms", "inline terms")
+    sources = _sources(state, body)
+    _check_into_name(state, context, body, sources)
+    index = keys.number(context.index)
+    aka = tuple(body.get("aka", ()))
+    state.put_asset(
+        context.index,
+        AssetRow(context.leaf, context.party, body["type"], body["name"], body.get("version", ""), 0),
+    )
+    overlay = state.overlay
+    if sources or aka:
+        overlay.put(keys.ASSET_MORE + index, AssetMore(sources, aka).pack())
+    overlay.put(keys.ASSET_NAME + keys.text(body["name"]) + index, b"a")
+    overlay.put(keys.ASSET_PARTY + context.party + index, b"")
+    if "root" in body:
+        overlay.put(keys.ASSET_ROOT + body["root"] + index, b"")
+    for name in aka:
+        overlay.put(keys.AKA + keys.text(name) + context.party + index, b"")
+    return LOGGED
+
+
+def description(state: State, context: Context, body: Body) -> str:
+    """What the signer says of material whose owner is not here. It gives no ownership."""
+    _sources(state, body)
+    index = keys.number(context.index)
+    for name in {body["name"], body.get("title", body["name"])}:
+        state.overlay.put(keys.ASSET_NAME + keys.text(name) + index, b"d")
+    return LOGGED
+
+
+def withdraw(state: State, context: Context, body: Body) -> str:
+    """Retire an asset of the signer's party: its claims on names end, what happened stays."""
+    ref = unpack_ref(body["target"])
+    row = state.asset_by_ref(ref)
+    if row is None:
+        raise RuleRefusal(
+            f"{ref} can't be withdrawn", field="target", expected="an asset of this log (grants: not yet supported)"
+        )
+    if row.party != context.party:
+        raise RuleRefusal("the asset of another party", field="target", expected="an asset that the signer's party owns")
+    if row.retired:
+        raise RuleRefusal(f"withdrawn already, by entry {row.retired}", field="target", expected="a standing asset")
+    state.put_asset(ref.index, replace(row, retired=context.index))
+    for name in state.asset_more(ref.index).aka:
+        state.overlay.delete(keys.AKA + keys.text(name) + context.party + keys.number(ref.index))
+    return LOGGED

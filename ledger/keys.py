@@ -1,0 +1,56 @@
+"""The one table of key prefixes: every row of the database, what it holds, and who writes it.
+
+Integers in keys are 8 bytes big-endian, so that LevelDB's order is the log's. Texts in keys end with a zero byte, which
+no text of a record may contain. Only META, ENTRY and BATCH are the log itself; every other row is derived from them
+and can be rebuilt.
+"""
+
+from __future__ import annotations
+
+META = b"m"  # m name -> store version, tree head                                    owner: append
+ENTRY = b"e"  # e index -> the record's body, as it came                              owner: append
+BATCH = b"b"  # b index of first entry -> [key, size, root, first, count, signature]  owner: append
+TILE = b"t"  # t level(1) number -> a full tile, 256 hashes                           owner: append
+KEY_BATCH = b"j"  # j key first -> index of first entry: finds a batch sent again     owner: append
+CONFLICT = b"c"  # c key count(1) -> [lines, signature, first, count]                 owner: append
+STATUS = b"u"  # u index -> status code(1), of usage records                          owner: append
+BY_KIND = b"x"  # x kind 0 index -> "", every kind but usage                          owner: append
+BY_PARTY = b"z"  # z party, index of first entry -> count(2)                          owner: append
+BY_ASSET = b"y"  # y asset index, index -> "", usage by reference                     owner: usages
+BY_NAME_USE = b"w"  # w external name 0 index -> "", usage by external name           owner: usages
+KEY = b"k"  # k key -> KeyRow                                                         owner: parties
+PARTY = b"p"  # p party -> PartyRow                                                   owner: parties
+PARTY_KEY = b"d"  # d party, key -> "": every key ever bound to the party             owner: parties
+ASSET = b"a"  # a index -> AssetRow                                                   owner: assets
+ASSET_MORE = b"s"  # s index -> [sources, aka]                                        owner: assets
+ASSET_NAME = b"q"  # q name or title 0 index -> "a" asset or "d" description          owner: assets
+ASSET_PARTY = b"r"  # r party, index -> ""                                            owner: assets
+ASSET_ROOT = b"o"  # o manifest root, index -> ""                                     owner: assets
+AKA = b"n"  # n external name 0 party, index -> "", while the claim stands            owner: assets
+INTO = b"i"  # i party, into_name 0 target -> index of the first such usage           owner: usages
+
+PREFIXES = {
+    name: value for name, value in list(globals().items()) if name.isupper() and isinstance(value, bytes)
+}  # fmt: skip
+"""Every prefix by its name; a test holds that no two are alike."""
+
+REPLAY_DROPS = (ENTRY, STATUS, BY_KIND, BY_PARTY, BY_ASSET, BY_NAME_USE, ASSET_NAME, ASSET_PARTY, ASSET_ROOT)
+"""Rows that no rule reads: a replay in memory needn't keep them."""
+
+
+def number(value: int) -> bytes:
+    """8 bytes, big-endian."""
+    return value.to_bytes(8, "big")
+
+
+def text(value: str) -> bytes:
+    """UTF-8 and a zero byte."""
+    return value.encode() + b"\0"
+
+
+def after(prefix: bytes) -> bytes:
+    """The smallest key above every key that starts with `prefix` (which doesn't end in 0xff)."""
+    for end in range(len(prefix) - 1, -1, -1):
+        if prefix[end] < 0xFF:
+            return prefix[:end] + bytes([prefix[end] + 1])
+    return b"\xff" * (len(prefix) + 1)

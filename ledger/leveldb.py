@@ -1,0 +1,110 @@
+"""The store on LevelDB. The only module that imports plyvel.
+
+plyvel's safe options are off by default, so each is set here once: `paranoid_checks` (without it one flipped bit in
+the write-ahead log silently drops acknowledged rows), `sync` and `transaction` on every write batch, checksums on
+every read. `max_open_files` is small because LevelDB maps the tables that it holds open into memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ledger.errors import StartupError, StorageError
+from ledger.store import Row, View
+from proofs.errors import FatalError
+
+try:
+    import plyvel
+except ImportError:  # newer Pythons, for which only the successor package has wheels
+    try:
+        import plyvel_next as plyvel
+    except ImportError:
+        plyvel = None
+
+WRITE_BUFFER_BYTES = 16 * 1024 * 1024
+CACHE_BYTES = 32 * 1024 * 1024
+OPEN_FILES_MAX = 48
+BLOCK_BYTES = 16 * 1024
+
+
+class _Reads:
+    """get and scan over a plyvel database or snapshot."""
+
+    def __init__(self, reads: Any) -> None:
+        self._reads = reads
+
+    def get(self, key: bytes) -> bytes | None:
+        """See store.View. Raises StorageError where a checksum doesn't match."""
+        try:
+            value: bytes | None = self._reads.get(key, verify_checksums=True)
+        except plyvel.Error as error:
+            raise StorageError(f"the database can't be read: {error}; run `usance node fsck`") from None
+        return value
+
+    def scan(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Iterator[Row]:
+        """See store.View. Raises StorageError where a checksum doesn't match."""
+        try:
+            with contextlib.closing(
+                self._reads.iterator(
+                    start=start, stop=stop, include_start=True, include_stop=False, reverse=reverse,
+                    verify_checksums=True,
+                )
+            ) as rows:  # fmt: skip
+                yield from rows
+        except plyvel.Error as error:
+            raise StorageError(f"the database can't be read: {error}; run `usance node fsck`") from None
+
+
+class LevelStore(_Reads):
+    """A LevelDB database in a folder of its own, held by one process at a time."""
+
+    def __init__(self, path: str, *, create: bool = False) -> None:
+        """Open it. Raises StartupError where it is missing, damaged, or held by another process."""
+        if plyvel is None:
+            raise FatalError("no LevelDB binding: install the node extra (pip install 'usance[node]')")
+        if not create and not os.path.isdir(path):
+            raise StartupError(f"no database at {path}: run `usance node init`, or name the node's folder")
+        try:
+            self._db = plyvel.DB(
+                path,
+                create_if_missing=create,
+                error_if_exists=create,
+                paranoid_checks=True,
+                write_buffer_size=WRITE_BUFFER_BYTES,
+                lru_cache_size=CACHE_BYTES,
+                max_open_files=OPEN_FILES_MAX,
+                block_size=BLOCK_BYTES,
+                bloom_filter_bits=10,
+            )
+        except plyvel.Error as error:
+            if "lock" in str(error).lower():
+                raise StartupError(f"another process holds the database: {error}; stop that process first") from None
+            raise StartupError(f"the database can't be opened: {error}; restore it from a backup") from None
+        super().__init__(self._db)
+
+    def write(self, rows: Mapping[bytes, bytes | None]) -> None:
+        """See store.Store: one LevelDB batch, synchronous."""
+        try:
+            with self._db.write_batch(transaction=True, sync=True) as batch:
+                for key, value in rows.items():
+                    if value is None:
+                        batch.delete(key)
+                    else:
+                        batch.put(key, value)
+        except (plyvel.Error, OSError) as error:
+            raise StorageError(f"the database can't be written: {error}; free space or mend the disk, restart") from None
+
+    def snapshot(self) -> View:
+        """See store.Store."""
+        return _Reads(self._db.snapshot())
+
+    def compact(self) -> None:
+        """Rewrite all tables without what was deleted or overwritten. Takes seconds for each GB."""
+        self._db.compact_range()
+
+    def close(self) -> None:
+        """Close the database; a second call does nothing."""
+        self._db.close()

@@ -1,0 +1,134 @@
+"""Storage behind one small interface: ordered bytes to bytes, written in atomic batches.
+
+`Store` is what LevelDB (ledger/leveldb.py) and `MemoryStore` offer; `Overlay` holds the writes of a batch until it is
+known to be taken whole.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+Row = tuple[bytes, bytes]
+
+
+class View(Protocol):
+    """A readable, unchanging or live set of rows."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """The row's value, or None."""
+
+    def scan(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Iterator[Row]:
+        """Rows with start <= key < stop, in key order or backwards."""
+
+
+class Store(View, Protocol):
+    """Rows that outlive the process (or not: MemoryStore)."""
+
+    def write(self, rows: Mapping[bytes, bytes | None]) -> None:
+        """Write all rows at once or none (None deletes), and return when they are durable. Raises StorageError."""
+
+    def snapshot(self) -> View:
+        """The rows as they are now, whatever is written later; safe to read from other threads."""
+
+    def close(self) -> None:
+        """Let go of the storage."""
+
+
+class MemoryStore:
+    """Rows in memory: for replay on an auditor's machine and for tests. `drop`: first bytes of rows not kept."""
+
+    def __init__(self, *, drop: tuple[bytes, ...] = ()) -> None:
+        self._drop = frozenset(prefix[0] for prefix in drop)
+        self._rows: dict[bytes, bytes] = {}
+        self._keys: dict[int, list[bytes]] = {}
+
+    def get(self, key: bytes) -> bytes | None:
+        """See View."""
+        return self._rows.get(key)
+
+    def scan(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Iterator[Row]:
+        """See View; within one prefix, as every scan of this package is."""
+        keys = self._keys.get(start[0], [])
+        found = keys[bisect.bisect_left(keys, start) : bisect.bisect_left(keys, stop)]
+        for key in reversed(found) if reverse else found:
+            yield key, self._rows[key]
+
+    def write(self, rows: Mapping[bytes, bytes | None]) -> None:
+        """See Store; durable only as long as the process."""
+        for key, value in rows.items():
+            if key[0] in self._drop:
+                continue
+            keys = self._keys.setdefault(key[0], [])
+            if value is None:
+                if self._rows.pop(key, None) is not None:
+                    keys.pop(bisect.bisect_left(keys, key))
+            else:
+                if key not in self._rows:
+                    if not keys or key > keys[-1]:
+                        keys.append(key)
+                    else:
+                        bisect.insort(keys, key)
+                self._rows[key] = value
+
+    def snapshot(self) -> View:
+        """A copy."""
+        copy = MemoryStore()
+        copy.write(self._rows)
+        return copy
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class Overlay:
+    """Writes held over a view: read through, kept apart, and pushed down or forgotten as a whole."""
+
+    def __init__(self, below: View) -> None:
+        self._below = below
+        # By first byte, so that a scan looks at the held rows of its own prefix only.
+        self._rows: dict[int, dict[bytes, bytes | None]] = {}
+
+    def get(self, key: bytes) -> bytes | None:
+        """See View."""
+        held = self._rows.get(key[0])
+        if held is not None and key in held:
+            return held[key]
+        return self._below.get(key)
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Set a row."""
+        self._rows.setdefault(key[0], {})[key] = value
+
+    def delete(self, key: bytes) -> None:
+        """Remove a row."""
+        self._rows.setdefault(key[0], {})[key] = None
+
+    def scan(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Iterator[Row]:
+        """See View; within one prefix. The rows below and above merged, in order."""
+        held = self._rows.get(start[0], {})
+        above = sorted((key for key in held if start <= key < stop), reverse=reverse)
+        at = 0
+        for key, value in self._below.scan(start, stop, reverse=reverse):
+            while at < len(above) and (above[at] > key if reverse else above[at] < key):
+                row = held[above[at]]
+                if row is not None:
+                    yield above[at], row
+                at += 1
+            if at < len(above) and above[at] == key:
+                continue  # the held row comes in its turn, or was deleted
+            yield key, value
+        for key in above[at:]:
+            row = held[key]
+            if row is not None:
+                yield key, row
+
+    def into(self, other: Overlay) -> None:
+        """Push these writes into another overlay."""
+        for prefix, rows in self._rows.items():
+            other._rows.setdefault(prefix, {}).update(rows)
+
+    def rows(self) -> dict[bytes, bytes | None]:
+        """All held writes, for Store.write."""
+        return {key: value for rows in self._rows.values() for key, value in rows.items()}
