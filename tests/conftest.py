@@ -1,0 +1,54 @@
+"""What all tests share: the long form's switch, Hypothesis profiles, and the folder of shared vectors and real data."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+LONG = os.environ.get("USANCE_TEST_LONG") == "1"
+
+# The short form draws the same examples every time, so that a change is judged by what it changes and not by luck;
+# the long form draws new ones, many more, and prints how to repeat a failure.
+settings.register_profile("short", max_examples=60, deadline=None, derandomize=True, print_blob=True)
+settings.register_profile(
+    "long",
+    max_examples=1500,
+    deadline=None,
+    print_blob=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("long" if LONG else "short")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skips what is marked long, unless the long form was asked for."""
+    if LONG:
+        return
+    skip = pytest.mark.skip(reason="long form only: ./scripts/test --long")
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def long_run() -> bool:
+    """Whether this is the long form; a test that has both sizes asks it for its counts."""
+    return LONG
+
+
+@pytest.fixture(scope="session")
+def repo_root() -> Path:
+    """The folder that holds pyproject.toml."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder `shared` beside the repository (or USANCE_SHARED): vectors and real data too large to keep here."""
+    folder = Path(os.environ.get("USANCE_SHARED") or ROOT.parent / "shared")
+    if not (folder / "vectors").is_dir():
+        pytest.skip(f"no shared vectors at {folder}; set USANCE_SHARED to their folder")
+    return folder
