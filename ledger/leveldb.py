@@ -47,15 +47,29 @@ class _Reads:
     def scan(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Iterator[Row]:
         """See store.View. Raises StorageError where a checksum doesn't match."""
         try:
-            with contextlib.closing(
-                self._reads.iterator(
-                    start=start, stop=stop, include_start=True, include_stop=False, reverse=reverse,
-                    verify_checksums=True,
-                )
-            ) as rows:  # fmt: skip
-                yield from rows
+            rows = self._backwards(start, stop) if reverse else self._forwards(start, stop)
+            yield from rows
         except plyvel.Error as error:
             raise StorageError(f"the database can't be read: {error}; run `usance node fsck`") from None
+
+    def _forwards(self, start: bytes, stop: bytes) -> Iterator[Row]:
+        with self._reads.iterator(start=start, stop=stop, verify_checksums=True) as rows:
+            yield from rows
+
+    def _backwards(self, start: bytes, stop: bytes) -> Iterator[Row]:
+        """plyvel 1.5.1's own reverse iterator skips a row that equals `start` and is the only one in the range."""
+        with contextlib.closing(self._reads.raw_iterator(verify_checksums=True)) as cursor:
+            cursor.seek(stop)
+            if cursor.valid():
+                cursor.prev()
+            else:
+                cursor.seek_to_last()
+            while cursor.valid():
+                key, value = cursor.item()
+                if key < start:
+                    return
+                yield key, value
+                cursor.prev()
 
 
 class LevelStore(_Reads):

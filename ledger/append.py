@@ -1,0 +1,378 @@
+"""The append path: many batches judged in order, one atomic and synchronous write (design sections 3.4 and 8).
+
+A batch is first *prepared* (signature, head, field rules, entries hashed), which needs no state but the tree and may
+run on any thread; then *taken* by a `Group` in log order, where the sequence and state rules run; then the group is
+*committed*. Whatever a refused batch wrote is forgotten with its overlay. Replay of a foreign log runs the same code.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ledger import assets, keys, parties, usages
+from ledger.context import Body, Context, LogIdentity, Memo, not_yet
+from ledger.errors import FIELD, HISTORY, KEY, SEQUENCE, SIGNATURE, Refusal, StorageError
+from ledger.state import ACTIVE, DELEGATE, STATUS_CODES, STATUS_NAMES, KeyRow, State
+from ledger.store import Overlay, Store, View
+from ledger.tree import Tree, TreeView, load, read_head
+from proofs import codec, merkle
+from proofs.entry import Batch
+from proofs.errors import InputError, InvariantError, VerifyError
+from proofs.records import check_body, peek_kind
+
+CONFLICTS_MAX = 16
+ROOTS_MAX = 65_536
+STORE_VERSION = 1
+VERSION_KEY = keys.META + b"version"
+
+Rule = Callable[[State, Context, Body], str]
+RULES: dict[str, Rule] = {
+    "genesis": parties.genesis,
+    "party": parties.party,
+    "delegate": parties.delegate,
+    "rotate": parties.rotate,
+    "revoke": parties.revoke,
+    "asset": assets.asset,
+    "description": assets.description,
+    "withdraw": assets.withdraw,
+    "usage": usages.usage,
+    "none": usages.none,
+}
+"""State rules by kind; a kind that is not here is not yet supported."""
+
+_REBINDING = frozenset(("genesis", "party", "rotate", "revoke"))
+RootAt = Callable[[int], bytes | None]
+Admission = Callable[[bytes], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch whose signature holds. `head` and `fields`: refusals found early, answered in their place among the
+    checks; `bodies` is complete only where `fields` is None."""
+
+    batch: Batch
+    bodies: list[Body]
+    leaves: list[bytes]
+    lines: bytes
+    head: Refusal | None
+    fields: Refusal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Where a batch's entries stand and which status each got. `repeated`: they stood there already."""
+
+    first_index: int
+    count: int
+    statuses: list[str]
+    repeated: bool
+
+
+def _check_head(batch: Batch, root_at: RootAt) -> Refusal | None:
+    known = root_at(batch.size)
+    if known == batch.root:
+        return None
+    what = "no tree of that size yet" if known is None else "another tree at that size"
+    return Refusal(
+        f"the signed head is not this log's past: {what}", status=422, type=HISTORY, field="root",
+        expected="a tree head of this log, verified before signing",
+    )  # fmt: skip
+
+
+def prepare(batch: Batch, *, origin: str, root_at: RootAt, check_signature: bool = True) -> Prepared:
+    """Judge what needs no state. `root_at(size)`: this log's root at a size that it has reached, else None.
+
+    Raises Refusal 403 for a bad signature; other refusals are carried along. `check_signature=False` is for callers
+    that have checked it themselves. Cost: 110 µs for the signature and about 15 µs a record.
+    """
+    lines = batch.lines(origin)
+    if check_signature:
+        try:
+            batch.check_signature(origin)
+        except VerifyError as error:
+            raise Refusal(
+                error.detail, status=403, type=SIGNATURE, field="signature",
+                expected="the key's signature over the five lines of this batch, for this log's origin",
+            ) from None  # fmt: skip
+    bodies: list[Body] = []
+    fields = None
+    for position, data in enumerate(batch.bodies):
+        try:
+            bodies.append(check_body(data))
+        except InputError as error:
+            fields = Refusal(
+                error.detail, status=422, type=FIELD, position=position, field=error.field, expected=error.expected
+            )
+            break
+    leaves = [] if fields else [merkle.leaf_hash(entry) for entry in batch.entries()]
+    return Prepared(batch, bodies, leaves, lines, _check_head(batch, root_at), fields)
+
+
+class Ledger:
+    """The log and its state over a store. Owner: the one thread that appends; `tree_view` may be handed to others."""
+
+    def __init__(self, store: Store, *, log: LogIdentity, admission: Admission | None = None) -> None:
+        """Load it. `admission(party)` says who may write (None: everybody). Raises StorageError for a damaged edge."""
+        self.store = store
+        self.log = log
+        self.admission = admission
+        self.failed: StorageError | None = None
+        self.memo = Memo()
+        version = store.get(VERSION_KEY)
+        if version is not None and version != bytes([STORE_VERSION]):
+            raise StorageError(f"the database has version {version.hex()}, this program writes {STORE_VERSION:02x}")
+        size = read_head(store)[0]
+        first = size - size % 256
+        # A tree without entries needs no reader, and a replay in memory starts there.
+        self.tree = load(store, edge_leaves(store, first, size)) if size else Tree()
+        # Roots of sizes that were signed or replayed lately: heads that submitters name are nearly always here.
+        self.roots: OrderedDict[int, bytes] = OrderedDict({self.tree.size: self.tree.root})
+
+    @property
+    def size(self) -> int:
+        """Entries in the log."""
+        return self.tree.size
+
+    def view(self) -> TreeView:
+        """The tree over the live store, for the owner's own use."""
+        return self.tree.view(self.store)
+
+    def root_at(self, size: int) -> bytes | None:
+        """The root at a size up to the present, None beyond it. For the owner's own use."""
+        known = self.roots.get(size)
+        if known is None and size <= self.size:
+            known = self.view().root_at(size)
+            self.remember(size, known)
+        return known
+
+    def remember(self, size: int, root: bytes) -> None:
+        """Keep a root at hand."""
+        self.roots[size] = root
+        if len(self.roots) > ROOTS_MAX:
+            self.roots.popitem(last=False)
+
+    def group(self) -> Group:
+        """Begin a group commit. Raises StorageError where an earlier write failed: only a new start may go on."""
+        if self.failed is not None:
+            raise self.failed
+        return Group(self)
+
+
+class Group:
+    """Batches on their way into one synchronous write. Nothing is stored before `commit`."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._overlay = Overlay(ledger.store)
+        self._leaves: list[bytes] = []
+        self._dirty = False
+
+    @property
+    def count(self) -> int:
+        """Entries taken so far."""
+        return len(self._leaves)
+
+    def take(self, prepared: Prepared) -> Outcome:
+        """Judge one batch by the sequence and state rules, in the order of section 3.4, and take it whole.
+
+        Raises Refusal, and then nothing of it stays but, for used numbers, its row among the conflicts.
+        """
+        batch = prepared.batch
+        state = State(self._overlay)
+        row = state.key(batch.key)
+        number = row.next if row is not None else 0
+        if batch.first < number:
+            return self._used(prepared, number)
+        if row is not None and state.key_status(row) != ACTIVE:
+            raise _key_refusal(f"this key is {state.key_status(row)}", "an active key")
+        if batch.first > number:
+            raise Refusal(
+                "a gap in the key's numbers", status=409, type=SEQUENCE, field="first", expected=str(number),
+                extra={"next": number},
+            )  # fmt: skip
+        self._check_signer(prepared, row)
+        for early in (prepared.head, prepared.fields):
+            if early is not None:
+                raise early
+        held = Overlay(self._overlay)
+        statuses = self._apply(State(held), prepared)
+        self._write_rows(held, prepared, statuses)
+        held.into(self._overlay)
+        first_index = self._ledger.size + len(self._leaves)
+        self._leaves.extend(prepared.leaves)
+        self._dirty = True
+        return Outcome(first_index, len(statuses), statuses, False)
+
+    def commit(self) -> None:
+        """Write everything taken, durably and at once; the tree has grown when this returns.
+
+        Raises StorageError. A write that failed may still have reached the disk, so the ledger refuses to go on: what
+        is there is found by starting again.
+        """
+        if not self._dirty:
+            return
+        ledger = self._ledger
+        if not self._leaves:  # conflicts only: the tree doesn't change
+            self._write(self._overlay.rows())
+            return
+        tree, rows = ledger.tree.grown(self._leaves)
+        if ledger.size == 0:
+            rows[VERSION_KEY] = bytes([STORE_VERSION])
+        rows.update(self._overlay.rows())
+        self._write(rows)
+        ledger.tree = tree
+        ledger.remember(tree.size, tree.root)
+
+    def _write(self, rows: dict[bytes, bytes | None]) -> None:
+        try:
+            self._ledger.store.write(rows)
+        except StorageError as error:
+            self._ledger.failed = error
+            raise
+
+    def _used(self, prepared: Prepared, number: int) -> Outcome:
+        """The first answer to a batch sent again; anything else over used numbers is a conflict."""
+        batch = prepared.batch
+        found = self._overlay.get(keys.KEY_BATCH + batch.key + keys.number(batch.first))
+        if found is not None:
+            first_index = int.from_bytes(found, "big")
+            if stored_lines(self._overlay, first_index, self._ledger.log.origin) == prepared.lines:
+                indices = range(first_index, first_index + len(batch.bodies))
+                return Outcome(first_index, len(indices), [status_of(self._overlay, i) for i in indices], True)
+        self._keep_conflict(prepared)
+        raise Refusal(
+            "these numbers are used", status=409, type=SEQUENCE, field="first", expected=str(number),
+            extra={"next": number},
+        )  # fmt: skip
+
+    def _keep_conflict(self, prepared: Prepared) -> None:
+        batch = prepared.batch
+        prefix = keys.CONFLICT + batch.key
+        rows = list(self._overlay.scan(prefix, keys.after(prefix)))
+        if len(rows) >= CONFLICTS_MAX or any(codec.unpack(value)[0] == prepared.lines for _, value in rows):
+            return
+        value = codec.pack([prepared.lines, batch.signature, batch.first, len(batch.bodies)])
+        self._overlay.put(prefix + bytes([len(rows)]), value)
+        self._dirty = True
+
+    def _check_signer(self, prepared: Prepared, row: KeyRow | None) -> None:
+        batch, ledger = prepared.batch, self._ledger
+        if row is None:
+            wanted = "party" if ledger.size + len(self._leaves) else "genesis"
+            kind = prepared.bodies[0]["kind"] if prepared.bodies else peek_kind(batch.bodies[0])
+            if kind != wanted:
+                raise _key_refusal("this key is not bound", f"a first record of kind {wanted}", position=0)
+        party = batch.key if row is None else row.party
+        if ledger.admission is not None and not ledger.admission(party):
+            raise _key_refusal("this party is not admitted to the log", "a party on the operator's list")
+        if row is not None and row.role == DELEGATE:
+            self._check_delegated(prepared, row)
+
+    def _check_delegated(self, prepared: Prepared, row: KeyRow) -> None:
+        """A delegate signs what it was named for; revoking itself is always its right."""
+        for position, data in enumerate(prepared.batch.bodies):
+            body = prepared.bodies[position] if position < len(prepared.bodies) else None
+            kind = body["kind"] if body else peek_kind(data)
+            own_end = kind == "revoke" and body is not None and body["key"] == prepared.batch.key
+            if kind not in row.kinds and not own_end:
+                raise _key_refusal(
+                    f"this delegate may not sign {kind or 'that'}"[:200],
+                    "one of " + ", ".join(row.kinds), position=position, field="kind",
+                )  # fmt: skip
+
+    def _apply(self, state: State, prepared: Prepared) -> list[str]:
+        """Run the state rules over the records in order; answers their statuses."""
+        batch, ledger = prepared.batch, self._ledger
+        index = ledger.size + len(self._leaves)
+        row = state.key(batch.key)
+        statuses: list[str] = []
+        for position, body in enumerate(prepared.bodies):
+            if row is not None and row.status != ACTIVE:
+                raise _key_refusal("the batch ended its own key before", "nothing after that", position=position)
+            kind = body["kind"]
+            rule = RULES.get(kind)
+            try:
+                if rule is None:
+                    raise not_yet("kind", f"records of kind {kind}")
+                context = Context(ledger.log, ledger.memo, index + position, prepared.leaves[position], batch.key, row)
+                statuses.append(rule(state, context, body))
+            except Refusal as refusal:
+                refusal.position = position
+                raise
+            if kind in _REBINDING:
+                row = state.key(batch.key)
+        if row is None:
+            raise InvariantError("a batch was taken from a key that is not bound")
+        state.put_key(batch.key, row.with_next(batch.first + len(statuses)))
+        return statuses
+
+    def _write_rows(self, held: Overlay, prepared: Prepared, statuses: list[str]) -> None:
+        batch = prepared.batch
+        index = self._ledger.size + len(self._leaves)
+        count = len(batch.bodies)
+        put, number = held.put, keys.number
+        head = codec.pack([batch.key, batch.size, batch.root, batch.first, count, batch.signature])
+        put(keys.BATCH + number(index), head)
+        put(keys.KEY_BATCH + batch.key + number(batch.first), number(index))
+        row = State(held).key(batch.key)
+        party = row.party if row is not None else batch.key
+        put(keys.BY_PARTY + party + number(index), count.to_bytes(2, "big"))
+        for position, body in enumerate(prepared.bodies):
+            at = number(index + position)
+            put(keys.ENTRY + at, batch.bodies[position])
+            if body["kind"] == "usage":
+                put(keys.STATUS + at, bytes([STATUS_CODES[statuses[position]]]))
+            else:
+                put(keys.BY_KIND + keys.text(body["kind"]) + at, b"")
+
+
+def _key_refusal(detail: str, expected: str, *, position: int | None = None, field: str = "key") -> Refusal:
+    return Refusal(detail, status=403, type=KEY, position=position, field=field, expected=expected)
+
+
+def status_of(view: View, index: int) -> str:
+    """The status that the record at this leaf got."""
+    data = view.get(keys.STATUS + keys.number(index))
+    return "logged" if data is None else STATUS_NAMES[data[0]]
+
+
+def stored_batch(view: View, first_index: int) -> Batch:
+    """The batch whose first entry stands at this leaf, rebuilt. Raises StorageError where a row of it is missing."""
+    data = view.get(keys.BATCH + keys.number(first_index))
+    if data is None:
+        raise StorageError(f"no batch begins at entry {first_index}; run `usance node fsck`")
+    key, size, root, first, count, signature = codec.unpack(data, field="batch")
+    start = keys.ENTRY + keys.number(first_index)
+    stop = keys.ENTRY + keys.number(first_index + count)
+    bodies = tuple(body for _, body in view.scan(start, stop))
+    if len(bodies) != count:
+        raise StorageError(f"entries are missing from {first_index} on; run `usance node fsck`")
+    return Batch(key, size, root, first, signature, bodies)
+
+
+def stored_lines(view: View, first_index: int, origin: str) -> bytes:
+    """The five lines under the batch that begins at this leaf."""
+    return stored_batch(view, first_index).lines(origin)
+
+
+def batch_start(view: View, index: int) -> int:
+    """The leaf at which the batch that holds `index` begins."""
+    start, stop = keys.BATCH + keys.number(0), keys.BATCH + keys.number(index + 1)
+    found = next(iter(view.scan(start, stop, reverse=True)), None)
+    if found is None:
+        raise StorageError(f"no batch holds entry {index}; run `usance node fsck`")
+    return int.from_bytes(found[0][1:], "big")
+
+
+def edge_leaves(view: View, first: int, size: int) -> list[bytes]:
+    """Leaf hashes of the entries first … size − 1, hashed anew from what is stored."""
+    leaves: list[bytes] = []
+    index = first
+    while index < size:
+        start = batch_start(view, index)
+        entries = stored_batch(view, start).entries()
+        leaves.extend(merkle.leaf_hash(entry) for entry in entries[index - start : size - start])
+        index = start + len(entries)
+    return leaves

@@ -1,0 +1,151 @@
+"""The sign record: what this log last signed, outside of the database (design section 8).
+
+Its order is the whole point: database write, signature, sign record durable, and only then may the signature leave the
+process. A crash before the record leaves a database that is ahead of it, which is normal; a database that is behind
+it, or has another root there, was rolled back or damaged, and the log must not go on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from ledger.errors import StartupError, StorageError
+from ledger.tree import TreeView
+from proofs.checkpoint import open_checkpoint, sign_checkpoint
+from proofs.ed25519 import public_bytes
+from proofs.errors import InputError
+from proofs.note import TYPE_ED25519, VerifierKey
+
+FORMAT = "usance/sign-record/v1"
+RECORD_BYTES_MAX = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class SignRecord:
+    """The last signature. `time_ms`: Unix milliseconds by the node's clock. `note`: the signed checkpoint."""
+
+    size: int
+    root: bytes
+    time_ms: int
+    note: bytes
+
+
+def write_durably(path: str, data: bytes, *, mode: int = 0o644) -> None:
+    """Replace a file at once: temporary file, fsync, rename, fsync the folder. Raises StorageError.
+
+    A crash leaves the old file or the new one, and perhaps a `.tmp` beside it that the next call replaces.
+    """
+    temporary = path + ".tmp"
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        try:
+            with os.fdopen(handle, "wb", closefd=False) as file:
+                file.write(data)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        os.rename(temporary, path)
+        folder = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise StorageError(f"can't write {path}: {error.strerror}; free space or mend the disk, then restart") from None
+
+
+def load(path: str, vkey: VerifierKey) -> SignRecord | None:
+    """The record on disk, None where there is none. Raises StartupError for one that can't be read or isn't the log's."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(RECORD_BYTES_MAX + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StartupError(f"can't read the sign record {path}: {error.strerror}") from None
+    try:
+        value = json.loads(data.decode()) if len(data) <= RECORD_BYTES_MAX else None
+        if not isinstance(value, dict) or value.get("format") != FORMAT or type(value["time_ms"]) is not int:
+            raise InputError("another format")
+        note = value["note"].encode()
+        checkpoint = open_checkpoint(note, vkey)
+        if checkpoint.size != value["size"] or checkpoint.root.hex() != value["root"]:
+            raise InputError("size or root differ from the note's")
+    except (ValueError, KeyError, AttributeError, TypeError, InputError) as error:
+        raise StartupError(
+            f"the sign record {path} is damaged or another log's ({error}): put back the one that belongs to this "
+            "node; without it a fork can't be ruled out"
+        ) from None
+    return SignRecord(checkpoint.size, checkpoint.root, value["time_ms"], note)
+
+
+class Signer:
+    """The log's hand: signs tree heads that only ever grow, and keeps the record. Owner: the thread that appends."""
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        origin: str,
+        private_key: Ed25519PrivateKey,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        """`clock_ms()`: Unix milliseconds. Raises StartupError for a damaged record."""
+        self._path = path
+        self._origin = origin
+        self._key = private_key
+        self._clock_ms = clock_ms
+        self.vkey = VerifierKey(name=origin, type=TYPE_ED25519, key=public_bytes(private_key))
+        self.last = load(path, self.vkey)
+
+    def check_start(self, tree: TreeView) -> None:
+        """Refuse to go on from a database that isn't the continuation of what was signed. Raises StartupError."""
+        last = self.last
+        if last is None:
+            return
+        if last.size > tree.size or tree.root_at(last.size) != last.root:
+            raise StartupError(
+                f"the database (size {tree.size}) isn't a continuation of what this log signed (size {last.size}): it "
+                "was rolled back, replaced or damaged. Put back the newer database or restore the missing entries; "
+                "never delete the sign record"
+            )
+        if self._clock_ms() < last.time_ms:
+            raise StartupError(
+                f"the clock is before the last signature's time ({last.time_ms} ms since 1970): set the clock"
+            )
+
+    def sign(self, size: int, root: bytes) -> bytes:
+        """The signed checkpoint of a head, with the record durable before it is returned. Raises StorageError.
+
+        The same head again gives the same note. Raises StorageError for a head before or beside the last one.
+        """
+        last = self.last
+        if last is not None:
+            if last.size == size and last.root == root:
+                return last.note
+            if size <= last.size:
+                raise StorageError(f"a head of size {size} after one of size {last.size} would fork the log")
+        note = sign_checkpoint(origin=self._origin, size=size, root=root, private_key=self._key)
+        # A clock that steps back while running must not stop the next start for longer than it has to.
+        time_ms = max(self._clock_ms(), last.time_ms if last is not None else 0)
+        value = {"format": FORMAT, "size": size, "root": root.hex(), "time_ms": time_ms, "note": note.decode()}
+        write_durably(self._path, json.dumps(value, indent=1).encode() + b"\n")
+        self.last = SignRecord(size, root, time_ms, note)
+        return note
+
+    def sign_past(self, size: int, root: bytes) -> bytes:
+        """A checkpoint of an earlier head of this very log, signed afresh; the record isn't touched.
+
+        The caller has computed the root from the log's own tiles. Raises StorageError for a size above the last.
+        """
+        if self.last is None or size > self.last.size:
+            raise StorageError(f"size {size} was never signed")
+        return sign_checkpoint(origin=self._origin, size=size, root=root, private_key=self._key)
