@@ -159,7 +159,9 @@ def withdraw(state: State, context: Context, body: Body) -> str:
             f"{ref} can't be withdrawn", field="target", expected="an asset of this log (grants: not yet supported)"
         )
     if row.party != context.party:
-        raise RuleRefusal("the asset of another party", field="target", expected="an asset that the signer's party owns")
+        raise RuleRefusal(
+            "the asset of another party", field="target", expected="an asset that the signer's party owns"
+        )
     if row.retired:
         raise RuleRefusal(f"withdrawn already, by entry {row.retired}", field="target", expected="a standing asset")
     state.put_asset(ref.index, replace(row, retired=context.index))

@@ -29,7 +29,7 @@ class Memo:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One record on its way into the log. `leaf`: hash of its entry. `row`: the signing key's row, None while unbound."""
+    """One record on its way into the log. `leaf`: hash of its entry. `row`: the signing key's, None while unbound."""
 
     log: LogIdentity
     memo: Memo

@@ -1,10 +1,10 @@
 """Errors of the ledger, on the bases of proofs/errors.py::
 
-    InputError
-    +-- Refusal          a batch is refused: HTTP status, problem type, position, field, expectation
-    FatalError
-    +-- StorageError     the store failed or holds something else than was written; says how to recover
-    +-- StartupError     the node must not run on this folder as it is; says what to do
+InputError
++-- Refusal          a batch is refused: HTTP status, problem type, position, field, expectation
+FatalError
++-- StorageError     the store failed or holds something else than was written; says how to recover
++-- StartupError     the node must not run on this folder as it is; says what to do
 """
 
 from __future__ import annotations

@@ -109,7 +109,9 @@ class LevelStore(_Reads):
                     else:
                         batch.put(key, value)
         except (plyvel.Error, OSError) as error:
-            raise StorageError(f"the database can't be written: {error}; free space or mend the disk, restart") from None
+            raise StorageError(
+                f"the database can't be written: {error}; free space or mend the disk, restart"
+            ) from None
 
     def snapshot(self) -> View:
         """See store.Store."""

@@ -73,9 +73,7 @@ def delegate(state: State, context: Context, body: Body) -> str:
     """Another key may sign some kinds for the party."""
     key, kinds = body["key"], body["kinds"]
     _check_unbound(state, context, key)
-    _check_accept(
-        key, delegate_message(origin=context.log.origin, party=context.party, kinds=kinds), body["accept"]
-    )
+    _check_accept(key, delegate_message(origin=context.log.origin, party=context.party, kinds=kinds), body["accept"])
     _bind(state, context.party, key, KeyRow(context.party, DELEGATE, tuple(kinds), ACTIVE, 0, context.index))
     return LOGGED
 
@@ -100,7 +98,10 @@ def revoke(state: State, context: Context, body: Body) -> str:
     row = state.key(key)
     if row is None or row.party != context.party or row.status != ACTIVE:
         raise RuleRefusal(
-            "not an active key of this party", field="key", expected="an active delegate, or the current main key", type=KEY
+            "not an active key of this party",
+            field="key",
+            expected="an active delegate, or the current main key",
+            type=KEY,
         )
     state.put_key(key, replace(row, status=REVOKED))
     if row.role == MAIN:

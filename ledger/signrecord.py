@@ -63,7 +63,7 @@ def write_durably(path: str, data: bytes, *, mode: int = 0o644) -> None:
 
 
 def load(path: str, vkey: VerifierKey) -> SignRecord | None:
-    """The record on disk, None where there is none. Raises StartupError for one that can't be read or isn't the log's."""
+    """The record on disk, None where there is none. Raises StartupError for one that is damaged or another log's."""
     try:
         with open(path, "rb") as file:
             data = file.read(RECORD_BYTES_MAX + 1)

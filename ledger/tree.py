@@ -47,11 +47,10 @@ class TreeView:
         Raises StorageError where a full tile is missing or has another length.
         """
         if level < len(self.edge) and index == (self.size >> (tiles.TILE_HEIGHT * level)) // tiles.TILE_WIDTH:
-            data: bytes | None = self.edge[level]
-        else:
-            data = self.view.get(tile_key(level, index))
-            if data is None or len(data) != tiles.TILE_BYTES:
-                raise StorageError(f"tile {level}/{index} is missing or cut; run `usance node fsck`")
+            return self.edge[level][: width * HASH_BYTES]
+        data = self.view.get(tile_key(level, index))
+        if data is None or len(data) != tiles.TILE_BYTES:
+            raise StorageError(f"tile {level}/{index} is missing or cut; run `usance node fsck`")
         return data[: width * HASH_BYTES]
 
     def root_at(self, size: int) -> bytes:

@@ -186,7 +186,7 @@ class Entry:
         return self.first + self.position
 
     def bodies_root(self) -> bytes:
-        """The root of the batch's tree that this body and path lead to. Raises VerifyError for a path of wrong length."""
+        """The root of the batch's tree that body and path lead to. Raises VerifyError for a path of wrong length."""
         hashes = [self.path[i : i + 32] for i in range(0, len(self.path), 32)]
         return merkle.root_from_path(
             index=self.position, size=self.count, leaf=merkle.leaf_hash(self.body), path=hashes
@@ -242,5 +242,3 @@ def parse_entry(data: bytes) -> Entry:
     if codec.pack(item) != data:
         raise InputError("not in canonical form", field="entry", expected="the shortest encodings")
     return Entry(key, size, root, first, count, position, signature, path, body)
-
-

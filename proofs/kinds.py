@@ -12,6 +12,7 @@ from typing import Any
 
 from proofs import fields as f
 from proofs.checkpoint import check_origin
+from proofs.codec import INT_MAX
 from proofs.errors import InputError
 from proofs.fields import Rule
 
@@ -54,7 +55,7 @@ def _until_not_before_from(body: dict[str, Any]) -> None:
 
 
 def _collected_in_order(body: dict[str, Any]) -> None:
-    if body.get("collected_until", f.INT_MAX) < body.get("collected_from", 0):
+    if body.get("collected_until", INT_MAX) < body.get("collected_from", 0):
         raise InputError("ends before it begins", field="collected_until", expected="at least `collected_from`")
 
 

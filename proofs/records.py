@@ -1,12 +1,13 @@
 """Record bodies: bytes in, checked fields out (design sections 3.1, 3.3 and 4).
 
 A body is judged by a plan that is compiled once for each *shape*, the sequence of its keys: order, unknown and missing
-fields and pairs are settled when the plan is made, so a body of a known shape costs its values' checks only. Whatever a
-plan can't see (shortest encodings, keys twice, trailing bytes) shows when the decoded body is packed again and compared.
+fields and pairs are settled when the plan is made, so a body of a known shape costs its values' checks only. What a
+plan can't see (shortest encodings, keys twice, trailing bytes) shows when the decoded body is packed and compared.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +50,7 @@ def _compile(shape: tuple[str, ...]) -> _Plan:
     for name in (*kind.required, "at"):
         if name not in keys:
             raise InputError("a required field is missing", field=name, expected=rules[name].expected)
-    for earlier, later in zip(keys, keys[1:], strict=False):
+    for earlier, later in itertools.pairwise(keys):
         if later <= earlier:
             raise InputError("map keys out of order", field=later, expected="keys ascending by their bytes")
     for group in kind.together:

@@ -6,7 +6,7 @@ The hash pins the content, so a reference signed against one log means nothing i
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from proofs.errors import InputError
 
@@ -14,7 +14,8 @@ REF_BYTES = 40
 _TEXT = re.compile(r"(0|[1-9][0-9]{0,18}):([0-9a-f]{64})", re.ASCII)
 
 
-class Ref(NamedTuple):
+@dataclass(frozen=True, slots=True, order=True)
+class Ref:
     """`index`: 0-based leaf index; `leaf`: the entry's RFC 6962 leaf hash, 32 bytes."""
 
     index: int
