@@ -23,8 +23,8 @@ PROOFS_PACKAGES = {"cryptography", "msgpack"}
 # Builtins that reach outside or run text as code.
 PROOFS_BUILTINS_BANNED = {"open", "input", "print", "exec", "eval", "__import__", "breakpoint"}
 
-# Synchronous, replayable: clock, randomness and keys are passed in, and nothing speaks to a network. (An executor may be
-# passed in as well, for signature checks whose results are taken in order; so concurrent.futures is none of these.)
+# Synchronous, replayable: clock, randomness and keys are passed in, and nothing speaks to a network. (An executor
+# may be passed in as well, for signature checks whose results are taken in order; so concurrent.futures isn't here.)
 LEDGER_STDLIB_BANNED = {
     "asyncio", "ftplib", "http", "multiprocessing", "random", "requests", "secrets", "select",
     "selectors", "smtplib", "socket", "socketserver", "ssl", "time", "urllib", "uuid",
