@@ -55,31 +55,40 @@ def check_form(value: Any, *, depth_max: int = DEPTH_MAX, field: str = "body") -
             keys = list(value)
             if any(type(key) is not str for key in keys) or keys != sorted(keys):
                 raise InputError("map keys out of order", field=field, expected="string keys, ascending")
+            for key in keys:
+                _check_utf8(key, field)
         for item in value.values() if kind is dict else value:
             check_form(item, depth_max=depth_max - 1, field=field)
     elif kind is int:
         if not INT_MIN <= value <= INT_MAX:
             raise InputError("integer out of range", field=field, expected="an integer of -2^63 to 2^63-1")
     elif kind is str:
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise InputError("a string with a lone surrogate", field=field, expected="valid UTF-8") from None
+        _check_utf8(value, field)
     elif kind is not bytes and kind is not bool:
         raise InputError(
             f"type {kind.__name__} is not allowed", field=field, expected="map, array, str, bin, int or bool"
         )
 
 
+def _check_utf8(text: str, field: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError("a string with a lone surrogate", field=field, expected="valid UTF-8") from None
+
+
 def encode(value: Any) -> bytes:
     """Write a value in canonical form, sorting its maps. Tuples become arrays.
 
-    Raises InputError for a float, None, an int outside -2^63 … 2^63-1, a key that is no string, or over 6 levels.
+    Raises InputError for a float, None, an int outside -2^63 … 2^63-1, a key that is no string, text that is not
+    UTF-8, or over 6 levels.
     """
     try:
         ordered = sort_maps(value)
     except TypeError:
         raise InputError("a map key is no string", field="body", expected="string keys") from None
+    except RecursionError:
+        raise InputError("nested too deeply", field="body", expected=f"at most {DEPTH_MAX} levels") from None
     check_form(ordered)
     return pack(ordered)
 

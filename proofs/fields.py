@@ -30,8 +30,8 @@ ASSET_TYPES = ("dataset", "model", "outputs", "work")
 ASSET_ORIGINS = ("public", "licensed", "crawled", "user", "synthetic", "other")
 
 # U+0000-001F and U+007F-009F control characters, and every character with the Unicode property Bidi_Control: they can
-# make two different strings look alike on a screen.
-_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# make two different strings look alike on a screen. Lone surrogates have no UTF-8 at all.
+_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _EXTERNAL = re.compile(
     r"(?:pkg:[A-Za-z][A-Za-z0-9.+-]*/\S+|https?://[^\s/?#]+\S*|doi:10\.[0-9]{4,}/\S+|model:[^\s/]+/\S+)"
 )
@@ -40,7 +40,19 @@ _URL = re.compile(r"https?://[^\s/?#]+\S*")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
 _MEDIA = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}")
 _ISCC = re.compile(r"ISCC:[A-Z2-7]{10,128}")
-_SPDX_TOKEN = re.compile(r"\s*([()]|[A-Za-z0-9.:+-]+)")
+_SPDX_TOKEN = re.compile(r" *([()]|[A-Za-z0-9.:+-]+)")
+_SPDX_LICENSE = re.compile(r"[A-Za-z0-9.-]+\+?|(?:DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+")
+_SPDX_EXCEPTION = re.compile(r"[A-Za-z0-9.-]+")
+_SPDX_AFTER = {
+    "(": ("(", "AND", "OR"),
+    ")": ("id", "exception", ")"),
+    "AND": ("id", "exception", ")"),
+    "OR": ("id", "exception", ")"),
+    "WITH": ("id",),
+    "id": ("(", "AND", "OR"),
+    "exception": ("WITH",),
+}
+"""What may stand before each part of an SPDX expression; its begin is as an opening parenthesis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,33 +164,30 @@ def is_attributes(value: Any) -> bool:
 
 
 def is_spdx_expression(value: Any) -> bool:
-    """An SPDX licence expression: identifiers joined by AND, OR, WITH, in balanced parentheses (SPDX 2.3 annex D)."""
+    """An SPDX licence expression (SPDX 2.3 annex D): licences, each perhaps WITH an exception, joined by AND and OR in
+    balanced parentheses. Operators are in capitals; whether SPDX lists an identifier is not judged."""
     if not is_text(value):
         return False
-    position, depth, want_operand = 0, 0, True
-    text = value.rstrip()
+    position, depth, before = 0, 0, "("
+    text = value.rstrip(" ")
     while position < len(text):
         match = _SPDX_TOKEN.match(text, position)
         if match is None:
             return False
         position, token = match.end(), match[1]
-        if token == "(":
-            if not want_operand:
-                return False
-            depth += 1
-        elif token == ")":
-            depth -= 1
-            if want_operand or depth < 0:
-                return False
-        elif token in ("AND", "OR", "WITH"):
-            if want_operand:
-                return False
-            want_operand = True
-        elif not want_operand:
+        role = token if token in _SPDX_AFTER else "id"
+        if role == "id" and before == "WITH":
+            role = "exception"
+        pattern = _SPDX_EXCEPTION if role == "exception" else _SPDX_LICENSE
+        depth += (role == "(") - (role == ")")
+        if (
+            before not in _SPDX_AFTER[role]
+            or depth < 0
+            or (role in ("id", "exception") and not pattern.fullmatch(token))
+        ):
             return False
-        else:
-            want_operand = False
-    return not want_operand and depth == 0
+        before = role
+    return before in ("id", "exception", ")") and depth == 0
 
 
 def struct(required: dict[str, Rule], optional: dict[str, Rule] | None = None) -> Rule:
@@ -186,19 +195,20 @@ def struct(required: dict[str, Rule], optional: dict[str, Rule] | None = None) -
     optional = optional or {}
     rules = {**required, **optional}
 
-    def inner(value: Any) -> str:
-        if type(value) is not dict:
-            return ""
+    def wrong(value: dict[Any, Any]) -> str | None:
         for name in required:
             if name not in value:
                 return name
         for name, item in value.items():
             if name not in rules or not rules[name].ok(item):
-                return str(name)
-        return ""
+                return str(name)  # perhaps "", a field like any other unknown one
+        return None
+
+    def inner(value: Any) -> str:
+        return (wrong(value) or "") if type(value) is dict else ""
 
     def ok(value: Any) -> bool:
-        return type(value) is dict and not inner(value) and list(value) == sorted(value)
+        return type(value) is dict and wrong(value) is None and list(value) == sorted(value)
 
     names = ", ".join(list(required) + [name + "?" for name in optional])
     return Rule(ok, f"a map of {names}, keys ascending", inner)

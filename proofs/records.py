@@ -80,9 +80,9 @@ def _locate(data: bytes, body: dict[str, Any]) -> str:
     """The field where the bytes that came part from the canonical ones; for the error message only."""
     canonical = codec.pack(body)
     common = next((i for i, (a, b) in enumerate(zip(data, canonical, strict=False)) if a != b), len(canonical))
-    end = 0
-    for count, name in enumerate(body):
-        end = len(codec.pack(dict(list(body.items())[: count + 1])))
+    end = len(canonical) - sum(len(codec.pack(part)) for item in body.items() for part in item)  # the map's head
+    for name, value in body.items():
+        end += len(codec.pack(name)) + len(codec.pack(value))
         if common < end:
             return name
     return "body"
