@@ -205,6 +205,11 @@ class Group:
         self._dirty = True
         return Outcome(first_index, len(statuses), statuses, False)
 
+    @property
+    def dirty(self) -> bool:
+        """Whether anything is to be written: entries, or conflicts alone."""
+        return self._dirty
+
     def commit(self) -> None:
         """Write everything taken, durably and at once; the tree has grown when this returns.
 

@@ -1,0 +1,54 @@
+"""The aiohttp application: routes, and problem+json for everything that goes wrong on the way to them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from ledger.errors import StorageError
+from node.context import CONTEXT, NodeContext
+from node.problems import bad_input, problem
+from node.routes import log as log_routes
+from node.routes import reads, writes
+from proofs.entry import REQUEST_BYTES_MAX
+from proofs.errors import InputError
+
+log = logging.getLogger("usance.http")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn every error into a problem answer; nothing of the inside gets out."""
+    try:
+        return await handler(request)
+    except InputError as error:
+        return bad_input(400, error)
+    except web.HTTPMethodNotAllowed as error:
+        return problem(405, f"{error.method} is not allowed here"[:200], Allow=", ".join(sorted(error.allowed_methods)))
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return problem(error.status, error.reason or "refused")
+    except StorageError as error:
+        log.critical("storage failed: %s", error.detail)
+        return problem(503, error.detail, retry_after_s=60)
+    except UnicodeEncodeError:
+        return problem(400, "the request holds text that is no UTF-8", expected="UTF-8")
+    except (ConnectionResetError, ConnectionAbortedError):
+        raise
+    except Exception:
+        log.exception("a request failed: %s %s", request.method, request.path[:200])
+        return problem(500, "the node failed on this request; its log says how")
+
+
+def make_app(context: NodeContext) -> web.Application:
+    """The application over a running writer."""
+    app = web.Application(middlewares=[problems], client_max_size=REQUEST_BYTES_MAX)
+    app[CONTEXT] = context
+    for module in (log_routes, writes, reads):
+        module.setup(app)
+    return app

@@ -1,0 +1,216 @@
+"""A node's configuration: `node.toml`, every setting with its meaning, default and bounds in one table.
+
+The file that `usance node init` writes is made from the table, and so is the page in docs/configuration.md, so neither
+can lag behind the code. Unknown settings and sections are refused.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from proofs.checkpoint import check_origin
+from proofs.errors import InputError
+
+MIB = 1024 * 1024
+_LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})")
+_URL = re.compile(r"https?://[^\s/?#]+[^\s?#]*")
+_HEX_KEY = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting. `default` None: it must be given. `check` raises InputError, or returns the value to use."""
+
+    section: str
+    name: str
+    default: Any
+    meaning: str
+    check: Callable[[Any], Any]
+
+    @property
+    def field(self) -> str:
+        """How messages name it."""
+        return f"{self.section}.{self.name}"
+
+
+def _wrong(value: Any, expected: str) -> InputError:
+    return InputError(f"{value!r} is not allowed"[:200], expected=expected)
+
+
+def _origin(value: Any) -> str:
+    if not isinstance(value, str):
+        raise _wrong(value, "a text")
+    check_origin(value)
+    return value
+
+
+def parse_listen(value: Any) -> tuple[str, int]:
+    """Host and port of `HOST:PORT`; port 0 means any free one. Raises InputError."""
+    match = _LISTEN.fullmatch(value) if isinstance(value, str) else None
+    if match is None or int(match[2]) > 65_535:
+        raise _wrong(value, "HOST:PORT, as 127.0.0.1:8463 or [::1]:8463")
+    host = match[1].strip("[]")
+    if match[1].startswith("["):
+        try:
+            ipaddress.IPv6Address(host)
+        except ValueError:
+            raise _wrong(value, "an IPv6 address in brackets") from None
+    return host, int(match[2])
+
+
+def _integer(low: int, high: int) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        if type(value) is not int or not low <= value <= high:
+            raise _wrong(value, f"an integer of {low} to {high}")
+        return value
+
+    return check
+
+
+def _choice(*allowed: str) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        if value not in allowed:
+            raise _wrong(value, "one of " + ", ".join(allowed))
+        return str(value)
+
+    return check
+
+
+def _list(pattern: re.Pattern[str], what: str) -> Callable[[Any], tuple[str, ...]]:
+    def check(value: Any) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(v, str) and pattern.fullmatch(v) for v in value):
+            raise _wrong(value, f"a list of {what}")
+        return tuple(value)
+
+    return check
+
+
+SETTINGS = (
+    Setting("log", "origin", None,
+            "The log's name for ever: in its first entry, its checkpoints and all that submitters sign.", _origin),
+    Setting("http", "listen", "127.0.0.1:8463",
+            "HOST:PORT to serve on; port 0 picks a free one and prints it.", parse_listen),
+    Setting("http", "request_timeout_s", 30,
+            "Seconds that a client may take to send one request.", _integer(1, 3600)),
+    Setting("http", "in_flight_bytes_max", 64 * MIB,
+            "Bytes of requests being read, checked or queued; beyond it, writes get 503 with Retry-After.",
+            _integer(8 * MIB, 4096 * MIB)),
+    Setting("http", "streams_max", 64,
+            "Clients of GET /records/stream at a time.", _integer(0, 10_000)),
+    Setting("writer", "queue_requests_max", 1024,
+            "Requests that may wait for the writer; beyond it, writes get 503 with Retry-After.", _integer(1, 100_000)),
+    Setting("writer", "group_records_max", 16_384,
+            "Records in one durable write. Larger groups cost memory and latency, smaller ones fsyncs.",
+            _integer(1024, 1_000_000)),
+    Setting("writer", "disk_free_bytes_min", 256 * MIB,
+            "Writes get 503 while the disk has less free than this, before anything is lost.", _integer(0, 2**50)),
+    Setting("writer", "check_threads", 2,
+            "Threads that check signatures and records before they are queued.", _integer(1, 64)),
+    Setting("admission", "mode", "open",
+            "open: any key whose first record is `party` may write; listed: only the parties below.",
+            _choice("open", "listed")),
+    Setting("admission", "parties", [],
+            "Parties admitted where mode is listed: their first keys, 64 hexadecimal digits each.",
+            _list(_HEX_KEY, "keys of 64 hexadecimal digits")),
+    Setting("start", "witnesses", [],
+            "Submission prefixes of witnesses that are asked at start; a witness that has seen a larger or another "
+            "tree stops the start.", _list(_URL, "http or https URLs")),
+    Setting("start", "witness_keys", [],
+            "The witnesses' verifier keys (name+hash+key); with keys, only what they signed counts.",
+            _list(re.compile(r"\S+\+[0-9a-f]{8}\+\S+"), "verifier keys")),
+    Setting("stop", "grace_s", 30,
+            "Seconds that a stop waits for requests under way; what was accepted is finished and answered.",
+            _integer(0, 3600)),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A checked configuration; field names as in SETTINGS."""
+
+    origin: str
+    listen: tuple[str, int]
+    request_timeout_s: int
+    in_flight_bytes_max: int
+    streams_max: int
+    queue_requests_max: int
+    group_records_max: int
+    disk_free_bytes_min: int
+    check_threads: int
+    mode: str
+    parties: tuple[str, ...]
+    witnesses: tuple[str, ...]
+    witness_keys: tuple[str, ...]
+    grace_s: int
+
+
+def parse_config(text: str) -> Config:
+    """Read `node.toml`. Raises InputError naming the setting and what was expected."""
+    try:
+        sections = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"not TOML: {error}", field="node.toml", expected="a TOML file") from None
+    known = {(setting.section, setting.name) for setting in SETTINGS}
+    for section, values in sections.items():
+        if not isinstance(values, dict) or section not in {name for name, _ in known}:
+            raise InputError(
+                f"unknown section [{section}]"[:200], field=section[:80],
+                expected="one of " + ", ".join(sorted({name for name, _ in known})),
+            )  # fmt: skip
+        for name in values:
+            if (section, name) not in known:
+                raise InputError(
+                    f"unknown setting {section}.{name}"[:200], field=f"{section}.{name}"[:80],
+                    expected="one of " + ", ".join(sorted(n for s, n in known if s == section)),
+                )  # fmt: skip
+    checked = {}
+    for setting in SETTINGS:
+        value = sections.get(setting.section, {}).get(setting.name, setting.default)
+        if value is None:
+            raise InputError(f"{setting.field} is missing", field=setting.field, expected=setting.meaning)
+        try:
+            checked[setting.name] = setting.check(value)
+        except InputError as error:
+            raise InputError(f"{setting.field}: {error.detail}", field=setting.field, expected=error.expected) from None
+    return Config(**checked)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    return "[]" if value == [] else str(value)
+
+
+def default_toml(*, origin: str) -> str:
+    """The text of a new node's `node.toml`: every setting with its meaning; defaults are commented out."""
+    lines = ["# Configuration of a Usance node. Commented settings show their defaults.", ""]
+    section = ""
+    for setting in SETTINGS:
+        if setting.section != section:
+            section = setting.section
+            lines += [f"[{section}]"]
+        lines += [f"# {setting.meaning}"]
+        if setting.default is None:
+            lines += [f"{setting.name} = {_toml(origin)}", ""]
+        else:
+            lines += [f"# {setting.name} = {_toml(setting.default)}", ""]
+    return "\n".join(lines)
+
+
+def config_page() -> str:
+    """docs/configuration.md, whole: a table of every setting."""
+    rows = ["| setting | default | meaning |", "|---|---|---|"]
+    for setting in SETTINGS:
+        default = "(must be given)" if setting.default is None else f"`{_toml(setting.default)}`"
+        rows.append(f"| `{setting.field}` | {default} | {setting.meaning} |")
+    return (
+        "# Configuration\n\n"
+        "`usance node init DIR` writes `DIR/node.toml` with every setting, its meaning and its default. Unknown\n"
+        "settings are refused at start.\n\n" + "\n".join(rows) + "\n"
+    )

@@ -1,0 +1,229 @@
+"""Read routes in JSON: records, keys, parties, assets, conflicts, genesis, and the state of the process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from aiohttp import web
+
+from ledger.query import PAGE_MAX, Query
+from node import views
+from node.context import CONTEXT, NodeContext, decimal, hex_bytes, query_args
+from node.problems import problem
+from proofs.errors import InputError, RetryableError
+from proofs.kinds import KINDS
+from proofs.ref import parse_ref
+
+PAGE_DEFAULT = 100
+KEEPALIVE_S = 15
+
+
+def _json(value: Any) -> web.Response:
+    return web.Response(
+        body=json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(),
+        content_type="application/json",
+        headers={"Cache-Control": "no-cache"},
+    )
+
+
+def _page_args(args: dict[str, str]) -> tuple[int, int]:
+    start = decimal(args.get("from", "0"), "from")
+    limit = decimal(args.get("limit", str(PAGE_DEFAULT)), "limit")
+    if not 1 <= limit <= PAGE_MAX:
+        raise InputError(f"limit {limit}", field="limit", expected=f"1 to {PAGE_MAX}")
+    return start, limit
+
+
+def index_of(text: str, query: Query, field: str) -> int:
+    """The leaf index that an index or a reference means. Raises InputError for one that isn't in this log."""
+    if ":" not in text:
+        index = decimal(text, field)
+        if index >= query.reader.size:
+            raise InputError(f"no entry {index}", field=field, expected=f"0 to {query.reader.size - 1}")
+        return index
+    ref = parse_ref(text)
+    if ref.index >= query.reader.size or query.reader.tree.leaf(ref.index) != ref.leaf:
+        raise InputError(f"{ref} is not in this log", field=field, expected="a reference to an entry of this log")
+    return ref.index
+
+
+def _is_name(text: str) -> bool:
+    return text.startswith(("pkg:", "http://", "https://", "doi:", "model:"))
+
+
+async def get_record(request: web.Request) -> web.StreamResponse:
+    """One entry, decoded."""
+    query_args(request)
+    context = request.app[CONTEXT]
+    index = decimal(request.match_info["index"], "index")
+    if index >= context.published.size:
+        return problem(404, f"no entry {index}", field="index", expected=f"0 to {context.published.size - 1}")
+    return _json(await context.query(lambda query: views.record(query.record(index))))
+
+
+async def get_genesis(request: web.Request) -> web.StreamResponse:
+    """Entry 0."""
+    query_args(request)
+    return _json(await request.app[CONTEXT].query(lambda query: views.record(query.record(0))))
+
+
+async def get_records(request: web.Request) -> web.StreamResponse:
+    """A page of records, by kind, asset and party."""
+    args = query_args(request, "from", "limit", "kind", "asset", "party")
+    start, limit = _page_args(args)
+    kind = args.get("kind")
+    if kind is not None and kind not in KINDS:
+        raise InputError(f"unknown kind {kind[:80]!r}", field="kind", expected="one of " + ", ".join(KINDS))
+    party = hex_bytes(args["party"], 32, "party") if "party" in args else None
+
+    def find(query: Query) -> dict[str, Any]:
+        asset: int | str | None = args.get("asset")
+        if isinstance(asset, str) and not _is_name(asset):
+            asset = index_of(asset, query, "asset")
+        page = query.records(start=start, limit=limit, kind=kind, asset=asset, party=party)
+        return {
+            "records": [views.record(query.record(index)) for index in page.indices],
+            "next": page.next,
+            "size": query.reader.size,
+        }
+
+    return _json(await request.app[CONTEXT].query(find))
+
+
+async def get_stream(request: web.Request) -> web.StreamResponse:
+    """Records as they are published, as server-sent events; `from` or Last-Event-ID says where to begin."""
+    context = request.app[CONTEXT]
+    args = query_args(request, "from")
+    start = context.published.size
+    if "Last-Event-ID" in request.headers:
+        start = decimal(request.headers["Last-Event-ID"], "Last-Event-ID") + 1
+    elif "from" in args:
+        start = decimal(args["from"], "from")
+    if context.streams >= context.config.streams_max:
+        return problem(503, "too many streams are open", retry_after_s=10)
+    context.streams += 1
+    try:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+        await response.prepare(request)
+        await _stream(context, response, start)
+        return response
+    finally:
+        context.streams -= 1
+
+
+async def _stream(context: NodeContext, response: web.StreamResponse, start: int) -> None:
+    index = start
+    while not context.stopping.is_set():
+        published = context.published
+        if index < published.size:
+            end = min(published.size, index + PAGE_DEFAULT)
+            first = index
+
+            def render(query: Query, first: int = first, end: int = end) -> bytes:
+                lines = []
+                for at in range(first, end):
+                    data = json.dumps(views.record(query.record(at)), separators=(",", ":"))
+                    lines.append(f"id: {at}\nevent: record\ndata: {data}\n\n")
+                return "".join(lines).encode()
+
+            await response.write(await context.query(render))
+            index = end
+            continue
+        try:
+            async with asyncio.timeout(KEEPALIVE_S), context.grown:
+                await context.grown.wait()
+        except TimeoutError:
+            await response.write(b": still here\n\n")
+
+
+async def get_key(request: web.Request) -> web.StreamResponse:
+    """A key's binding and its next number."""
+    query_args(request)
+    raw = hex_bytes(request.match_info["key"], 32, "key")
+    return _json(await request.app[CONTEXT].query(lambda query: views.key(query, raw, query.state.key(raw))))
+
+
+async def get_party(request: web.Request) -> web.StreamResponse:
+    """A party: what it says of itself, and its keys."""
+    query_args(request)
+    raw = hex_bytes(request.match_info["party"], 32, "party")
+    found = await request.app[CONTEXT].query(lambda query: views.party(query, raw))
+    if found is None:
+        return problem(404, "no such party", field="party", expected="a party's first key, in hex")
+    return _json(found)
+
+
+async def get_asset(request: web.Request) -> web.StreamResponse:
+    """One asset or description, by reference or index."""
+    query_args(request)
+    text = request.match_info["ref"]
+    found = await request.app[CONTEXT].query(lambda query: views.asset(query, index_of(text, query, "ref")))
+    if found is None:
+        return problem(404, "that entry is no asset", field="ref", expected="an asset or description")
+    return _json(found)
+
+
+async def get_assets(request: web.Request) -> web.StreamResponse:
+    """A page of assets and descriptions, by one of name, party, root and aka."""
+    args = query_args(request, "from", "limit", "name", "party", "root", "aka")
+    start, limit = _page_args(args)
+    filters = [name for name in ("name", "party", "root", "aka") if name in args]
+    if len(filters) > 1:
+        raise InputError("more than one filter", field=filters[1], expected="one of name, party, root, aka")
+    for name in ("name", "aka"):
+        if name in args and not 0 < len(args[name].encode("utf-8", "replace")) <= 1024:
+            raise InputError(f"a {name} of that length", field=name, expected="1 to 1,024 bytes")
+        if "\0" in args.get(name, ""):
+            raise InputError(f"a zero byte in {name}", field=name, expected="text")
+    party = hex_bytes(args["party"], 32, "party") if "party" in args else None
+    root = hex_bytes(args["root"], 32, "root") if "root" in args else None
+
+    def find(query: Query) -> dict[str, Any]:
+        page = query.assets(
+            start=start, limit=limit, name=args.get("name"), party=party, root=root, aka=args.get("aka")
+        )
+        return {"assets": [views.asset_row(query, index) for index in page.indices], "next": page.next}
+
+    return _json(await request.app[CONTEXT].query(find))
+
+
+async def get_conflicts(request: web.Request) -> web.StreamResponse:
+    """Validly signed batches over numbers that were used already."""
+    args = query_args(request, "key")
+    start = hex_bytes(args["key"], 32, "key") if "key" in args else b""
+    found = await request.app[CONTEXT].query(lambda query: query.conflicts(start=start))
+    return _json({"conflicts": [views.conflict(item) for item in found]})
+
+
+async def get_healthz(request: web.Request) -> web.StreamResponse:
+    """The process answers."""
+    return web.Response(text="ok\n")
+
+
+async def get_readyz(request: web.Request) -> web.StreamResponse:
+    """A write would be taken now."""
+    context = request.app[CONTEXT]
+    try:
+        if context.stopping.is_set():
+            raise RetryableError("the node is stopping", retry_after_s=1)
+        context.writer.check_ready()
+    except RetryableError as error:
+        return problem(503, error.detail, retry_after_s=error.retry_after_s)
+    return web.Response(text="ok\n")
+
+
+def setup(app: web.Application) -> None:
+    """Add the routes."""
+    app.router.add_get("/records", get_records)
+    app.router.add_get("/records/stream", get_stream)
+    app.router.add_get("/records/{index}", get_record)
+    app.router.add_get("/genesis", get_genesis)
+    app.router.add_get("/keys/{key}", get_key)
+    app.router.add_get("/parties/{party}", get_party)
+    app.router.add_get("/assets", get_assets)
+    app.router.add_get("/assets/{ref}", get_asset)
+    app.router.add_get("/conflicts", get_conflicts)
+    app.router.add_get("/healthz", get_healthz)
+    app.router.add_get("/readyz", get_readyz)

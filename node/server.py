@@ -1,0 +1,229 @@
+"""A node's life: `init_node` makes its folder, `run_node` checks it, serves, and stops without losing anything.
+
+The folder: `node.toml`, `log.key`, `log.vkey`, `operator.key`, `sign-record.json`, and the database in `db/`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from ledger import keys
+from ledger.append import Admission, Ledger, prepare
+from ledger.context import LogIdentity
+from ledger.errors import StartupError
+from ledger.leveldb import LevelStore
+from ledger.signrecord import Signer, write_durably
+from node.app import make_app
+from node.config import Config, default_toml, parse_config, parse_listen
+from node.context import NodeContext
+from node.keyfiles import load_key, new_key
+from node.published import Published
+from node.witnesses import check_witnesses
+from node.writer import Writer
+from proofs.ed25519 import public_bytes
+from proofs.entry import sign_batch
+from proofs.errors import InputError
+from proofs.merkle import EMPTY_ROOT
+from proofs.records import check_body, make_body
+
+log = logging.getLogger("usance.node")
+
+CONFIG_FILE = "node.toml"
+LOG_KEY_FILE = "log.key"
+LOG_VKEY_FILE = "log.vkey"
+OPERATOR_KEY_FILE = "operator.key"
+SIGN_RECORD_FILE = "sign-record.json"
+DATABASE_FOLDER = "db"
+
+
+def clock_ms() -> int:
+    """Unix milliseconds by this machine's clock."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass
+class OpenNode:
+    """A node's parts before it serves: everything that start-up refuses has been checked."""
+
+    config: Config
+    store: LevelStore
+    ledger: Ledger
+    signer: Signer
+
+
+def init_node(folder: str, *, origin: str, name: str, url: str | None = None, contact: str | None = None) -> str:
+    """Make a node's folder with configuration, keys and a log of one entry, its genesis; returns the log's vkey text.
+
+    Raises InputError where the folder isn't empty or a value is not allowed, StartupError where it can't be written.
+    """
+    config = parse_config(default_toml(origin=origin))
+    profile = {key: value for key, value in (("url", url), ("contact", contact)) if value is not None}
+    body = make_body({"kind": "genesis", "at": clock_ms(), "origin": config.origin, "name": name, **profile})
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        if os.listdir(folder):
+            raise InputError(f"{folder} is not empty", field="DIR", expected="a new or empty folder")
+        operator_key = new_key(os.path.join(folder, OPERATOR_KEY_FILE))
+        log_key = new_key(os.path.join(folder, LOG_KEY_FILE))
+        store = LevelStore(os.path.join(folder, DATABASE_FOLDER), create=True)
+    except OSError as error:
+        raise StartupError(f"can't make {folder}: {error.strerror}") from None
+    try:
+        ledger = Ledger(store, log=LogIdentity(config.origin, frozenset((public_bytes(log_key),))))
+        batch = sign_batch(operator_key, origin=config.origin, size=0, root=EMPTY_ROOT, first=0, bodies=[body])
+        group = ledger.group()
+        group.take(prepare(batch, origin=config.origin, root_at=ledger.root_at))
+        group.commit()
+        signer = Signer(
+            os.path.join(folder, SIGN_RECORD_FILE), origin=config.origin, private_key=log_key, clock_ms=clock_ms
+        )
+        signer.sign(ledger.size, ledger.tree.root)
+        vkey = signer.vkey.text
+    finally:
+        store.close()
+    write_durably(os.path.join(folder, LOG_VKEY_FILE), vkey.encode() + b"\n")
+    # Last: a folder without it is an init that was cut, and doesn't run.
+    write_durably(os.path.join(folder, CONFIG_FILE), default_toml(origin=origin).encode())
+    return vkey
+
+
+def load_config(folder: str) -> Config:
+    """The node's configuration. Raises StartupError without the file, InputError for what it says wrong."""
+    path = os.path.join(folder, CONFIG_FILE)
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read(1024 * 1024)
+    except FileNotFoundError:
+        raise StartupError(f"no {path}: run `usance node init {folder} --origin ORIGIN` first") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartupError(f"can't read {path}: {error}") from None
+    return parse_config(text)
+
+
+def open_node(folder: str, config: Config, *, new_sign_record: bool = False) -> OpenNode:
+    """Open the database and refuse to go on from anything but the continuation of what was signed (section 8).
+
+    Raises StartupError, StorageError or InputError, each saying what to do.
+    """
+    log_key = load_key(os.path.join(folder, LOG_KEY_FILE))
+    store = LevelStore(os.path.join(folder, DATABASE_FOLDER))
+    try:
+        admission: Admission | None = None
+        if config.mode == "listed":
+            admitted = frozenset(bytes.fromhex(text) for text in config.parties)
+            admission = admitted.__contains__
+        identity = LogIdentity(config.origin, frozenset((public_bytes(log_key),)))
+        ledger = Ledger(store, log=identity, admission=admission)
+        if ledger.size == 0:
+            raise StartupError("the database is empty: its genesis is missing; restore it, or init a new folder")
+        _check_genesis(ledger, config.origin)
+        signer = Signer(
+            os.path.join(folder, SIGN_RECORD_FILE), origin=config.origin, private_key=log_key, clock_ms=clock_ms
+        )
+        if signer.last is None and not new_sign_record:
+            raise StartupError(
+                f"{SIGN_RECORD_FILE} is missing: without it a rolled-back database can't be told. Put it back; only if "
+                "this folder was restored from a backup and the old node is gone for good, write a new one with "
+                "`usance node run DIR --new-sign-record`"
+            )
+        signer.check_start(ledger.view())
+        check_witnesses(config, signer.vkey, ledger.view())
+    except BaseException:
+        store.close()
+        raise
+    return OpenNode(config, store, ledger, signer)
+
+
+def _check_genesis(ledger: Ledger, origin: str) -> None:
+    body = ledger.store.get(keys.ENTRY + keys.number(0))
+    said = check_body(body).get("origin") if body is not None else None
+    if said != origin:
+        raise StartupError(
+            f"the database is the log {said!r}, node.toml says {origin!r}: put the origin back, it can't be changed"
+        )
+
+
+async def serve(node: OpenNode, folder: str, listen: tuple[str, int], *, on_ready: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT; what was accepted is finished and answered before this returns.
+
+    `on_ready(url)` is called once the port is open. Raises StartupError where it can't be opened.
+    """
+    config = node.config
+    loop = asyncio.get_running_loop()
+    check_pool = ThreadPoolExecutor(config.check_threads, thread_name_prefix="usance-check")
+    read_pool = ThreadPoolExecutor(4, thread_name_prefix="usance-read")
+    context: NodeContext | None = None
+
+    async def wake() -> None:
+        if context is not None:
+            async with context.grown:
+                context.grown.notify_all()
+
+    def published(_: Published) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has closed; nobody is left to wake
+            asyncio.run_coroutine_threadsafe(wake(), loop)
+
+    writer = Writer(
+        node.ledger, node.signer, folder=folder, queue_requests_max=config.queue_requests_max,
+        group_records_max=config.group_records_max, disk_free_bytes_min=config.disk_free_bytes_min,
+        on_publish=published,
+    )  # fmt: skip
+    context = NodeContext(config, writer, node.signer, check_pool, read_pool)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    runner = web.AppRunner(
+        make_app(context), access_log=None, shutdown_timeout=config.grace_s, handler_cancellation=False
+    )
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, listen[0], listen[1], backlog=1024)
+        try:
+            await site.start()
+        except OSError as error:
+            raise StartupError(f"can't listen on {listen[0]}:{listen[1]}: {error.strerror}") from None
+        writer.start()
+        host, port = runner.addresses[0][:2]
+        on_ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+        await stop.wait()
+        log.info("stopping: finishing what was accepted")
+        context.stopping.set()
+        await wake()
+    finally:
+        # The sockets close first, then requests under way get grace_s, and their batches are still written.
+        await runner.cleanup()
+        await loop.run_in_executor(None, writer.stop)
+        check_pool.shutdown()
+        read_pool.shutdown()
+
+
+def run_node(
+    folder: str, *, listen: str | None = None, new_sign_record: bool = False, on_ready: Callable[[str], None]
+) -> None:
+    """Run a node until it is told to stop. Raises StartupError, StorageError or InputError, each saying what to do."""
+    config = load_config(folder)
+    address = parse_listen(listen) if listen is not None else config.listen
+    node = open_node(folder, config, new_sign_record=new_sign_record)
+    # The default of 5 ms would make every signature check that returns from outside of the interpreter wait that long
+    # while another thread computes.
+    sys.setswitchinterval(0.0005)
+    try:
+        runner = asyncio.run
+        with contextlib.suppress(ImportError):
+            import uvloop
+
+            runner = uvloop.run
+        runner(serve(node, folder, address, on_ready=on_ready))
+    finally:
+        node.store.close()

@@ -1,0 +1,81 @@
+"""The start-up question to witnesses: has one of them seen more of this log than the database holds (section 8)?"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import logging
+import urllib.error
+import urllib.request
+
+from ledger.errors import StartupError
+from ledger.tree import TreeView
+from node.config import Config
+from proofs import cosignature
+from proofs.checkpoint import Checkpoint, check_log_signature, parse_checkpoint
+from proofs.errors import InputError
+from proofs.note import NOTE_BYTES_MAX, Note, VerifierKey, parse_note, parse_vkey, signature_by
+
+log = logging.getLogger("usance.witness")
+TIMEOUT_S = 10
+
+
+def check_witnesses(config: Config, vkey: VerifierKey, tree: TreeView) -> None:
+    """Ask each configured witness for the newest checkpoint that it saw of this log.
+
+    Raises StartupError where one has seen a larger tree, or another one of a size that this log has had. A witness
+    that doesn't answer, or answers nothing that the log signed, is logged and passed over: anybody could stop a node
+    otherwise.
+    """
+    keys = [parse_vkey(text) for text in config.witness_keys]
+    for prefix in config.witnesses:
+        try:
+            note = _fetch(prefix, config.origin)
+            seen = _judge(note, vkey, keys) if note is not None else None
+        except (InputError, OSError, http.client.HTTPException) as error:
+            log.warning("witness %s gave no usable answer: %s", prefix, error)
+            continue
+        if seen is None:
+            continue
+        if seen.size > tree.size:
+            raise StartupError(
+                f"the witness {prefix} has seen {seen.size} entries, the database holds {tree.size}: it was rolled "
+                "back. Restore the missing entries before this node runs again"
+            )
+        if tree.root_at(seen.size) != seen.root:
+            raise StartupError(
+                f"the witness {prefix} has seen another tree of {seen.size} entries: this database is a fork. Restore "
+                "the one that was witnessed"
+            )
+
+
+def _fetch(prefix: str, origin: str) -> bytes | None:
+    url = f"{prefix.rstrip('/')}/{hashlib.sha256(origin.encode()).hexdigest()}/checkpoint"
+    try:
+        # The configuration allows http and https only.
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310
+            data: bytes = answer.read(NOTE_BYTES_MAX + 1)
+            return data
+    except urllib.error.HTTPError as error:
+        if error.code == 404:  # it has seen nothing of this log
+            return None
+        raise
+
+
+def _judge(data: bytes, vkey: VerifierKey, keys: list[VerifierKey]) -> Checkpoint:
+    note: Note = parse_note(data)
+    checkpoint = parse_checkpoint(note.text)
+    check_log_signature(note, checkpoint, vkey)
+    if keys and not any(_cosigned(note, key) for key in keys):
+        raise InputError("not cosigned by a configured witness")
+    return checkpoint
+
+
+def _cosigned(note: Note, key: VerifierKey) -> bool:
+    try:
+        signature = signature_by(note, key)
+        if signature is not None:
+            cosignature.check(text=note.text, signature=signature, key=key)
+    except InputError:
+        return False
+    return signature is not None

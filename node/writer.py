@@ -1,0 +1,195 @@
+"""The single writer thread: takes what is queued, commits it as one group, signs, publishes, answers (section 8).
+
+Order of one round, and what a crash after each step leaves behind:
+
+1. batches are judged in order: nothing is stored yet, nobody was answered;
+2. one synchronous LevelDB write: entries are durable but unsigned; the next start signs them, and a submitter that
+   sends its batch again gets its first answer;
+3. the signature and then the sign record: the next start finds database and record alike;
+4. publish and answer: whatever a client has seen is durable and signed.
+
+State shared with other threads: the queue and its counts (under `_lock`), `Board` (its own lock), `failed` (written
+once by the writer, read by any).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from ledger.append import Ledger, Outcome, Prepared
+from ledger.errors import Refusal
+from ledger.reader import EntryCache, Reader
+from ledger.signrecord import Signer
+from node.published import Board, Published
+from proofs.errors import FatalError, RetryableError, UsanceError
+
+log = logging.getLogger("usance.writer")
+
+RETRY_AFTER_S = 1
+RETRY_AFTER_DISK_S = 60
+Result = Outcome | Refusal
+
+
+@dataclass(slots=True)
+class Job:
+    """One request's batches, in order; a Refusal stands for a batch that was refused before the queue."""
+
+    batches: list[Prepared | Refusal]
+    done: Future[tuple[list[Result], Published]] = field(default_factory=Future)
+
+    @property
+    def records(self) -> int:
+        """How many records it holds."""
+        return sum(len(item.batch.bodies) for item in self.batches if isinstance(item, Prepared))
+
+
+class Writer:
+    """Owns the ledger and the signer from `start` to the end of `stop`."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        signer: Signer,
+        *,
+        folder: str,
+        queue_requests_max: int,
+        group_records_max: int,
+        disk_free_bytes_min: int,
+        on_publish: Callable[[Published], None] | None = None,
+    ) -> None:
+        """Signs what the database holds beyond the last signature, and publishes it. Raises StorageError."""
+        self._ledger = ledger
+        self._signer = signer
+        self._folder = folder
+        self._group_records_max = group_records_max
+        self._disk_free_bytes_min = disk_free_bytes_min
+        self._on_publish = on_publish
+        self._cache = EntryCache()
+        self._queue: queue.Queue[Job | None] = queue.Queue(queue_requests_max)
+        self._lock = threading.Lock()
+        self._stopping = False
+        self._held_over: Job | None = None
+        self.failed: str | None = None
+        note = signer.sign(ledger.size, ledger.tree.root)
+        self.board = Board(self._published(note))
+        self._thread = threading.Thread(target=self._run, name="usance-writer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to take jobs."""
+        self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Queue a job. Raises RetryableError where the node is stopping, failed, full or short of disk."""
+        self.check_ready()
+        with self._lock:
+            if self._stopping:
+                raise RetryableError("the node is stopping", retry_after_s=RETRY_AFTER_S)
+            try:
+                self._queue.put_nowait(job)
+            except queue.Full:
+                raise RetryableError("too many requests are waiting", retry_after_s=RETRY_AFTER_S) from None
+
+    def check_ready(self) -> None:
+        """Raise RetryableError unless a write would be taken now."""
+        if self.failed is not None:
+            raise RetryableError(f"the writer has stopped: {self.failed}", retry_after_s=RETRY_AFTER_DISK_S)
+        if self.disk_free_bytes() < self._disk_free_bytes_min:
+            raise RetryableError("the disk is nearly full", retry_after_s=RETRY_AFTER_DISK_S)
+
+    def disk_free_bytes(self) -> int:
+        """Bytes that the node may still write to its disk."""
+        found = os.statvfs(self._folder)
+        return found.f_bavail * found.f_frsize
+
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue."""
+        return self._queue.qsize()
+
+    def stop(self) -> None:
+        """Finish and answer what was accepted, then end the thread. A second call does nothing."""
+        with self._lock:
+            first = not self._stopping
+            self._stopping = True
+        if first and self._thread.is_alive():
+            self._queue.put(None)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _published(self, note: bytes) -> Published:
+        tree = self._ledger.tree.view(self._ledger.store.snapshot())
+        return Published(Reader(tree, self._cache), note)
+
+    def _run(self) -> None:
+        while (jobs := self._next_group()) is not None:
+            if self.failed is not None:
+                self._answer_failed(jobs)
+                continue
+            try:
+                self._round(jobs)
+            except Exception as error:
+                # The database may hold more than was answered, so this process must not write again; a new start
+                # reads what is there.
+                detail = error.detail if isinstance(error, UsanceError) else f"{type(error).__name__}: {error}"
+                self.failed = detail
+                log.critical("the writer stopped: %s", detail, exc_info=not isinstance(error, FatalError))
+                self._answer_failed(jobs)
+
+    def _next_group(self) -> list[Job] | None:
+        """Wait for work; then everything that waits, up to the bound on records. None: the end."""
+        job = self._held_over or self._queue.get()
+        self._held_over = None
+        if job is None:
+            return None
+        jobs, records = [job], job.records
+        while True:
+            try:
+                job = self._queue.get_nowait()
+            except queue.Empty:
+                return jobs
+            if job is None:  # the end comes after what was accepted before it
+                self._queue.put(None)
+                return jobs
+            if records + job.records > self._group_records_max:
+                self._held_over = job
+                return jobs
+            jobs.append(job)
+            records += job.records
+
+    def _round(self, jobs: list[Job]) -> None:
+        group = self._ledger.group()
+        results: list[list[Result]] = []
+        for job in jobs:
+            answers: list[Result] = []
+            for item in job.batches:
+                if isinstance(item, Refusal):
+                    answers.append(item)
+                    continue
+                try:
+                    answers.append(group.take(item))
+                except Refusal as refusal:
+                    answers.append(refusal)
+            results.append(answers)
+        group.commit()
+        if group.dirty:
+            published = self._published(self._signer.sign(self._ledger.size, self._ledger.tree.root))
+            self.board.publish(published)
+            if self._on_publish is not None:
+                self._on_publish(published)
+        published = self.board.published
+        for job, answers in zip(jobs, results, strict=True):
+            if job.done.set_running_or_notify_cancel():
+                job.done.set_result((answers, published))
+
+    def _answer_failed(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            if not job.done.done() and job.done.set_running_or_notify_cancel():
+                job.done.set_exception(
+                    RetryableError(f"the writer has stopped: {self.failed}", retry_after_s=RETRY_AFTER_DISK_S)
+                )
