@@ -11,9 +11,7 @@ from dataclasses import dataclass
 
 from proofs import codec, merkle
 from proofs.errors import InputError, VerifyError
-from proofs.fields import is_digest
-
-PATH_BYTES_MAX = 4096
+from proofs.fields import TEXT_BYTES_MAX, is_digest, is_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +32,15 @@ class Item:
 
 
 def check_item(item: Item) -> None:
-    """Raise InputError unless the path is relative and plain (no empty, `.` or `..` part) and the figures fit."""
-    try:
-        length = len(item.path.encode())
-    except UnicodeEncodeError:
-        raise InputError("a path that is not UTF-8", field="path", expected="valid UTF-8") from None
-    parts = item.path.split("/")
-    if not 0 < length <= PATH_BYTES_MAX or any(part in ("", ".", "..") for part in parts) or "\0" in item.path:
+    """Raise InputError unless the path is relative and plain (no empty, `.` or `..` part) and the figures fit.
+
+    A path is a string of ours as any other: at most 1,024 bytes of UTF-8 without control characters (section 3.1).
+    """
+    if not is_text(item.path) or any(part in ("", ".", "..") for part in item.path.split("/")):
         raise InputError(
-            f"not a manifest path: {item.path[:80]!r}", field="path", expected="a relative path of plain parts"
+            f"not a manifest path: {item.path[:80]!r}",
+            field="path",
+            expected=f"a relative path of plain parts, 1 to {TEXT_BYTES_MAX} bytes of text without control characters",
         )
     if not 0 <= item.size <= codec.INT_MAX or not is_digest(item.sha256):
         raise InputError(f"wrong figures for {item.path[:80]!r}", field="size", expected="size >= 0 and a SHA-256")
