@@ -7,10 +7,14 @@ known to be taken whole.
 from __future__ import annotations
 
 import bisect
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 Row = tuple[bytes, bytes]
+
+INSORT_MAX = 64
+"""New keys that are put in place one by one; more are sorted together."""
 
 
 class View(Protocol):
@@ -89,6 +93,9 @@ class Overlay:
         self._below = below
         # By first byte, so that a scan looks at the held rows of its own prefix only.
         self._rows: dict[int, dict[bytes, bytes | None]] = {}
+        # The same keys in order, brought up to date when a scan asks: a scan must cost what it finds, also where
+        # somebody has made a group hold hundreds of thousands of rows. Held keys are never taken out again.
+        self._order: dict[int, list[bytes]] = {}
 
     def get(self, key: bytes) -> bytes | None:
         """See View."""
@@ -108,7 +115,10 @@ class Overlay:
     def scan(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Iterator[Row]:
         """See View; within one prefix. The rows below and above merged, in order."""
         held = self._rows.get(start[0], {})
-        above = sorted((key for key in held if start <= key < stop), reverse=reverse)
+        order = self._sorted_keys(start[0])
+        above = order[bisect.bisect_left(order, start) : bisect.bisect_left(order, stop)]
+        if reverse:
+            above.reverse()
         at = 0
         for key, value in self._below.scan(start, stop, reverse=reverse):
             while at < len(above) and (above[at] > key if reverse else above[at] < key):
@@ -123,6 +133,17 @@ class Overlay:
             row = held[key]
             if row is not None:
                 yield key, row
+
+    def _sorted_keys(self, prefix: int) -> list[bytes]:
+        rows, order = self._rows.get(prefix, {}), self._order.setdefault(prefix, [])
+        fresh = list(itertools.islice(reversed(rows), len(rows) - len(order)))
+        if len(fresh) <= INSORT_MAX:
+            for key in fresh:
+                bisect.insort(order, key)
+        else:
+            order += fresh
+            order.sort()
+        return order
 
     def into(self, other: Overlay) -> None:
         """Push these writes into another overlay."""
