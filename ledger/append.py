@@ -20,7 +20,7 @@ from ledger.tree import Tree, TreeView, load, read_head
 from proofs import codec, merkle
 from proofs.entry import Batch
 from proofs.errors import InputError, InvariantError, VerifyError
-from proofs.records import check_body, peek_kind
+from proofs.records import check_body, peek
 
 CONFLICTS_MAX = 16
 ROOTS_MAX = 65_536
@@ -110,6 +110,18 @@ def prepare(batch: Batch, *, origin: str, root_at: RootAt, check_signature: bool
     return Prepared(batch, bodies, leaves, lines, _check_head(batch, root_at), fields)
 
 
+def _load_tree(store: Store) -> Tree:
+    try:
+        size = read_head(store)[0]
+        # A tree without entries needs no reader, and a replay in memory starts there.
+        return load(store, edge_leaves(store, size - size % 256, size)) if size else Tree()
+    except (InputError, ValueError, TypeError) as error:  # rows of another shape than was written
+        raise StorageError(
+            f"the tree head or the last entries can't be read ({error}): the database is damaged; restore it from a "
+            "backup"
+        ) from None
+
+
 class Ledger:
     """The log and its state over a store. Owner: the one thread that appends; `tree_view` may be handed to others."""
 
@@ -123,10 +135,7 @@ class Ledger:
         version = store.get(VERSION_KEY)
         if version is not None and version != bytes([STORE_VERSION]):
             raise StorageError(f"the database has version {version.hex()}, this program writes {STORE_VERSION:02x}")
-        size = read_head(store)[0]
-        first = size - size % 256
-        # A tree without entries needs no reader, and a replay in memory starts there.
-        self.tree = load(store, edge_leaves(store, first, size)) if size else Tree()
+        self.tree = _load_tree(store)
         # Roots of sizes that were signed or replayed lately: heads that submitters name are nearly always here.
         self.roots: OrderedDict[int, bytes] = OrderedDict({self.tree.size: self.tree.root})
 
@@ -266,7 +275,7 @@ class Group:
         batch, ledger = prepared.batch, self._ledger
         if row is None:
             wanted = "party" if ledger.size + len(self._leaves) else "genesis"
-            kind = prepared.bodies[0]["kind"] if prepared.bodies else peek_kind(batch.bodies[0])
+            kind = (prepared.bodies[0] if prepared.bodies else peek(batch.bodies[0]))["kind"]
             if kind != wanted:
                 raise _key_refusal("this key is not bound", f"a first record of kind {wanted}", position=0)
         party = batch.key if row is None else row.party
@@ -278,9 +287,9 @@ class Group:
     def _check_delegated(self, prepared: Prepared, row: KeyRow) -> None:
         """A delegate signs what it was named for; revoking itself is always its right."""
         for position, data in enumerate(prepared.batch.bodies):
-            body = prepared.bodies[position] if position < len(prepared.bodies) else None
-            kind = body["kind"] if body else peek_kind(data)
-            own_end = kind == "revoke" and body is not None and body["key"] == prepared.batch.key
+            body = prepared.bodies[position] if position < len(prepared.bodies) else peek(data)
+            kind = body["kind"]
+            own_end = kind == "revoke" and body.get("key") == prepared.batch.key
             if kind not in row.kinds and not own_end:
                 raise _key_refusal(
                     f"this delegate may not sign {kind or 'that'}"[:200],

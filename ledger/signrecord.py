@@ -79,7 +79,7 @@ def load(path: str, vkey: VerifierKey) -> SignRecord | None:
         checkpoint = open_checkpoint(note, vkey)
         if checkpoint.size != value["size"] or checkpoint.root.hex() != value["root"]:
             raise InputError("size or root differ from the note's")
-    except (ValueError, KeyError, AttributeError, TypeError, InputError) as error:
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError, InputError) as error:
         raise StartupError(
             f"the sign record {path} is damaged or another log's ({error}): put back the one that belongs to this "
             "node; without it a fork can't be ruled out"

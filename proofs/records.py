@@ -116,14 +116,18 @@ def check_body(data: bytes) -> dict[str, Any]:
     return body
 
 
-def peek_kind(data: bytes) -> str:
-    """The kind that a body names, or "" where it can't be read. For refusals that come before the field rules."""
+def peek(data: bytes) -> dict[Any, Any]:
+    """The map in a body that is not checked yet, with a text as its `kind`: "" where there is none or it can't be read.
+
+    For refusals that come before the field rules; nothing else in it can be relied on.
+    """
     try:
-        body = codec.unpack(data[:BODY_BYTES_MAX])
+        body = codec.unpack(data) if len(data) <= BODY_BYTES_MAX else None
     except InputError:
-        return ""
-    kind = body.get("kind") if type(body) is dict else None
-    return kind if type(kind) is str else ""
+        body = None
+    if type(body) is not dict or type(body.get("kind")) is not str:
+        return {"kind": ""}
+    return body
 
 
 def make_body(fields: dict[str, Any]) -> bytes:
