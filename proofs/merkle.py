@@ -25,9 +25,10 @@ from proofs.errors import InputError, InvariantError, VerifyError
 HASH_BYTES = 32
 EMPTY_ROOT = sha256(b"").digest()
 SIZE_MAX = 2**63 - 1
-# A path in a tree of at most SIZE_MAX leaves has one hash a level; a consistency path may begin with one more, but
-# then starts at least one level up.
+# An inclusion path has at most one hash a level. A consistency path may have one more in front, where the old tree's
+# root isn't a node of the new one; only trees of more than 2^62 leaves need the 64th.
 PATH_HASHES_MAX = 63
+CONSISTENCY_HASHES_MAX = 64
 
 LEAF_TAG = b"\x00"
 NODE_TAG = b"\x01"
@@ -146,7 +147,7 @@ def root_from_path(*, index: int, size: int, leaf: bytes, path: Sequence[bytes])
         raise VerifyError(f"a tree of {size} leaves has no inclusion proofs", field="size", expected="1 to 2^63 - 1")
     if not 0 <= index < size:
         raise VerifyError(f"no leaf {index} in a tree of {size}", field="index", expected=f"0 to {size - 1}")
-    _check_hashes("inclusion", path, leaf)
+    _check_hashes("inclusion", PATH_HASHES_MAX, path, leaf)
     digest, used, last = leaf, 0, size - 1
     while last:
         # On the right of its parent a node always has a sibling; on the left it has one unless it is the last.
@@ -169,7 +170,7 @@ def check_inclusion(*, index: int, size: int, leaf: bytes, path: Sequence[bytes]
     ``path`` is the inclusion path, leaf upwards. Raises ``VerifyError`` for whatever root_from_path refuses, and where
     the path leads to another root.
     """
-    _check_hashes("inclusion", (), root)
+    _check_hashes("inclusion", PATH_HASHES_MAX, (), root)
     if root_from_path(index=index, size=size, leaf=leaf, path=path) != root:
         raise VerifyError("the inclusion proof doesn't lead to the root", field="path")
 
@@ -194,7 +195,7 @@ def check_consistency(*, old_size: int, new_size: int, old_root: bytes, new_root
         if old_root != new_root:
             raise VerifyError("two roots at one size", field="new_root")
         return
-    _check_hashes("consistency", path, old_root, new_root)
+    _check_hashes("consistency", CONSISTENCY_HASHES_MAX, path, old_root, new_root)
     level, index = _last_node(old_size)
     last = (new_size - 1) >> level
     used = 0
@@ -363,9 +364,9 @@ def _check_size(size: int) -> None:
         raise InputError(f"a tree of {size} leaves", field="size", expected="0 to 2^63 - 1")
 
 
-def _check_hashes(what: str, path: Sequence[bytes], *others: bytes) -> None:
-    if len(path) > PATH_HASHES_MAX:
-        raise VerifyError(f"the {what} proof is too long", field="path", expected=f"at most {PATH_HASHES_MAX} hashes")
+def _check_hashes(what: str, most: int, path: Sequence[bytes], *others: bytes) -> None:
+    if len(path) > most:
+        raise VerifyError(f"the {what} proof is too long", field="path", expected=f"at most {most} hashes")
     for digest in (*path, *others):
         if len(digest) != HASH_BYTES:
             raise VerifyError(f"a hash of {len(digest)} bytes in the {what} proof", expected=f"{HASH_BYTES} bytes")

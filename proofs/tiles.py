@@ -128,7 +128,7 @@ def parse_bundle(data: bytes, count: int) -> list[bytes]:
     for _ in range(count):
         start = at + LENGTH_BYTES
         at = start + int.from_bytes(data[at:start], "big")
-        if start > end or at > end:
+        if at > end:
             raise InputError(
                 f"the bundle ends inside entry {len(entries)}", field="bundle", expected=f"{count} entries"
             )

@@ -244,6 +244,7 @@ V = f"witness v {witness_vkey(101)}\n"
         pytest.param(LOG_LINE, id="no-quorum"),
         pytest.param(LOG_LINE + "quorum none", id="missing-last-newline"),
         pytest.param(LOG_LINE + "quorum none\nquorum none\n", id="two-quorums"),
+        pytest.param(LOG_LINE + "quorum none\n# comment", id="comment-not-ended"),
         pytest.param(LOG_LINE + "quorum\n", id="quorum-without-name"),
         pytest.param(LOG_LINE + "quorum none none\n", id="quorum-of-two"),
         pytest.param(LOG_LINE + "quorum w\n", id="quorum-undefined"),
