@@ -215,7 +215,7 @@ def test_a_path_longer_than_any_tree_is_refused_before_hashing() -> None:
     with pytest.raises(VerifyError, match="too long"):
         merkle.check_inclusion(index=0, size=2**63 - 1, leaf=digest, path=[digest] * 64, root=digest)
     with pytest.raises(VerifyError, match="too long"):
-        merkle.check_consistency(old_size=1, new_size=2**63 - 1, old_root=digest, new_root=digest, path=[digest] * 64)
+        merkle.check_consistency(old_size=1, new_size=2**63 - 1, old_root=digest, new_root=digest, path=[digest] * 65)
 
 
 @given(st.data())
