@@ -46,3 +46,18 @@ def mutated(draw: st.DrawFn, data: bytes) -> bytes:
     if how == "insert":
         return data[:at] + bytes([draw(st.integers(0, 255))]) + data[at:]
     return data[:at]
+
+
+# Values of canonical MessagePack, of any depth, and the texts in them (design section 3.1).
+any_texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+canonical_integers = st.one_of(
+    st.integers(-(2**63), 2**63 - 1),
+    st.sampled_from(
+        [sign * (1 << bit) + off for bit in (5, 7, 8, 15, 16, 31, 32) for off in (-1, 0) for sign in (1, -1)]
+    ),
+)
+canonical_values = st.recursive(
+    st.one_of(st.booleans(), canonical_integers, any_texts, st.binary(max_size=12)),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(any_texts, inner, max_size=4)),
+    max_leaves=12,
+)
