@@ -1,0 +1,82 @@
+"""The command line, `usance` (design section 8): one table of commands, each in a module loaded when it is used.
+
+`verify` and `audit` run on the base dependencies alone, so nothing is imported here that a command doesn't need.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+from node.cli.outcome import EXIT_CODES, describe
+from node.cli.table import COMMANDS, Command
+from node.cli.text import safe_line
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with errors of one line, and without abbreviated options: a script must not depend on what else there
+    is."""
+
+    def __init__(self, **options: object) -> None:
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        options.setdefault("allow_abbrev", False)
+        super().__init__(**options)  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        """One line that says what is wrong and where help is; exit 2."""
+        self.exit(2, f"{self.prog}: {safe_line(message)}; see `{self.prog} --help`\n")
+
+
+def make_parser(chosen: str | None) -> Parser:
+    """The parser with every command named and the chosen one complete (all of them for None)."""
+    parser = Parser(
+        prog="usance",
+        description="A verifiable ledger for the uses of AI material: sign, append, prove, verify offline.",
+        epilog="exit codes:\n" + "\n".join(f"  {code:<4} {meaning}" for code, meaning in EXIT_CODES.items())
+        + "\n\nUSANCE_NODE, USANCE_KEY and USANCE_LOG stand in for --node, --key and --log.",
+    )  # fmt: skip
+    names = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        sub = names.add_parser(
+            command.name, help=command.summary, description=_sentence(command), epilog=f"example:\n{command.example}"
+        )
+        if chosen in (None, command.name):
+            module = importlib.import_module(f"node.cli.{command.module}")
+            getattr(module, f"configure_{command.name}")(sub)
+    return parser
+
+
+def _sentence(command: Command) -> str:
+    return command.summary[:1].upper() + command.summary[1:] + "."
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code (EXIT_CODES). Never raises but for --debug's traceback on stderr."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    chosen = next((word for word in given if not word.startswith("-")), "")
+    debug = "--debug" in given
+    try:
+        args = make_parser(chosen).parse_args(given)
+        code: int = args.run(args)
+        sys.stdout.flush()
+        return code
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 2
+    except BrokenPipeError:
+        # Whoever read our output went away; what Python flushes at exit must not fail once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+    except KeyboardInterrupt:
+        print("usance: interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        message, code = describe(error)
+        print(f"usance {chosen}: {safe_line(message)}" if chosen else f"usance: {safe_line(message)}", file=sys.stderr)
+        return code

@@ -1,0 +1,183 @@
+"""`usance asset`, `describe` and `withdraw`: what there is to use, and whose it is (design section 4)."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Any
+
+from node.cli.common import add_key, add_node, hex_bytes, open_signing
+from node.cli.outcome import OK
+from node.cli.progress import progress
+from node.cli.resolve import need_ref, resolve
+from node.cli.text import emit, note_line, parse_time
+from node.cli.writing import body_of, fields_given, log_one, report
+from node.client import Client
+from node.manifests import Found, scan, write_manifest
+from proofs.errors import InputError
+from proofs.fields import ASSET_ORIGINS, ASSET_TYPES, RELATIONS
+from proofs.manifest import Manifest
+
+LEFT_OUT_SHOWN = 3
+
+
+def _described(parser: argparse.ArgumentParser) -> None:
+    """Options for the fields that assets and descriptions share."""
+    parser.add_argument("--type", choices=ASSET_TYPES, default="dataset", help="default: dataset")
+    parser.add_argument("--version", help="which version of it")
+    group = parser.add_argument_group("what it is")
+    group.add_argument("--license", help="an SPDX expression, as CC-BY-4.0 or LicenseRef-own")
+    group.add_argument("--uri", help="where it is")
+    group.add_argument("--media", help="its media type, as text/plain")
+    group.add_argument("--iscc", help="its ISCC code")
+    group.add_argument("--origin", choices=ASSET_ORIGINS, help="where its content came from")
+    group.add_argument("--modality", help="as text, image, audio")
+    group.add_argument("--collected-from", metavar="TIME", help="ISO 8601, or milliseconds since 1970")
+    group.add_argument("--collected-until", metavar="TIME", help="likewise")
+    sources = parser.add_argument_group("what it was made from (each may come several times)")
+    for relation in RELATIONS:
+        sources.add_argument(
+            f"--{relation.replace('_', '-')}", dest=relation, metavar="ASSET", action="append", default=[]
+        )
+    content = parser.add_argument_group("its content, where it is not hashed here")
+    content.add_argument("--root", metavar="HEX", help="the manifest's root, with --items and --bytes")
+    content.add_argument("--items", type=int, metavar="N", help="files in the manifest")
+    content.add_argument("--bytes", type=int, metavar="N", help="their bytes")
+
+
+def _hashed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--manifest", metavar="FILE", help="write the manifest here, to name and prove single files later"
+    )
+    parser.add_argument(
+        "--exclude", metavar="PATTERN", action="append", default=[], help="leave out paths or names like this"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="show what would be logged, and log nothing")
+    add_key(parser)
+    add_node(parser)
+
+
+def configure_asset(parser: argparse.ArgumentParser) -> None:
+    """A folder, a file, or nothing but a name."""
+    parser.add_argument(
+        "path", metavar="PATH", nargs="?", help="a folder or file: its files are hashed into a manifest"
+    )
+    parser.add_argument("--name", help="the asset's name (default: the folder's or file's)")
+    parser.add_argument(
+        "--aka",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="an external name that this asset claims (repeatable)",
+    )
+    _described(parser)
+    _hashed(parser)
+    parser.set_defaults(run=run_asset)
+
+
+def configure_describe(parser: argparse.ArgumentParser) -> None:
+    """An external name, and what is known of it."""
+    parser.add_argument("name", metavar="NAME", help="an external name: pkg:…, http(s)://…, doi:10.…/… or model:…/…")
+    parser.add_argument("--title", help="what people call it")
+    parser.add_argument("--path", metavar="PATH", help="a copy of it here: its files are hashed into a manifest")
+    _described(parser)
+    _hashed(parser)
+    parser.set_defaults(run=run_describe)
+
+
+def _content(args: argparse.Namespace) -> dict[str, Any]:
+    """root, items and bytes: hashed here, given, or left out."""
+    given = [name for name in ("root", "items", "bytes") if getattr(args, name) is not None]
+    if args.path is None:
+        if args.manifest or args.exclude:
+            raise InputError("--manifest and --exclude go with a PATH that is hashed here")
+        if given and len(given) < 3:
+            raise InputError("--root, --items and --bytes come only together")
+        root = hex_bytes(args.root, length=32, field="--root") if args.root is not None else None
+        return {"root": root, "items": args.items, "bytes": args.bytes}
+    if given:
+        raise InputError(f"--{given[0]} is computed from PATH: give one or the other")
+    _check_outside(args)
+    with progress("hashing", unit="files", quiet=args.json) as bar:
+        found = scan(args.path, exclude=args.exclude, progress=lambda files, size: bar.update(files))
+    manifest = Manifest(found.items)
+    _remark(found)
+    if args.manifest:
+        write_manifest(args.manifest, manifest)
+    return {"root": manifest.root, "items": len(manifest.items), "bytes": manifest.bytes}
+
+
+def _check_outside(args: argparse.Namespace) -> None:
+    if args.manifest and os.path.isdir(args.path):
+        top = os.path.realpath(args.path)
+        if os.path.commonpath([top, os.path.realpath(args.manifest)]) == top:
+            raise InputError(
+                "the manifest would lie in the folder that it lists", field="--manifest", expected="a file elsewhere"
+            )
+
+
+def _remark(found: Found) -> None:
+    if found.left_out:
+        shown = ", ".join(found.left_out[:LEFT_OUT_SHOWN])
+        more = f" and {len(found.left_out) - LEFT_OUT_SHOWN} more" if len(found.left_out) > LEFT_OUT_SHOWN else ""
+        note_line(f"left out, because they are no regular files: {shown}{more}")
+
+
+def _fields(args: argparse.Namespace, client: Client | None) -> dict[str, Any]:
+    sources = [
+        {"asset": resolve(client, text).target if client else text, "as": relation}
+        for relation in RELATIONS
+        for text in getattr(args, relation)
+    ]
+    times = {
+        name: parse_time(value, field=f"--{name.replace('_', '-')}")
+        for name in ("collected_from", "collected_until")
+        if (value := getattr(args, name)) is not None
+    }
+    plain = ("type", "version", "license", "uri", "media", "iscc", "origin", "modality")
+    return {**{name: getattr(args, name) for name in plain}, **times, "sources": sources or None}
+
+
+def _run(args: argparse.Namespace, kind: str, name: str, more: dict[str, Any]) -> int:
+    content = _content(args)
+    fields = {"kind": kind, "name": name, **more, **content}
+    shown = {key: value.hex() if isinstance(value, bytes) else value for key, value in fields_given(content).items()}
+    if args.dry_run:
+        body_of(fields_given({**fields, **_fields(args, None), "sources": None}))
+        emit({"kind": kind, "name": name, "logged": False, **shown}, as_json=args.json,
+             lines=[f"{kind} {name}, not logged", *(f"  {key} {value}" for key, value in shown.items())])  # fmt: skip
+        return OK
+    signing = open_signing(args)
+    ref, status = log_one(signing, {**fields, **_fields(args, signing.client)})
+    report(args, kind, ref, status, name=name, **shown)
+    return OK
+
+
+def run_asset(args: argparse.Namespace) -> int:
+    """Register an asset of the key's party."""
+    if args.path is None and args.name is None:
+        raise InputError("no asset: give PATH, or --name NAME")
+    name = args.name if args.name is not None else os.path.basename(os.path.abspath(args.path))
+    return _run(args, "asset", name, {"aka": args.aka or None})
+
+
+def run_describe(args: argparse.Namespace) -> int:
+    """Log a description; it gives no ownership."""
+    return _run(args, "description", args.name, {"title": args.title})
+
+
+def configure_withdraw(parser: argparse.ArgumentParser) -> None:
+    """Which asset."""
+    parser.add_argument("asset", metavar="ASSET", help="a reference, an index, or name[@version]")
+    add_key(parser)
+    add_node(parser)
+    parser.set_defaults(run=run_withdraw)
+
+
+def run_withdraw(args: argparse.Namespace) -> int:
+    """Retire an asset; what happened stays."""
+    signing = open_signing(args)
+    found = resolve(signing.client, args.asset)
+    ref, status = log_one(signing, {"kind": "withdraw", "target": need_ref(found, "ASSET")})
+    report(args, "withdraw", ref, status, asset=found.text)
+    return OK

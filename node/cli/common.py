@@ -1,0 +1,159 @@
+"""What commands share: their common options, the log's key, the signing key, and the client made of them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from node.client import Client
+from node.errors import FileError
+from node.heads import state_folder
+from node.keyfiles import load_key
+from proofs.checkpoint import parse_log_vkey
+from proofs.ed25519 import check_public_key, public_bytes
+from proofs.errors import InputError, excerpt
+from proofs.note import VerifierKey
+from proofs.policy import POLICY_BYTES_MAX, Policy, log_policy, parse_policy
+
+VKEY_FILE_BYTES_MAX = 4096
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """--json and --debug."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    parser.add_argument("--debug", action="store_true", help="show a traceback where something fails")
+
+
+def add_log(parser: argparse.ArgumentParser) -> None:
+    """--log."""
+    parser.add_argument("--log", metavar="VKEY", help="the log's verifier key, or a file that holds it (or USANCE_LOG)")
+
+
+def add_node(parser: argparse.ArgumentParser) -> None:
+    """--node and --log, with --json and --debug."""
+    group = parser.add_argument_group("the log")
+    group.add_argument("--node", metavar="URL", help="the node to talk to (or USANCE_NODE)")
+    add_log(group)  # type: ignore[arg-type]
+    add_output(parser)
+
+
+def add_key(parser: argparse.ArgumentParser) -> None:
+    """--key."""
+    parser.add_argument("--key", metavar="FILE", help="the key file that signs (or USANCE_KEY)")
+
+
+def now_ms() -> int:
+    """Unix milliseconds by this machine's clock."""
+    return time.time_ns() // 1_000_000
+
+
+def read_file(path: str, *, bytes_max: int, what: str) -> bytes:
+    """A whole file. Raises FileError where it can't be read or has more than `bytes_max` bytes."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(bytes_max + 1)
+    except OSError as error:
+        raise FileError(f"can't read {what} {path}: {error.strerror}", field="file") from None
+    if len(data) > bytes_max:
+        raise FileError(f"{path} has more than {bytes_max} bytes", field="file", expected=what)
+    return data
+
+
+def find_log(args: argparse.Namespace) -> VerifierKey | None:
+    """The log's key from --log or USANCE_LOG: the key itself, or a file that begins with it. None where not given."""
+    value = args.log or os.environ.get("USANCE_LOG")
+    if not value:
+        return None
+    if os.path.exists(value) or "+" not in value:
+        data = read_file(value, bytes_max=VKEY_FILE_BYTES_MAX, what="the log's key")
+        lines = data.decode("utf-8", "replace").strip().splitlines()
+        value = lines[0].strip() if lines else ""
+    return parse_log_vkey(value)
+
+
+def need_log(args: argparse.Namespace) -> VerifierKey:
+    """The log's key. Raises InputError where it isn't given."""
+    vkey = find_log(args)
+    if vkey is None:
+        raise InputError(
+            "the log's key isn't known, and without it no answer can be checked: give --log VKEY (or a file with it) "
+            "or set USANCE_LOG; the operator publishes it, in the node's folder it is log.vkey"
+        )
+    return vkey
+
+
+def find_policy(args: argparse.Namespace) -> Policy | None:
+    """The trust policy from --policy, or the one that knows the log of --log alone; None where neither is given."""
+    if args.policy and args.log:
+        raise InputError("--policy and --log exclude each other: the policy names its logs itself")
+    if args.policy:
+        return parse_policy(read_file(args.policy, bytes_max=POLICY_BYTES_MAX, what="the policy"))
+    vkey = find_log(args)
+    return None if vkey is None else log_policy(vkey)
+
+
+def need_node(args: argparse.Namespace) -> str:
+    """The node's URL. Raises InputError where it isn't given."""
+    url = args.node or os.environ.get("USANCE_NODE")
+    if not url:
+        raise InputError("no node is named: give --node URL or set USANCE_NODE")
+    return str(url)
+
+
+def open_client(args: argparse.Namespace) -> Client:
+    """A verifying client of the node and log that the options name."""
+    return Client(need_node(args), need_log(args), state_folder=state_folder(os.environ))
+
+
+def signing_key(args: argparse.Namespace) -> Ed25519PrivateKey:
+    """The key that signs. Raises InputError where none is named or the file isn't as it should be."""
+    path = args.key or os.environ.get("USANCE_KEY")
+    if not path:
+        raise InputError("no key is named: give --key FILE or set USANCE_KEY; `usance key new FILE` makes one")
+    return load_key(path)
+
+
+def public_key_of(text: str) -> bytes:
+    """A public key from 64 hexadecimal digits, a key file or a verifier key. Raises InputError."""
+    if len(text) == 64 and not os.path.exists(text):
+        key = hex_bytes(text, length=32, field="key")
+    elif os.path.exists(text):
+        key = public_bytes(load_key(text))
+    else:
+        raise InputError(f"{excerpt(text)} is no key", field="key", expected="64 hexadecimal digits, or a key file")
+    check_public_key(key)
+    return key
+
+
+def hex_bytes(text: str, *, length: int, field: str) -> bytes:
+    """Exactly `length` bytes from hexadecimal digits. Raises InputError naming `field`."""
+    try:
+        value = bytes.fromhex(text) if text.isalnum() else b""
+    except ValueError:
+        value = b""
+    if len(value) != length:
+        raise InputError(f"{excerpt(text)} is not hex", field=field, expected=f"{2 * length} hexadecimal digits")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """A client and the key that signs, as most writing commands need them."""
+
+    client: Client
+    key: Ed25519PrivateKey
+
+    @property
+    def public(self) -> bytes:
+        """The 32-byte public key."""
+        return public_bytes(self.key)
+
+
+def open_signing(args: argparse.Namespace) -> Signing:
+    """The key first, so that a wrong file is noticed without a network."""
+    key = signing_key(args)
+    return Signing(open_client(args), key)

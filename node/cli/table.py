@@ -1,0 +1,66 @@
+"""The one table of commands: where each is, what it does, an example, and which record kinds it makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command. `module`: in node/cli, with a function `configure_<name>(parser)` that sets `run`; `kinds`: record
+    kinds that it logs."""
+
+    name: str
+    module: str
+    summary: str
+    example: str
+    kinds: tuple[str, ...] = ()
+
+
+COMMANDS = (
+    Command("key", "keys", "make a key file, or show its public key",
+            "  usance key new lab.key\n  usance key show lab.key"),
+    Command("node", "nodes", "make a node's folder, or run a node",
+            "  usance node init mylog --origin log.example.org/uses\n  usance node run mylog --listen 127.0.0.1:8463",
+            ("genesis",)),
+    Command("party", "parties", "register a party under a key, or change its name",
+            "  usance party 'Example Lab' --url https://lab.example.org", ("party",)),
+    Command("delegate", "parties", "let another key sign some kinds of records for the party",
+            "  usance delegate meter.key --kinds usage,none\n"
+            "  usance delegate --make-accept --key meter.key --party HEX --kinds usage,none    (at the meter)\n"
+            "  usance delegate --new-key HEX --accept HEX --kinds usage,none                   (then by the party)",
+            ("delegate",)),
+    Command("rotate", "parties", "sign with a new main key from here on",
+            "  usance rotate new.key\n"
+            "  usance rotate --make-accept --key new.key --party HEX    (where the new key is)\n"
+            "  usance rotate --new-key HEX --accept HEX                 (where the old one is)",
+            ("rotate",)),
+    Command("revoke", "parties", "end a delegate, or the party itself",
+            "  usance revoke meter.key --reason 'machine retired'", ("revoke",)),
+    Command("asset", "assets", "register an asset; of a folder or file, with the manifest of its files",
+            "  usance asset ./corpus --name corpus --version 2026-01 --license CC-BY-4.0 --manifest corpus.manifest",
+            ("asset",)),
+    Command("describe", "assets", "say what material is whose owner is not here",
+            "  usance describe pkg:huggingface/org/name@rev --title name --type dataset --license MIT",
+            ("description",)),
+    Command("withdraw", "assets", "retire an asset of the party: its claims on names end",
+            "  usance withdraw corpus@2026-01", ("withdraw",)),
+    Command("use", "uses", "log a use of an asset or of outside material",
+            "  usance use corpus --as train --token 1200000 --item a/b.txt --manifest corpus.manifest", ("usage",)),
+    Command("nil", "uses", "log that nothing was used in a period",
+            "  usance nil --from 2026-01-01 --until 2026-02-01", ("none",)),
+    Command("submit", "submit", "log many records from a file, one JSON object a line; continues where it stopped",
+            "  usance submit uses.jsonl"),
+    Command("records", "reads", "show records: one, verified, or a list",
+            "  usance records 1234\n  usance records --party HEX --kind usage --limit 20"),
+    Command("assets", "reads", "find assets and descriptions by name, owner, manifest root or claimed name",
+            "  usance assets --name corpus"),
+    Command("proof", "reads", "fetch the proof of a record, check it, and write it to a file",
+            "  usance proof 1234 -o use.tlog-proof"),
+    Command("verify", "verify", "check a proof file without a network, and say what it shows and what it doesn't",
+            "  usance verify use.tlog-proof --log log.vkey\n"
+            "  usance verify use.tlog-proof --log log.vkey --item a/b.txt --manifest corpus.manifest "
+            "--asset-proof corpus.tlog-proof"),
+    Command("audit", "audit", "judge a whole log: tree, tiles, signatures, numbers, heads and rules",
+            "  usance audit https://log.example.org --log log.vkey\n  usance audit ./copy-of-the-log --log log.vkey"),
+)  # fmt: skip

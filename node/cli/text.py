@@ -1,0 +1,73 @@
+"""What is printed: safe on a terminal whoever wrote it, times and counts that a person reads, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from proofs.errors import InputError, excerpt
+
+MS_MAX = 2**63 - 1
+
+
+def safe_line(text: str) -> str:
+    """The text on one line: control, bidirectional and other unprintable characters are written as escapes, so that
+    what a stranger wrote can't move the cursor or reorder what is read."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def emit(value: dict[str, Any], *, as_json: bool, lines: Iterable[str]) -> None:
+    """Print one object as JSON, or lines for a person."""
+    if as_json:
+        print(json.dumps(value, ensure_ascii=True, indent=2))
+        return
+    for line in lines:
+        print(safe_line(line))
+
+
+def note_line(text: str) -> None:
+    """A remark on stderr."""
+    print(safe_line(text), file=sys.stderr)
+
+
+def table(rows: Iterable[tuple[str, ...]]) -> list[str]:
+    """Rows as lines with columns of equal width, two spaces between."""
+    kept = [tuple(safe_line(cell) for cell in row) for row in rows]
+    if not kept:
+        return []
+    widths = [max(len(row[at]) for row in kept) for at in range(len(kept[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in kept]
+
+
+def parse_time(text: str, *, field: str) -> int:
+    """Unix milliseconds from a decimal number of them, or an ISO 8601 date or time (UTC where it names no zone).
+
+    Raises InputError.
+    """
+    expected = "milliseconds since 1970, or ISO 8601 as 2026-01-31 or 2026-01-31T12:00:00Z"
+    if text.isascii() and text.isdigit() and len(text) >= 9:
+        value = int(text)
+    else:
+        try:
+            moment = datetime.fromisoformat(text)
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=UTC)
+            value = round(moment.timestamp() * 1000)
+        except (ValueError, OverflowError):
+            raise InputError(f"{excerpt(text)} is no time", field=field, expected=expected) from None
+    if not 0 <= value <= MS_MAX:
+        raise InputError(f"{excerpt(text)} is out of range", field=field, expected=expected)
+    return value
+
+
+def show_time(ms: int) -> str:
+    """Unix milliseconds as ISO 8601 in UTC, or the number itself where no calendar has it."""
+    try:
+        return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    except (OverflowError, ValueError, OSError):
+        return f"{ms} ms"

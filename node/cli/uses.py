@@ -1,0 +1,226 @@
+"""`usance use` and `nil`: what was used, how much of it, and when (design section 4)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from node.cli.common import add_key, add_node, hex_bytes, now_ms, open_signing
+from node.cli.outcome import OK
+from node.cli.resolve import need_ref, resolve
+from node.cli.text import parse_time
+from node.cli.writing import body_of, fields_given, log_one, report, split_pair
+from node.client import Client
+from node.errors import FileError
+from node.manifests import position_of, read_manifest
+from proofs import codec, merkle
+from proofs.errors import InputError
+from proofs.fields import UNITS, USES, is_text
+
+SALT_BYTES = 32
+COMMITMENT_FORMAT = "usance/commitment/v1"
+_HEX_DIGEST = re.compile(r"[0-9a-f]{64}")
+_COUNT = re.compile(r"[1-9][0-9]{0,18}")
+_ATTRIBUTE = "NAME=TEXT, or NAME:=NUMBER"
+
+
+def configure_use(parser: argparse.ArgumentParser) -> None:
+    """The asset, the use, how much, when, into what."""
+    parser.add_argument("asset", metavar="ASSET", help="a reference, an index, an external name, or name[@version]")
+    parser.add_argument("--as", dest="use", required=True, choices=USES, metavar="USE", help=", ".join(USES))
+    amounts = parser.add_argument_group("how much (one at least)")
+    for unit in UNITS:
+        amounts.add_argument(f"--{unit.replace('_', '-')}", dest=f"unit_{unit}", metavar="N")
+    _period(parser, "default: now")
+    into = parser.add_argument_group("what it went into")
+    into.add_argument("--into", metavar="ASSET", help="an asset of the party, which lists the used one")
+    into.add_argument("--into-name", metavar="NAME", help="the name of what is being made")
+    items = parser.add_argument_group("which part of it")
+    items.add_argument("--item", metavar="PATH", action="append", default=[],
+                       help="a path in the manifest, or an item's digest in hex (repeatable)")  # fmt: skip
+    items.add_argument("--manifest", metavar="FILE", help="the asset's manifest, where --item names paths")
+    items.add_argument("--items", metavar="HEX", help="the root over several items, with --item-count")
+    items.add_argument("--item-count", type=int, metavar="N")
+    more = parser.add_argument_group("who and how")
+    more.add_argument("--calls", type=int, metavar="N", help="calls that this record stands for, with --detail")
+    more.add_argument("--detail", metavar="HEX", help="the root over their details")
+    more.add_argument("--seen-by", choices=("user", "provider"), help="who metered it (default: user)")
+    more.add_argument("--party", metavar="HEX", help="who used it, with --seen-by provider")
+    more.add_argument("--user", metavar="HEX", help="a salted digest of the end user")
+    more.add_argument("--call", metavar="ID", help="the gateway's id of the call")
+    more.add_argument("--attr", metavar="NAME=VALUE", action="append", default=[], help=_ATTRIBUTE + " (repeatable)")
+    more.add_argument("--commit", metavar="NAME=VALUE", action="append", default=[],
+                      help="a detail that only its hash is logged of (repeatable), with --commit-out")  # fmt: skip
+    more.add_argument("--commit-out", metavar="FILE", help="where the salts go that open it later: keep it, private")
+    add_key(parser)
+    add_node(parser)
+    parser.set_defaults(run=run_use)
+
+
+def configure_nil(parser: argparse.ArgumentParser) -> None:
+    """The period."""
+    _period(parser, "required")
+    add_key(parser)
+    add_node(parser)
+    parser.set_defaults(run=run_nil)
+
+
+def _period(parser: argparse.ArgumentParser, default: str) -> None:
+    group = parser.add_argument_group("when")
+    group.add_argument("--from", dest="from_", metavar="TIME", help=f"ISO 8601, or milliseconds since 1970 ({default})")
+    group.add_argument("--until", metavar="TIME", help=f"likewise ({default})")
+
+
+def run_nil(args: argparse.Namespace) -> int:
+    """A signed report of nothing."""
+    if args.from_ is None or args.until is None:
+        raise InputError("a nil report needs its period: give --from and --until")
+    fields = {"kind": "none", "from": parse_time(args.from_, field="--from"),
+              "until": parse_time(args.until, field="--until")}  # fmt: skip
+    body_of(fields)
+    ref, status = log_one(open_signing(args), fields)
+    report(args, "none", ref, status)
+    return OK
+
+
+def run_use(args: argparse.Namespace) -> int:
+    """Everything that can be judged here is, before the node is asked; the salts are safe before the record leaves."""
+    fields = _fields(args)
+    commitment = _commitment(args)
+    body_of({**fields, **commitment[0], "asset": "model:x/y"})
+    signing = open_signing(args)
+    client: Client = signing.client
+    found = resolve(client, args.asset)
+    fields["asset"] = found.target
+    if args.into is not None:
+        fields["into"] = need_ref(resolve(client, args.into), "--into")
+    if commitment[1]:
+        _write_salts(args.commit_out, {"log": client.origin, **commitment[1]})
+    ref, status = log_one(signing, {**fields, **commitment[0]})
+    report(args, "usage", ref, status, asset=found.text, use=args.use, quantities=fields["quantities"])
+    return OK
+
+
+def _fields(args: argparse.Namespace) -> dict[str, Any]:
+    now = now_ms()
+    start = parse_time(args.from_, field="--from") if args.from_ is not None else None
+    until = parse_time(args.until, field="--until") if args.until is not None else None
+    fields: dict[str, Any] = {
+        "kind": "usage",
+        "use": args.use,
+        "quantities": _quantities(args),
+        "from": start if start is not None else (until if until is not None else now),
+        "until": until if until is not None else max(now, start or 0),
+        "into_name": args.into_name,
+        "calls": args.calls,
+        "detail": _hex(args.detail, "--detail"),
+        "seen_by": args.seen_by,
+        "party": _hex(args.party, "--party"),
+        "user": _hex(args.user, "--user"),
+        "call": args.call,
+        "attrs": _attributes(args.attr),
+        **_items(args),
+    }
+    if args.into is not None and args.into_name is not None:
+        raise InputError("--into and --into-name exclude each other")
+    return fields_given(fields)
+
+
+def _quantities(args: argparse.Namespace) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for unit in UNITS:
+        text = getattr(args, f"unit_{unit}")
+        if text is not None:
+            if not _COUNT.fullmatch(text):
+                raise InputError(
+                    f"{text[:80]!r} is no quantity", field=f"--{unit}", expected="a whole number of 1 or more"
+                )
+            found[unit] = int(text)
+    if not found:
+        raise InputError("no quantity: give at least one of " + ", ".join(f"--{u.replace('_', '-')}" for u in UNITS))
+    return found
+
+
+def _hex(text: str | None, option: str) -> bytes | None:
+    return None if text is None else hex_bytes(text, length=32, field=option)
+
+
+def _attributes(pairs: Sequence[str]) -> dict[str, str | int] | None:
+    found: dict[str, str | int] = {}
+    for pair in pairs:
+        name, value = split_pair(pair, option="--attr", expected=_ATTRIBUTE)
+        if name in found or name[:-1] in found:
+            raise InputError(f"--attr {name[:80]} twice", field="--attr", expected="each name once")
+        if name.endswith(":"):
+            if not value.isascii() or not value.isdigit():
+                raise InputError(f"--attr {pair[:80]!r}", field="--attr", expected=_ATTRIBUTE)
+            found[name[:-1]] = int(value)
+        else:
+            found[name] = value
+    return found or None
+
+
+def _items(args: argparse.Namespace) -> dict[str, Any]:
+    """`item` for one, `items` with its count for several, in manifest order."""
+    if args.items is not None:
+        if args.item:
+            raise InputError("--item and --items exclude each other")
+        return {"items": hex_bytes(args.items, length=32, field="--items"), "item_count": args.item_count}
+    if args.item_count is not None:
+        raise InputError("--item-count goes with --items")
+    if not args.item:
+        return {}
+    manifest = read_manifest(args.manifest) if args.manifest else None
+    if manifest is not None:
+        positions = sorted({position_of(manifest, path) for path in args.item})
+        digests = [manifest.leaves[position] for position in positions]
+    else:
+        for text in args.item:
+            if not _HEX_DIGEST.fullmatch(text):
+                raise InputError(f"--item {text[:80]!r} is a path: give the --manifest that it is in", field="--item")
+        digests = list(dict.fromkeys(bytes.fromhex(text) for text in args.item))
+    if len(digests) == 1:
+        return {"item": digests[0]}
+    # An item's digest is its manifest leaf's hash already: naming every item gives the manifest's own root.
+    return {"items": merkle.root(digests), "item_count": len(digests)}
+
+
+def _commitment(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The record's two fields, and what opens them later."""
+    if bool(args.commit) != bool(args.commit_out):
+        raise InputError("--commit and --commit-out go together: without the salts nothing can be shown later")
+    pairs = dict(split_pair(text, option="--commit", expected="NAME=VALUE") for text in args.commit)
+    if len(pairs) < len(args.commit):
+        raise InputError("--commit: a name twice", field="--commit", expected="each name once")
+    if not pairs:
+        return {}, {}
+    for name, value in pairs.items():
+        if not is_text(name) or not is_text(value):
+            raise InputError(
+                f"--commit {name[:80]!r}", field="--commit", expected="1 to 1,024 bytes of plain text each"
+            )
+    leaves = [(name, pairs[name], secrets.token_bytes(SALT_BYTES)) for name in sorted(pairs)]
+    root = merkle.root([merkle.leaf_hash(codec.encode([salt, name, value])) for name, value, salt in leaves])
+    opening = {
+        "format": COMMITMENT_FORMAT,
+        "commitment": root.hex(),
+        "leaves": [{"salt": salt.hex(), "name": name, "value": value} for name, value, salt in leaves],
+    }
+    return {"commitment": root, "names": [name for name, _, _ in leaves]}, opening
+
+
+def _write_salts(path: str, value: dict[str, Any]) -> None:
+    """Durable before the record is sent: without it, what was committed to can never be shown."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise FileError(f"{path} exists already", field="--commit-out", expected="a new file") from None
+    with os.fdopen(handle, "wb") as file:
+        file.write(json.dumps(value, indent=1, ensure_ascii=False).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,45 @@
+"""What the commands that log one record share: the body made, signed, logged and reported."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from node.cli.common import Signing, now_ms
+from node.cli.text import emit
+from proofs.errors import InputError
+from proofs.records import make_body
+from proofs.ref import Ref
+
+
+def fields_given(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields that have a value."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def body_of(fields: dict[str, Any]) -> bytes:
+    """A record's body, dated now unless `at` is among the fields. Raises InputError naming the field."""
+    return make_body({"at": now_ms(), **fields_given(fields)})
+
+
+def log_one(signing: Signing, fields: dict[str, Any]) -> tuple[Ref, str]:
+    """Log one record; answers its place, verified, and its status, the node's word. Raises as Client.log."""
+    body = body_of(fields)
+    taken = signing.client.log(signing.key, [body])
+    return taken.refs[0], taken.statuses[0]
+
+
+def report(args: argparse.Namespace, kind: str, ref: Ref, status: str, **more: Any) -> None:
+    """Say where a record stands."""
+    lines = [f"{kind} logged as {ref}" + (f", {status}" if status != "logged" else "")]
+    lines += [f"  {name} {value}" for name, value in more.items() if value is not None and not isinstance(value, dict)]
+    emit({"kind": kind, "ref": str(ref), "index": ref.index, "status": status, **fields_given(more)},
+         as_json=args.json, lines=lines)  # fmt: skip
+
+
+def split_pair(text: str, *, option: str, expected: str, separator: str = "=") -> tuple[str, str]:
+    """NAME and VALUE of `NAME=VALUE`. Raises InputError."""
+    name, found, value = text.partition(separator)
+    if not found or not name:
+        raise InputError(f"{option} {text[:80]!r}", field=option, expected=expected)
+    return name, value
