@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from ledger import assets, keys, parties, usages
 from ledger.context import Body, Context, LogIdentity, Memo, not_yet
 from ledger.errors import FIELD, HISTORY, KEY, SEQUENCE, SIGNATURE, Refusal, StorageError
-from ledger.state import ACTIVE, DELEGATE, STATUS_CODES, STATUS_NAMES, KeyRow, State
+from ledger.state import ACTIVE, DELEGATE, STATUS_BYTES, STATUS_NAMES, KeyRow, State
 from ledger.store import Overlay, Store, View
 from ledger.tree import Tree, TreeView, load, read_head
-from proofs import codec, merkle
+from proofs import codec, ed25519, merkle
 from proofs.entry import Batch
 from proofs.errors import InputError, InvariantError, VerifyError
 from proofs.records import check_body, peek
@@ -90,7 +90,7 @@ def prepare(batch: Batch, *, origin: str, root_at: RootAt, check_signature: bool
     lines = batch.lines(origin)
     if check_signature:
         try:
-            batch.check_signature(origin)
+            ed25519.check(batch.key, lines, batch.signature)
         except VerifyError as error:
             raise Refusal(
                 error.detail, status=403, type=SIGNATURE, field="signature",
@@ -174,6 +174,7 @@ class Group:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        ledger.memo.committed = ledger.size
         self._overlay = Overlay(ledger.store)
         self._leaves: list[bytes] = []
         self._dirty = False
@@ -206,8 +207,8 @@ class Group:
             if early is not None:
                 raise early
         held = Overlay(self._overlay)
-        statuses = self._apply(State(held), prepared)
-        self._write_rows(held, prepared, statuses)
+        statuses, party = self._apply(State(held), prepared, row)
+        self._write_rows(held, prepared, statuses, party)
         held.into(self._overlay)
         first_index = self._ledger.size + len(self._leaves)
         self._leaves.extend(prepared.leaves)
@@ -296,11 +297,10 @@ class Group:
                     "one of " + ", ".join(row.kinds), position=position, field="kind",
                 )  # fmt: skip
 
-    def _apply(self, state: State, prepared: Prepared) -> list[str]:
-        """Run the state rules over the records in order; answers their statuses."""
+    def _apply(self, state: State, prepared: Prepared, row: KeyRow | None) -> tuple[list[str], bytes]:
+        """Run the state rules over the records in order; answers their statuses and the signer's party."""
         batch, ledger = prepared.batch, self._ledger
         index = ledger.size + len(self._leaves)
-        row = state.key(batch.key)
         statuses: list[str] = []
         for position, body in enumerate(prepared.bodies):
             if row is not None and row.status != ACTIVE:
@@ -320,24 +320,22 @@ class Group:
         if row is None:
             raise InvariantError("a batch was taken from a key that is not bound")
         state.put_key(batch.key, row.with_next(batch.first + len(statuses)))
-        return statuses
+        return statuses, row.party
 
-    def _write_rows(self, held: Overlay, prepared: Prepared, statuses: list[str]) -> None:
+    def _write_rows(self, held: Overlay, prepared: Prepared, statuses: list[str], party: bytes) -> None:
         batch = prepared.batch
         index = self._ledger.size + len(self._leaves)
         count = len(batch.bodies)
-        put, number = held.put, keys.number
+        put, first = held.put, keys.number(index)
         head = codec.pack([batch.key, batch.size, batch.root, batch.first, count, batch.signature])
-        put(keys.BATCH + number(index), head)
-        put(keys.KEY_BATCH + batch.key + number(batch.first), number(index))
-        row = State(held).key(batch.key)
-        party = row.party if row is not None else batch.key
-        put(keys.BY_PARTY + party + number(index), count.to_bytes(2, "big"))
-        for position, body in enumerate(prepared.bodies):
-            at = number(index + position)
-            put(keys.ENTRY + at, batch.bodies[position])
+        put(keys.BATCH + first, head)
+        put(keys.KEY_BATCH + batch.key + keys.number(batch.first), first)
+        put(keys.BY_PARTY + party + first, count.to_bytes(2, "big"))
+        for position, (body, data) in enumerate(zip(prepared.bodies, batch.bodies, strict=True)):
+            at = (index + position).to_bytes(8, "big")
+            put(keys.ENTRY + at, data)
             if body["kind"] == "usage":
-                put(keys.STATUS + at, bytes([STATUS_CODES[statuses[position]]]))
+                put(keys.STATUS + at, STATUS_BYTES[statuses[position]])
             else:
                 put(keys.BY_KIND + keys.text(body["kind"]) + at, b"")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ledger import keys
-from ledger.context import Body, Context, asset_ref, not_yet
+from ledger.context import Body, Context, asset_index, not_yet
 from ledger.errors import RuleRefusal
 from ledger.state import LOGGED, AssetMore, AssetRow, State
 from proofs.ref import unpack_ref
@@ -69,12 +69,12 @@ def behind_asset(state: State, context: Context, index: int, leaf: bytes, *, fie
     return known
 
 
-def _sources(state: State, body: Body) -> tuple[Target, ...]:
+def _sources(state: State, context: Context, body: Body) -> tuple[Target, ...]:
     """The sources that count for lineage. Raises RuleRefusal for a reference to anything but an asset."""
     counted: dict[Target, None] = {}
     for position, source in enumerate(body.get("sources", ())):
         raw = source["asset"]
-        target: Target = raw if isinstance(raw, str) else asset_ref(state, raw, f"sources.{position}.asset").index
+        target: Target = raw if isinstance(raw, str) else asset_index(state, context, raw, f"sources.{position}.asset")
         if source.get("bps", 0):
             raise not_yet(f"sources.{position}.bps", "a share of a source")
         if source["as"] != "evaluated_on":
@@ -121,7 +121,7 @@ def asset(state: State, context: Context, body: Body) -> str:
     """Register an asset of the signer's party."""
     if "terms" in body:
         raise not_yet("terms", "inline terms")
-    sources = _sources(state, body)
+    sources = _sources(state, context, body)
     _check_into_name(state, context, body, sources)
     index = keys.number(context.index)
     aka = tuple(body.get("aka", ()))
@@ -143,7 +143,7 @@ def asset(state: State, context: Context, body: Body) -> str:
 
 def description(state: State, context: Context, body: Body) -> str:
     """What the signer says of material whose owner is not here. It gives no ownership."""
-    _sources(state, body)
+    _sources(state, context, body)
     index = keys.number(context.index)
     for name in {body["name"], body.get("title", body["name"])}:
         state.overlay.put(keys.ASSET_NAME + keys.text(name) + index, b"d")

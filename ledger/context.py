@@ -8,7 +8,7 @@ from typing import Any
 
 from ledger.errors import RuleRefusal
 from ledger.state import KeyRow, State
-from proofs.ref import Ref, unpack_ref
+from proofs.ref import unpack_ref
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,21 @@ class LogIdentity:
     keys: frozenset[bytes]
 
 
+REFS_MAX = 65_536
+
+
 @dataclass(slots=True)
 class Memo:
-    """Answers that never change once given, kept by leaf hash: what stands behind an asset. Owner: whoever appends."""
+    """Answers that never change once given. Owner: whoever appends.
+
+    `behind`: what stands behind an asset, by its leaf hash. `refs`: references known to name an asset; only those
+    below `committed`, the log's size when the group began, since what a refused batch held was never there.
+    """
 
     behind: OrderedDict[bytes, frozenset[int | str]] = field(default_factory=OrderedDict)
     entries_max: int = 64
+    committed: int = 0
+    refs: dict[bytes, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +58,20 @@ def not_yet(field_name: str, what: str) -> RuleRefusal:
     return RuleRefusal(f"{what}: not yet supported", field=field_name, expected="a record without it")
 
 
-def asset_ref(state: State, raw: bytes, field_name: str) -> Ref:
-    """The reference, when it names an asset of this log. Raises RuleRefusal."""
+def asset_index(state: State, context: Context, raw: bytes, field_name: str) -> int:
+    """The leaf index in a reference, when it names an asset of this log. Raises RuleRefusal."""
+    memo = context.memo
+    known = memo.refs.get(raw)
+    if known is not None:
+        return known
     ref = unpack_ref(raw)
     if state.asset_by_ref(ref) is None:
         raise RuleRefusal(f"{ref} is no asset of this log", field=field_name, expected="a reference to an asset entry")
-    return ref
+    if ref.index < memo.committed:
+        if len(memo.refs) >= REFS_MAX:
+            memo.refs.clear()
+        memo.refs[raw] = ref.index
+    return ref.index
 
 
 Body = dict[str, Any]

@@ -6,7 +6,7 @@ A `State` reads any view, so the writer (over an overlay), a reader (over a snap
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ledger import keys
@@ -26,6 +26,7 @@ UNLICENSED = "unlicensed"
 UNCLAIMED = "unclaimed"
 CONTESTED = "contested"
 STATUS_CODES = {LOGGED: 0, OBSERVED: 1, UNLICENSED: 2, UNCLAIMED: 3, CONTESTED: 4}
+STATUS_BYTES = {name: bytes([code]) for name, code in STATUS_CODES.items()}
 STATUS_NAMES = {code: name for name, code in STATUS_CODES.items()}
 
 
@@ -46,7 +47,7 @@ class KeyRow:
 
     def with_next(self, number: int) -> KeyRow:
         """The row after records up to this number."""
-        return replace(self, next=number)
+        return KeyRow(self.party, self.role, self.kinds, self.status, number, self.bound)
 
 
 @dataclass(frozen=True, slots=True)

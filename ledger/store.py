@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
@@ -92,7 +93,7 @@ class Overlay:
     def __init__(self, below: View) -> None:
         self._below = below
         # By first byte, so that a scan looks at the held rows of its own prefix only.
-        self._rows: dict[int, dict[bytes, bytes | None]] = {}
+        self._rows: defaultdict[int, dict[bytes, bytes | None]] = defaultdict(dict)
         # The same keys in order, brought up to date when a scan asks: a scan must cost what it finds, also where
         # somebody has made a group hold hundreds of thousands of rows. Held keys are never taken out again.
         self._order: dict[int, list[bytes]] = {}
@@ -106,11 +107,11 @@ class Overlay:
 
     def put(self, key: bytes, value: bytes) -> None:
         """Set a row."""
-        self._rows.setdefault(key[0], {})[key] = value
+        self._rows[key[0]][key] = value
 
     def delete(self, key: bytes) -> None:
         """Remove a row."""
-        self._rows.setdefault(key[0], {})[key] = None
+        self._rows[key[0]][key] = None
 
     def scan(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Iterator[Row]:
         """See View; within one prefix. The rows below and above merged, in order."""
@@ -148,7 +149,7 @@ class Overlay:
     def into(self, other: Overlay) -> None:
         """Push these writes into another overlay."""
         for prefix, rows in self._rows.items():
-            other._rows.setdefault(prefix, {}).update(rows)
+            other._rows[prefix].update(rows)
 
     def rows(self) -> dict[bytes, bytes | None]:
         """All held writes, for Store.write."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ledger import keys
 from ledger.assets import behind_asset, pack_into, target_of
-from ledger.context import Body, Context, asset_ref, not_yet
+from ledger.context import Body, Context, asset_index, not_yet
 from ledger.errors import RuleRefusal
 from ledger.state import CONTESTED, LOGGED, OBSERVED, UNCLAIMED, UNLICENSED, State
 from proofs.ref import unpack_ref
@@ -47,7 +47,7 @@ def usage(state: State, context: Context, body: Body) -> str:
             raise not_yet(name, f"usage.{name}")
     asset = body["asset"]
     if type(asset) is bytes:
-        index = asset_ref(state, asset, "asset").index
+        index = asset_index(state, context, asset, "asset")
         state.overlay.put(keys.BY_ASSET + keys.number(index) + keys.number(context.index), b"")
     else:
         state.overlay.put(keys.BY_NAME_USE + keys.text(asset) + keys.number(context.index), b"")

@@ -1,0 +1,1 @@
+"""The project's benchmark: `scripts/bench` runs it and prints JSON."""

@@ -1,0 +1,276 @@
+"""Measures what issue and README state, on this tree and this machine, and prints JSON.
+
+Node and load are separate processes, the disk is the folder's own, every answer is durable and checkpointed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+from ledger.leveldb import LevelStore
+from proofs.checkpoint import open_checkpoint
+from proofs.entry import Batch, encode_request, parse_entry
+from proofs.merkle import check_inclusion, leaf_hash
+from proofs.note import VerifierKey, parse_vkey
+from proofs.records import check_body
+from proofs.ref import Ref
+from proofs.tlogproof import parse_tlog_proof
+from scripts.benchmark import floors
+from scripts.benchmark.load import Connection, blast, paced
+from scripts.benchmark.workload import ASSETS, Workload
+
+ORIGIN = "bench.example/log"
+USANCE = [sys.executable, "-m", "node.cli"]
+_MB = 1024 * 1024
+
+
+def say(text: str) -> None:
+    """Progress goes to stderr; stdout is the JSON."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Node:
+    """A node process on a free port, in a folder of its own."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.start_s = 0.0
+        if not os.path.exists(os.path.join(folder, "node.toml")):
+            subprocess.run(
+                [*USANCE, "node", "init", folder, "--origin", ORIGIN], check=True, stdout=subprocess.DEVNULL
+            )
+        with open(os.path.join(folder, "log.vkey"), encoding="utf-8") as file:
+            self.vkey: VerifierKey = parse_vkey(file.read().strip())
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and time how long it takes until it answers a checkpoint."""
+        begin = time.perf_counter()
+        self.process = subprocess.Popen(
+            [*USANCE, "node", "run", self.folder, "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            found = re.search(r"http://([0-9.]+:[0-9]+)", line)
+            if found:
+                break
+        else:
+            raise RuntimeError("the node did not start")
+        self.address = found[1]
+        self.checkpoint()
+        self.start_s = time.perf_counter() - begin
+
+    def checkpoint(self) -> tuple[int, bytes]:
+        """(size, root) of the newest checkpoint, its signature verified."""
+        found = open_checkpoint(Connection(self.address).get("/checkpoint"), self.vkey)
+        return found.size, found.root
+
+    def rss_mb(self) -> float:
+        """Resident memory of the process."""
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("VmRSS:"):
+                    return round(int(line.split()[1]) / 1024, 1)
+        raise RuntimeError("no VmRSS")
+
+    def cpu_s(self) -> float:
+        """Processor seconds that it has used."""
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def stop(self) -> None:
+        """End it as an operator would."""
+        self.process.terminate()
+        if self.process.wait(timeout=60) != 0:
+            raise RuntimeError("the node did not stop cleanly")
+
+
+def requests_of(batches: list[Batch], *, batches_each: int) -> list[bytes]:
+    """The batches in requests of so many each."""
+    return [encode_request(batches[at : at + batches_each]) for at in range(0, len(batches), batches_each)]
+
+
+def set_up(node: Node, work: Workload) -> None:
+    """Register the parties and the assets."""
+    connection = Connection(node.address)
+    for request in requests_of(list(work.parties(node.checkpoint())), batches_each=256):
+        connection.post(request)
+    refs: list[Ref] = []
+    for request in requests_of(list(work.assets(node.checkpoint())), batches_each=ASSETS):
+        for result in connection.post(request):
+            index = result["first_index"]
+            proof = parse_tlog_proof(connection.get(f"/proof/{index}"))
+            refs.append(Ref(index, leaf_hash(proof.extra or b"")))
+    work.set_assets(refs)
+
+
+def throughput(
+    node: Node, work: Workload, *, records: int, per_batch: int, batches_each: int, connections: int, rounds: int
+) -> dict[str, Any]:
+    """Records a second into the log; the best of `rounds`, all of them shown."""
+    rates, cpu = [], []
+    for turn in range(rounds):
+        batches = list(work.batches(records // per_batch, records=per_batch, head=node.checkpoint()))
+        requests = requests_of(batches, batches_each=batches_each)
+        before = node.cpu_s()
+        took = blast(node.address, requests, connections=connections)
+        count = len(batches) * per_batch
+        rates.append(round(count / took))
+        cpu.append(round((node.cpu_s() - before) / took, 2))
+        say(f"  round {turn + 1}: {rates[-1]} records/s, node {cpu[-1]} cores")
+    return {"best_per_s": max(rates), "rounds_per_s": rates, "node_cores": cpu, "records_per_round": records}
+
+
+def latency(node: Node, work: Workload, *, seconds: int) -> dict[str, Any]:
+    """Answer times of single records at 100 a second."""
+    batches = list(work.batches(100 * seconds, records=1, head=node.checkpoint()))
+    times = paced(node.address, requests_of(batches, batches_each=1), per_s=100)
+    return {
+        "p50_ms": round(times[len(times) // 2], 2),
+        "p99_ms": round(times[len(times) * 99 // 100], 2),
+        "max_ms": round(times[-1], 2),
+        "requests": len(times),
+    }
+
+
+def proof_check(node: Node) -> dict[str, Any]:
+    """Time of one offline check: parse, inclusion, checkpoint's signature, entry's signature, record's fields."""
+    size, _ = node.checkpoint()
+    data = Connection(node.address).get(f"/proof/{size - 1}")
+    rounds = 200
+    begin = time.perf_counter()
+    for _ in range(rounds):
+        proof = parse_tlog_proof(data)
+        checkpoint = open_checkpoint(proof.checkpoint_note, node.vkey)
+        raw = proof.extra or b""
+        check_inclusion(
+            index=proof.index, size=checkpoint.size, leaf=leaf_hash(raw), path=proof.path, root=checkpoint.root
+        )
+        entry = parse_entry(raw)
+        entry.check_signature(checkpoint.origin)
+        check_body(entry.body)
+    return {"ms": round((time.perf_counter() - begin) / rounds * 1000, 3), "tree_size": size}
+
+
+def audit(node: Node) -> dict[str, Any]:
+    """Rate of `usance audit` of the whole log over HTTP, start of the program included."""
+    size, _ = node.checkpoint()
+    vkey = os.path.join(node.folder, "log.vkey")
+    begin = time.perf_counter()
+    subprocess.run(
+        [*USANCE, "audit", f"http://{node.address}", "--log", vkey, "--json"], check=True, stdout=subprocess.DEVNULL
+    )
+    took = time.perf_counter() - begin
+    return {"per_s": round(size / took), "records": size, "seconds": round(took, 1)}
+
+
+def disk(folder: str, entry_bytes: int) -> dict[str, Any]:
+    """Size of the stopped node's database after compaction, against the bytes of its entries."""
+    path = os.path.join(folder, "db")
+    store = LevelStore(path)
+    store.compact()
+    store.close()
+    used = sum(os.path.getsize(os.path.join(path, name)) for name in os.listdir(path))
+    return {"bytes": used, "entry_bytes": entry_bytes, "ratio": round(used / entry_bytes, 3)}
+
+
+def entry_bytes(node: Node) -> int:
+    """Bytes of all entries, as bundles serve them less the length prefixes."""
+    connection = Connection(node.address)
+    size, _ = node.checkpoint()
+    total = 0
+    for index in range(-(-size // 256)):
+        width = min(256, size - index * 256)
+        digits = f"{index:03d}" if index < 1000 else f"{index:06d}"
+        path = "/".join([f"x{digits[at : at + 3]}" for at in range(0, len(digits) - 3, 3)] + [digits[-3:]])
+        suffix = "" if width == 256 else f".p/{width}"
+        total += len(connection.get(f"/tile/entries/{path}{suffix}")) - 2 * width
+    return total
+
+
+def grow(node: Node, work: Workload, size: int) -> None:
+    """Fill the log up to a size, in batches of 256."""
+    while (missing := size - node.checkpoint()[0]) > 0:
+        count = min(200, -(-missing // 256))
+        batches = list(work.batches(count, records=256, head=node.checkpoint()))
+        blast(node.address, requests_of(batches, batches_each=4), connections=4)
+        say(f"  {node.checkpoint()[0]} of {size} entries, {node.rss_mb()} MB resident")
+
+
+def run(args: argparse.Namespace, folder: str) -> dict[str, Any]:
+    """All measurements, in order."""
+    say("floors")
+    result: dict[str, Any] = {
+        "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
+        "seed": args.seed,
+        "floors": floors.measure(folder),
+    }
+    node = Node(os.path.join(folder, "node"))
+    try:
+        work = Workload(args.seed, ORIGIN)
+        set_up(node, work)
+        result["body_bytes"] = len(work.body())
+        say("batches of 256")
+        result["batches_of_256"] = throughput(
+            node, work, records=args.records, per_batch=256, batches_each=1, connections=8, rounds=3
+        )
+        say("one signature each, 32 batches a request")
+        singles = throughput(
+            node, work, records=args.records // 8, per_batch=1, batches_each=32, connections=8, rounds=3
+        )
+        floor = result["floors"]["ed25519_verify_2_threads_per_s"]
+        result["one_signature_each"] = {**singles, "ratio_to_2_thread_verify": round(singles["best_per_s"] / floor, 3)}
+        say("single records at 100/s")
+        result["single_record_answer"] = latency(node, work, seconds=args.latency_seconds)
+        result["proof_check"] = proof_check(node)
+        if args.grow:
+            say(f"growing to {args.grow} entries")
+            result["rss_mb_before_growth"] = node.rss_mb()
+            grow(node, work, args.grow)
+            result["rss_mb"] = node.rss_mb()
+        say("audit")
+        result["audit"] = audit(node)
+        result["rss_mb_after_audit"] = node.rss_mb()
+        result["size"] = node.checkpoint()[0]
+        total = entry_bytes(node)
+        node.stop()
+        say("start, and size on disk")
+        node.start()
+        result["start_s"] = round(node.start_s, 2)
+        result["rss_mb_after_start"] = node.rss_mb()
+    finally:
+        node.stop()
+    result["disk"] = disk(node.folder, total)
+    return result
+
+
+def main() -> int:
+    """Parse arguments, run, print."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("--records", type=int, default=102_400, help="records in each round (default %(default)s)")
+    parser.add_argument("--latency-seconds", type=int, default=20, help="length of the latency run")
+    parser.add_argument("--grow", type=int, default=0, metavar="N", help="grow the log to N entries first (1000000)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--folder", default=".", help="where to make the temporary node; its disk is measured")
+    args = parser.parse_args()
+    folder = tempfile.mkdtemp(prefix=".bench-", dir=args.folder)
+    try:
+        print(json.dumps(run(args, folder), indent=2))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
