@@ -45,7 +45,9 @@ def _compile(shape: tuple[str, ...]) -> _Plan:
     for name in keys:
         if name != "kind" and name not in rules:
             raise InputError(
-                f"unknown field of {kind.name}", field=str(name)[:80], expected="one of " + ", ".join(sorted(rules))
+                f"unknown field of {kind.name}",
+                field=str(name)[:80] or "body",
+                expected="one of " + ", ".join(sorted(rules)),
             )
     for name in (*kind.required, "at"):
         if name not in keys:
