@@ -62,6 +62,26 @@ def write_durably(path: str, data: bytes, *, mode: int = 0o644) -> None:
         raise StorageError(f"can't write {path}: {error.strerror}; free space or mend the disk, then restart") from None
 
 
+def settle(path: str) -> None:
+    """Make a file that stands in its place already durable there. Raises StorageError.
+
+    Whoever wrote it may have been killed between its rename and the folder's fsync: then it can be read, and still be
+    gone after a loss of power.
+    """
+    try:
+        for name, flags in (
+            (path, os.O_RDONLY),
+            (os.path.dirname(os.path.abspath(path)), os.O_RDONLY | os.O_DIRECTORY),
+        ):
+            handle = os.open(name, flags)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+    except OSError as error:
+        raise StorageError(f"can't sync {path}: {error.strerror}; mend the disk, then restart") from None
+
+
 def load(path: str, vkey: VerifierKey) -> SignRecord | None:
     """The record on disk, None where there is none. Raises StartupError for one that is damaged or another log's."""
     try:
@@ -98,13 +118,15 @@ class Signer:
         private_key: Ed25519PrivateKey,
         clock_ms: Callable[[], int],
     ) -> None:
-        """`clock_ms()`: Unix milliseconds. Raises StartupError for a damaged record."""
+        """`clock_ms()`: Unix milliseconds. Raises StartupError for a damaged record, StorageError for a failing disk."""
         self._path = path
         self._origin = origin
         self._key = private_key
         self._clock_ms = clock_ms
         self.vkey = VerifierKey(name=origin, type=TYPE_ED25519, key=public_bytes(private_key))
         self.last = load(path, self.vkey)
+        if self.last is not None:
+            settle(path)  # its note may leave as it is, so it has to be as durable as one that is written now
 
     def check_start(self, tree: TreeView) -> None:
         """Refuse to go on from a database that isn't the continuation of what was signed. Raises StartupError."""
