@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from aiohttp import web
 
 from node.context import CONTEXT, decimal, query_args
@@ -29,7 +31,8 @@ async def get_tile(request: web.Request) -> web.StreamResponse:
     query_args(request)
     reader = context.published.reader
     try:
-        tile = parse_tile_path("tile/" + request.match_info["path"])
+        # The path as it came: an escaped spelling is another URL to a cache, and no tile's.
+        tile = parse_tile_path(request.rel_url.raw_path.removeprefix("/"))
     except InputError as error:
         return bad_input(404, error)
     try:
@@ -41,9 +44,20 @@ async def get_tile(request: web.Request) -> web.StreamResponse:
     except InputError as error:
         return bad_input(404, error)
     response = web.Response(body=data, content_type="application/octet-stream", headers=IMMUTABLE)
-    if tile.level is None and "gzip" in request.headers.get("Accept-Encoding", ""):
-        response.enable_compression(web.ContentCoding.gzip)
+    if tile.level is None:
+        response.headers["Vary"] = "Accept-Encoding"
+        if takes_gzip(request.headers.get("Accept-Encoding", "")):
+            response.enable_compression(web.ContentCoding.gzip)
     return response
+
+
+def takes_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding header names gzip with a weight above 0 (RFC 9110 section 12.5.3)."""
+    for item in accepted.split(","):
+        coding, _, weight = item.partition(";")
+        if coding.strip().lower() == "gzip":
+            return re.fullmatch(r"\s*q=0(\.0*)?\s*", weight, re.IGNORECASE) is None
+    return False
 
 
 async def get_proof(request: web.Request) -> web.StreamResponse:

@@ -1,0 +1,140 @@
+"""Connections: how many, how long idle, and a problem answer for what isn't HTTP at all.
+
+Too many connections would take the file descriptors that LevelDB needs to write, so the bound stands in the server
+itself. A client that doesn't read its answer is cut off: what was rendered for it would stay in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+from typing import Any
+
+from aiohttp import web
+
+from node.problems import problem
+
+log = logging.getLogger("usance.http")
+
+DESCRIPTORS_RESERVED = 256
+"""File descriptors kept for the database, logs and whatever else the process opens."""
+GUARD_S = 1.0
+
+
+class _Connection(web.RequestHandler):
+    """One connection; what the HTTP parser refuses is answered as every other error is."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """The answer to what reached no handler. Raises ConnectionError where an answer has begun."""
+        if status >= 500:
+            log.error("a request failed outside of its handler", exc_info=exc)
+        else:
+            log.info("not HTTP from %s: %s", request.remote, type(exc).__name__)
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has begun")
+        detail = "the request is no HTTP/1.1 within the limits" if status < 500 else "the node failed on this request"
+        response = problem(status, detail)
+        response.force_close()
+        return response
+
+
+class _Refused(asyncio.Protocol):
+    """A connection too many: closed at once."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Close it."""
+        transport.close()
+
+
+class _Server(web.Server):
+    """Makes connections, up to a bound."""
+
+    def __init__(self, like: web.Server, *, connections_max: int, **options: Any) -> None:
+        super().__init__(
+            like.request_handler, request_factory=like.request_factory,
+            handler_cancellation=like.handler_cancellation,
+        )  # fmt: skip
+        self._connections_max = connections_max
+        self._options = options
+
+    def __call__(self) -> Any:
+        """The protocol of the next connection."""
+        if len(self.connections) >= self._connections_max:
+            return _Refused()
+        return _Connection(self, loop=asyncio.get_running_loop(), **self._options)
+
+
+class Runner(web.AppRunner):
+    """Runs the application over bounded connections."""
+
+    __slots__ = ("_connections_max", "_guard", "_timeout_s")
+
+    def __init__(
+        self, app: web.Application, *, connections_max: int, idle_timeout_s: int, read_timeout_s: int, grace_s: int
+    ) -> None:
+        """`idle_timeout_s`: between requests, and for a request's head. `read_timeout_s`: for a client that doesn't
+        take its answer. `grace_s`: how long `cleanup` waits for handlers."""
+        # Bodies come as they were sent: a compressed one is refused, not unpacked.
+        super().__init__(
+            app, access_log=None, shutdown_timeout=grace_s, handler_cancellation=False, auto_decompress=False,
+            keepalive_timeout=idle_timeout_s,
+        )  # fmt: skip
+        self._connections_max = connections_max
+        self._timeout_s = read_timeout_s
+        self._guard: asyncio.Task[None] | None = None
+
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        options = {name: value for name, value in self._kwargs.items() if name != "handler_cancellation"}
+        server = _Server(made, connections_max=self._connections_max, **options)
+        self._guard = asyncio.create_task(_cut_stuck(server, self._timeout_s))
+        return server
+
+    async def _cleanup_server(self) -> None:
+        await super()._cleanup_server()
+        if self._guard is not None:
+            self._guard.cancel()
+
+
+async def _cut_stuck(server: web.Server, timeout_s: float) -> None:
+    """Cut off each connection of which no byte was taken for so long while an answer waits."""
+    loop = asyncio.get_running_loop()
+    waiting: dict[Any, tuple[int, float]] = {}
+    while True:
+        await asyncio.sleep(GUARD_S)
+        now = loop.time()
+        seen: dict[Any, tuple[int, float]] = {}
+        for connection in server.connections:
+            transport = connection.transport
+            size = transport.get_write_buffer_size() if transport is not None else 0
+            if transport is None or not size:
+                continue
+            known = waiting.get(connection)
+            since = known[1] if known is not None and known[0] == size else now
+            if now - since >= timeout_s:
+                transport.abort()
+                continue
+            seen[connection] = (size, since)
+        waiting = seen
+
+
+def reserve_descriptors(connections_max: int) -> int:
+    """Raise the process' limit on open files as far as it goes and is needed; returns how many connections it bears."""
+    wanted = connections_max + DESCRIPTORS_RESERVED
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    if soft == resource.RLIM_INFINITY:
+        return connections_max
+    borne = max(1, min(connections_max, soft - DESCRIPTORS_RESERVED))
+    if borne < connections_max:
+        log.warning("the limit on open files (%s) bears %s connections only: raise it (ulimit -n)", soft, borne)
+    return borne
