@@ -24,6 +24,8 @@ from proofs.fields import UNITS, USES, is_text
 
 SALT_BYTES = 32
 COMMITMENT_FORMAT = "usance/commitment/v1"
+# --item and --call name things; these units are given with --quantity.
+SHORT_UNITS = tuple(unit for unit in UNITS if unit not in ("item", "call"))
 _HEX_DIGEST = re.compile(r"[0-9a-f]{64}")
 _COUNT = re.compile(r"[1-9][0-9]{0,18}")
 _ATTRIBUTE = "NAME=TEXT, or NAME:=NUMBER"
@@ -34,8 +36,10 @@ def configure_use(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("asset", metavar="ASSET", help="a reference, an index, an external name, or name[@version]")
     parser.add_argument("--as", dest="use", required=True, choices=USES, metavar="USE", help=", ".join(USES))
     amounts = parser.add_argument_group("how much (one at least)")
-    for unit in UNITS:
+    for unit in SHORT_UNITS:
         amounts.add_argument(f"--{unit.replace('_', '-')}", dest=f"unit_{unit}", metavar="N")
+    amounts.add_argument("--quantity", metavar="UNIT=N", action="append", default=[],
+                         help="for any unit: " + ", ".join(UNITS) + " (repeatable)")  # fmt: skip
     _period(parser, "default: now")
     into = parser.add_argument_group("what it went into")
     into.add_argument("--into", metavar="ASSET", help="an asset of the party, which lists the used one")
@@ -132,17 +136,18 @@ def _fields(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _quantities(args: argparse.Namespace) -> dict[str, int]:
+    given = [(unit, text) for unit in SHORT_UNITS if (text := getattr(args, f"unit_{unit}")) is not None]
+    given += [split_pair(pair, option="--quantity", expected="UNIT=N") for pair in args.quantity]
     found: dict[str, int] = {}
-    for unit in UNITS:
-        text = getattr(args, f"unit_{unit}")
-        if text is not None:
-            if not _COUNT.fullmatch(text):
-                raise InputError(
-                    f"{text[:80]!r} is no quantity", field=f"--{unit}", expected="a whole number of 1 or more"
-                )
-            found[unit] = int(text)
+    for unit, text in given:
+        if unit not in UNITS or unit in found:
+            what = "twice" if unit in found else "is no unit"
+            raise InputError(f"{unit[:80]} {what}", field="--quantity", expected="each once, of " + ", ".join(UNITS))
+        if not _COUNT.fullmatch(text):
+            raise InputError(f"{text[:80]!r} is no quantity", field=unit, expected="a whole number of 1 or more")
+        found[unit] = int(text)
     if not found:
-        raise InputError("no quantity: give at least one of " + ", ".join(f"--{u.replace('_', '-')}" for u in UNITS))
+        raise InputError("no quantity: give at least one, as --token N or --quantity item=N")
     return found
 
 

@@ -1,0 +1,190 @@
+"""`usance records`, `assets` and `proof`: one entry is checked by its proof, a list is the node's word."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Any
+
+from ledger.signrecord import write_durably
+from node.cli.common import add_node, need_log, open_client
+from node.cli.outcome import OK
+from node.cli.resolve import list_rows, resolve
+from node.cli.text import emit, show_time, table
+from node.client import Client, VerifiedEntry, check_entry_proof
+from node.errors import FileError, NetworkError
+from proofs.checkpoint import open_checkpoint
+from proofs.errors import InputError, VerifyError, excerpt
+from proofs.fields import is_external_name
+from proofs.jsonform import to_json
+from proofs.kinds import KINDS
+from proofs.ref import parse_ref
+from proofs.tlogproof import parse_tlog_proof
+
+LIMIT_MAX = 100_000
+PAGE = 500
+
+
+def configure_records(parser: argparse.ArgumentParser) -> None:
+    """One record, or filters."""
+    parser.add_argument("record", metavar="REF", nargs="?", help="an index or a reference: that record, verified")
+    parser.add_argument("--kind", choices=tuple(KINDS), metavar="KIND", help=", ".join(KINDS))
+    parser.add_argument("--asset", metavar="ASSET", help="uses of this asset or external name")
+    parser.add_argument("--party", metavar="HEX", help="records of this party")
+    _paging(parser)
+    parser.set_defaults(run=run_records)
+
+
+def configure_assets(parser: argparse.ArgumentParser) -> None:
+    """One asset, or one filter."""
+    parser.add_argument("asset", metavar="ASSET", nargs="?", help="a reference, an index, or name[@version]: all of it")
+    parser.add_argument("--name", help="assets and descriptions of this name or title")
+    parser.add_argument("--party", metavar="HEX", help="assets of this party")
+    parser.add_argument("--root", metavar="HEX", help="assets with this manifest root")
+    parser.add_argument("--aka", metavar="NAME", help="assets that claim this external name")
+    _paging(parser)
+    parser.set_defaults(run=run_assets)
+
+
+def configure_proof(parser: argparse.ArgumentParser) -> None:
+    """Which entry, at which size, into which file."""
+    parser.add_argument("record", metavar="REF", help="an index or a reference")
+    parser.add_argument("--size", type=int, metavar="N", help="prove it in the tree of this size (default: the newest)")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write it here (default: print it)")
+    add_node(parser)
+    parser.set_defaults(run=run_proof)
+
+
+def _paging(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--from", dest="from_", type=int, metavar="INDEX", default=0, help="begin at this leaf")
+    parser.add_argument("--limit", type=int, metavar="N", default=100, help="at most this many (default: 100)")
+    add_node(parser)
+
+
+def run_records(args: argparse.Namespace) -> int:
+    """One, verified, or a list as the node has it."""
+    client = open_client(args)
+    if args.record is not None:
+        if args.kind or args.asset or args.party:
+            raise InputError("REF and filters exclude each other")
+        return _show_one(args, client, _entry(client, args.record))
+    asset = args.asset
+    if asset is not None and not is_external_name(asset):
+        found = resolve(client, asset)
+        asset = found.text
+    rows = _collect(args, client, "/records", "records", kind=args.kind, asset=asset, party=args.party)
+    head = ("index", "kind", "status", "signer", "at", "what")
+    cells = [_record_row(row) for row in rows]
+    emit({"records": rows, "verified": False}, as_json=args.json, lines=table([head, *cells]) if cells else ["none"])
+    return OK
+
+
+def _show_one(args: argparse.Namespace, client: Client, found: VerifiedEntry) -> int:
+    entry = found.entry
+    body = to_json(found.body)
+    said = client.get(f"/records/{found.ref.index}")
+    status, party = said.get("status"), said.get("signer", {})
+    party = party.get("party") if isinstance(party, dict) else None
+    value = {
+        "index": found.ref.index, "ref": str(found.ref), "verified": True,
+        "signer": {"key": entry.key.hex(), "party": party}, "number": entry.number, "status": status, "record": body,
+    }  # fmt: skip
+    lines = [f"{found.ref}", f"  signed by {entry.key.hex()}, its record {entry.number}"]
+    lines += [f"  node says: party {party}, status {status}"]
+    lines += [f"  {name} {_show(name, item)}" for name, item in body.items()]
+    emit(value, as_json=args.json, lines=lines)
+    return OK
+
+
+def _show(name: str, value: Any) -> str:
+    if name in ("at", "from", "until", "collected_from", "collected_until") and type(value) is int:
+        return f"{value} ({show_time(value)})"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {item}" for key, item in value.items())
+    return str(value)
+
+
+def _record_row(row: dict[str, Any]) -> tuple[str, ...]:
+    record = row.get("record")
+    body: dict[str, Any] = record if isinstance(record, dict) else {}
+    signer = row.get("signer")
+    key = signer.get("key", "") if isinstance(signer, dict) else ""
+    what = [str(body[name]) for name in ("name", "use", "asset", "target", "key") if name in body]
+    what += [_show("", body["quantities"])] if "quantities" in body else []
+    at = body.get("at")
+    return (
+        str(row.get("index")), str(body.get("kind")), str(row.get("status")), str(key)[:16],
+        show_time(at) if type(at) is int else "", " ".join(text[:40] for text in what),
+    )  # fmt: skip
+
+
+def run_assets(args: argparse.Namespace) -> int:
+    """One, verified, or a list as the node has it."""
+    client = open_client(args)
+    if args.asset is not None:
+        found = resolve(client, args.asset)
+        if found.entry is None:
+            rows = _collect(args, client, "/assets", "assets", name=args.asset)
+            rows += _collect(args, client, "/assets", "assets", aka=args.asset)
+            return _list_assets(args, rows)
+        return _show_one(args, client, found.entry)
+    filters = {name: getattr(args, name) for name in ("name", "party", "root", "aka")}
+    if sum(value is not None for value in filters.values()) > 1:
+        raise InputError("give one of --name, --party, --root and --aka")
+    return _list_assets(args, _collect(args, client, "/assets", "assets", **filters))
+
+
+def _list_assets(args: argparse.Namespace, rows: list[dict[str, Any]]) -> int:
+    emit({"assets": rows, "verified": False}, as_json=args.json, lines=list_rows(rows) if rows else ["none"])
+    return OK
+
+
+def _collect(
+    args: argparse.Namespace, client: Client, path: str, field: str, **filters: str | None
+) -> list[dict[str, Any]]:
+    """Pages until the limit; bounded by it."""
+    if not 1 <= args.limit <= LIMIT_MAX:
+        raise InputError(f"--limit {args.limit}", field="--limit", expected=f"1 to {LIMIT_MAX}")
+    rows: list[dict[str, Any]] = []
+    start: int | None = args.from_
+    while start is not None and len(rows) < args.limit:
+        page = client.get(path, from_=start, limit=min(PAGE, args.limit - len(rows)), **filters)
+        listed, following = page.get(field), page.get("next")
+        if not isinstance(listed, list) or not all(isinstance(row, dict) for row in listed):
+            raise NetworkError(f"the node's list has another form: is {client.transport.url} a Usance node?")
+        rows.extend(listed)
+        if type(following) is int and following <= start:
+            raise NetworkError("the node's list doesn't go on")
+        start = following if type(following) is int else None
+    return rows[: args.limit]
+
+
+def _entry(client: Client, text: str, size: int | None = None) -> VerifiedEntry:
+    """The verified entry that an index or reference names. Raises VerifyError where the log has another one there."""
+    ref = parse_ref(text) if ":" in text else None
+    if ref is None and not (text.isascii() and text.isdigit()):
+        raise InputError(f"{excerpt(text)} is no record", field="REF", expected="an index, or INDEX:HEX")
+    found = client.entry(ref.index if ref else int(text), size=size)
+    if ref is not None and found.ref != ref:
+        raise VerifyError(f"the log has another entry at {ref.index}", field="REF", expected=str(found.ref))
+    return found
+
+
+def run_proof(args: argparse.Namespace) -> int:
+    """Nothing that wasn't checked is written; what was is written at once."""
+    vkey = need_log(args)
+    found = _entry(open_client(args), args.record, args.size)
+    # What stands in the file is what counts: read it back as a verifier will.
+    proof = parse_tlog_proof(found.proof)
+    check_entry_proof(proof, checkpoint=open_checkpoint(proof.checkpoint_note, vkey))
+    size = found.checkpoint.size
+    if args.output is None:
+        text = found.proof.decode()
+        emit({"ref": str(found.ref), "size": size, "proof": text}, as_json=args.json, lines=text.split("\n")[:-1])
+        return OK
+    if os.path.isdir(args.output):
+        raise FileError(f"{args.output} is a folder", field="-o", expected="a file")
+    write_durably(args.output, found.proof)
+    emit({"ref": str(found.ref), "size": size, "file": args.output}, as_json=args.json,
+         lines=[f"{args.output}: proof of {found.ref} in the tree of size {size}, verified"])  # fmt: skip
+    return OK
