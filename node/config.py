@@ -96,7 +96,13 @@ SETTINGS = (
     Setting("http", "listen", "127.0.0.1:8463",
             "HOST:PORT to serve on; port 0 picks a free one and prints it.", parse_listen),
     Setting("http", "request_timeout_s", 30,
-            "Seconds that a client may take to send one request.", _integer(1, 3600)),
+            "Seconds that a client may take to send one request's body (then 408), or take no byte of its answer.",
+            _integer(1, 3600)),
+    Setting("http", "idle_timeout_s", 120,
+            "Seconds that a connection may be idle, or take to send a request's head. With a reverse proxy in front: "
+            "longer than it keeps its own connections.", _integer(1, 86_400)),
+    Setting("http", "connections_max", 4096,
+            "Connections at a time; those beyond are closed at once.", _integer(1, 1_000_000)),
     Setting("http", "in_flight_bytes_max", 64 * MIB,
             "Bytes of requests being read, checked or queued; beyond it, writes get 503 with Retry-After.",
             _integer(8 * MIB, 4096 * MIB)),
@@ -109,8 +115,8 @@ SETTINGS = (
             _integer(1024, 1_000_000)),
     Setting("writer", "disk_free_bytes_min", 256 * MIB,
             "Writes get 503 while the disk has less free than this, before anything is lost.", _integer(0, 2**50)),
-    Setting("writer", "check_threads", 2,
-            "Threads that check signatures and records before they are queued.", _integer(1, 64)),
+    Setting("writer", "check_workers", 2,
+            "Processes that check signatures and records before they are queued.", _integer(1, 64)),
     Setting("admission", "mode", "open",
             "open: any key whose first record is `party` may write; listed: only the parties below.",
             _choice("open", "listed")),
@@ -136,12 +142,14 @@ class Config:
     origin: str
     listen: tuple[str, int]
     request_timeout_s: int
+    idle_timeout_s: int
+    connections_max: int
     in_flight_bytes_max: int
     streams_max: int
     queue_requests_max: int
     group_records_max: int
     disk_free_bytes_min: int
-    check_threads: int
+    check_workers: int
     mode: str
     parties: tuple[str, ...]
     witnesses: tuple[str, ...]

@@ -8,32 +8,41 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from ledger.query import Query
 from ledger.signrecord import Signer
+from node.checkers import CheckPool
 from node.config import Config
 from node.published import Published
 from node.writer import Writer
-from proofs.errors import InputError
+from proofs.errors import InputError, excerpt
 
 T = TypeVar("T")
+UPLOAD_GRACE_S = 1.0
+QUERY_FIELDS_MAX = 32
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
+
+
+class Missing(InputError):
+    """Well asked for, but not in this log: 404."""
 
 
 @dataclass
 class NodeContext:
-    """`check_pool`: threads for signatures and fields; `read_pool`: threads for LevelDB reads. `bytes_in_flight` is
-    touched on the event loop only."""
+    """`checks`: processes for signatures and fields; `read_pool`: threads for LevelDB reads. `bytes_in_flight`
+    and `uploads` (of bodies being read) are touched on the event loop only."""
 
     config: Config
     writer: Writer
     signer: Signer
-    check_pool: ThreadPoolExecutor
+    checks: CheckPool
     read_pool: ThreadPoolExecutor
     bytes_in_flight: int = 0
     streams: int = 0
+    uploads: set[asyncio.Timeout] = field(default_factory=set)
     grown: asyncio.Condition = field(default_factory=asyncio.Condition)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -45,6 +54,18 @@ class NodeContext:
     async def read(self, work: Callable[[], T]) -> T:
         """Run a read on the read threads, so that a cold disk never stalls the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self.read_pool, work)
+
+    async def stop(self) -> None:
+        """Take no more writes, and let bodies that are still arriving do so for at most a second: once the server
+        closes its connections it no longer reads them, and they would hold up the stop until they time out."""
+        self.stopping.set()
+        async with self.grown:
+            self.grown.notify_all()
+        end = asyncio.get_running_loop().time() + UPLOAD_GRACE_S
+        for upload in tuple(self.uploads):
+            upload.reschedule(min(end, upload.when() or end))
+        while self.uploads:  # noqa: ASYNC110 (at most a second, once)
+            await asyncio.sleep(0.01)
 
     async def query(self, work: Callable[[Query], T]) -> T:
         """Run a look-up over the newest published state."""
@@ -70,12 +91,20 @@ def hex_bytes(text: str, length: int, field_name: str) -> bytes:
 
 
 def query_args(request: web.Request, *allowed: str) -> dict[str, str]:
-    """The query's arguments, each at most once and all of them known. Raises InputError."""
+    """The query's arguments, each at most once, all of them known, their escapes UTF-8. Raises InputError."""
     found: dict[str, str] = {}
-    for name, value in request.query.items():
+    try:
+        pairs = parse_qsl(
+            request.rel_url.raw_query_string, keep_blank_values=True, errors="strict", max_num_fields=QUERY_FIELDS_MAX
+        )
+    except ValueError:
+        raise InputError("the query can't be read", field="query", expected="name=value pairs in UTF-8") from None
+    for name, value in pairs:
         if name not in allowed:
             raise InputError(
-                f"unknown argument {name[:80]!r}", field=name[:80], expected="one of " + (", ".join(allowed) or "none")
+                f"unknown argument {excerpt(name)}",
+                field=name[:80],
+                expected="one of " + (", ".join(allowed) or "none"),
             )
         if name in found:
             raise InputError(f"{name} is there twice", field=name, expected="once")

@@ -25,7 +25,9 @@ from ledger.errors import StartupError
 from ledger.leveldb import LevelStore
 from ledger.signrecord import Signer, write_durably
 from node.app import make_app
+from node.checkers import CheckPool
 from node.config import Config, default_toml, parse_config, parse_listen
+from node.connections import Runner, reserve_descriptors
 from node.context import NodeContext
 from node.keyfiles import load_key, new_key
 from node.published import Published
@@ -161,7 +163,7 @@ async def serve(node: OpenNode, folder: str, listen: tuple[str, int], *, on_read
     """
     config = node.config
     loop = asyncio.get_running_loop()
-    check_pool = ThreadPoolExecutor(config.check_threads, thread_name_prefix="usance-check")
+    checks = CheckPool(config.check_workers, config.origin)
     read_pool = ThreadPoolExecutor(4, thread_name_prefix="usance-read")
     context: NodeContext | None = None
 
@@ -179,13 +181,14 @@ async def serve(node: OpenNode, folder: str, listen: tuple[str, int], *, on_read
         group_records_max=config.group_records_max, disk_free_bytes_min=config.disk_free_bytes_min,
         on_publish=published,
     )  # fmt: skip
-    context = NodeContext(config, writer, node.signer, check_pool, read_pool)
+    context = NodeContext(config, writer, node.signer, checks, read_pool)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    runner = web.AppRunner(
-        make_app(context), access_log=None, shutdown_timeout=config.grace_s, handler_cancellation=False
-    )
+    runner = Runner(
+        make_app(context), connections_max=reserve_descriptors(config.connections_max),
+        idle_timeout_s=config.idle_timeout_s, read_timeout_s=config.request_timeout_s, grace_s=config.grace_s,
+    )  # fmt: skip
     await runner.setup()
     try:
         site = web.TCPSite(runner, listen[0], listen[1], backlog=1024)
@@ -193,18 +196,18 @@ async def serve(node: OpenNode, folder: str, listen: tuple[str, int], *, on_read
             await site.start()
         except OSError as error:
             raise StartupError(f"can't listen on {listen[0]}:{listen[1]}: {error.strerror}") from None
+        await checks.start()
         writer.start()
         host, port = runner.addresses[0][:2]
         on_ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
         await stop.wait()
         log.info("stopping: finishing what was accepted")
-        context.stopping.set()
-        await wake()
+        await context.stop()
     finally:
         # The sockets close first, then requests under way get grace_s, and their batches are still written.
         await runner.cleanup()
         await loop.run_in_executor(None, writer.stop)
-        check_pool.shutdown()
+        await checks.stop()
         read_pool.shutdown()
 
 
@@ -215,8 +218,7 @@ def run_node(
     config = load_config(folder)
     address = parse_listen(listen) if listen is not None else config.listen
     node = open_node(folder, config, new_sign_record=new_sign_record)
-    # The default of 5 ms would make every signature check that returns from outside of the interpreter wait that long
-    # while another thread computes.
+    # The default of 5 ms would make a thread that returns from the disk wait that long while another one computes.
     sys.setswitchinterval(0.0005)
     try:
         runner = asyncio.run

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
 
-from ledger.append import Outcome, Prepared, prepare
+from ledger.append import Outcome, Prepared, check_head
 from ledger.errors import Refusal
-from node.context import CONTEXT, NodeContext
+from node.checkwork import Verdict
+from node.connections import expect, says_too_large, too_large
+from node.context import CONTEXT, NodeContext, query_args
 from node.problems import bad_input, problem, refusal
-from node.published import Published
+from node.published import Board, Published
 from node.writer import Job, Result
-from proofs.entry import REQUEST_BYTES_MAX, parse_request
+from proofs import codec
+from proofs.entry import REQUEST_BYTES_MAX, reparse_request
 from proofs.errors import InputError, RetryableError
 
 MEDIA_TYPE = "application/msgpack"
@@ -26,41 +27,58 @@ class TooLarge(Exception):
     """A body of more than REQUEST_BYTES_MAX bytes."""
 
 
-@asynccontextmanager
-async def _room(context: NodeContext, wanted: int) -> AsyncIterator[None]:
-    """Count a request's bytes while it is under way. Raises RetryableError where there is no room."""
-    if context.bytes_in_flight + wanted > context.config.in_flight_bytes_max:
-        raise RetryableError("too many requests are under way", retry_after_s=1)
-    context.bytes_in_flight += wanted
-    try:
-        yield
-    finally:
-        context.bytes_in_flight -= wanted
+class _Room:
+    """The bytes of one request while it is under way, counted as they come: a client that only announces many, or sends
+    them slowly, takes no room from others."""
+
+    def __init__(self, context: NodeContext) -> None:
+        self._context = context
+        self._bytes = 0
+
+    def take(self, count: int) -> None:
+        """Count more. Raises RetryableError where there is no room for them."""
+        context = self._context
+        if context.bytes_in_flight + count > context.config.in_flight_bytes_max:
+            raise RetryableError("too many requests are under way", retry_after_s=1)
+        context.bytes_in_flight += count
+        self._bytes += count
+
+    def leave(self) -> None:
+        """Give all of it back."""
+        self._context.bytes_in_flight -= self._bytes
+        self._bytes = 0
 
 
-async def _body(request: web.Request, context: NodeContext) -> bytes:
-    """The request's body. Raises TooLarge, or TimeoutError for a client that is too slow."""
+async def _body(request: web.Request, context: NodeContext, room: _Room) -> bytes:
+    """The request's body. Raises TooLarge, RetryableError, or TimeoutError for a client that is too slow."""
     parts: list[bytes] = []
     size = 0
-    async with asyncio.timeout(context.config.request_timeout_s):
-        async for chunk in request.content.iter_any():
-            size += len(chunk)
-            if size > REQUEST_BYTES_MAX:
-                raise TooLarge
-            parts.append(chunk)
+    timeout = asyncio.timeout(context.config.request_timeout_s)
+    context.uploads.add(timeout)
+    try:
+        async with timeout:
+            async for chunk in request.content.iter_any():
+                size += len(chunk)
+                if size > REQUEST_BYTES_MAX:
+                    raise TooLarge
+                room.take(len(chunk))
+                parts.append(chunk)
+    finally:
+        context.uploads.discard(timeout)
     return b"".join(parts)
 
 
-def _prepare(data: bytes, context: NodeContext) -> Job:
-    """Parse and check a request, on a check thread. Raises InputError where it is refused as a whole."""
-    board = context.writer.board
-    checked: list[Prepared | Refusal] = []
-    for batch in parse_request(data):
-        try:
-            checked.append(prepare(batch, origin=context.config.origin, root_at=board.root_at))
-        except Refusal as error:
-            checked.append(error)
-    return Job(checked)
+def _job(data: bytes, verdicts: list[Verdict], board: Board) -> Job:
+    """Put a judged request together for the writer: batches and bodies again, and the heads compared."""
+    items: list[Prepared | Refusal] = []
+    for batch, verdict in zip(reparse_request(data), verdicts, strict=True):
+        if isinstance(verdict, Refusal):
+            items.append(verdict)
+            continue
+        bodies = [] if verdict.fields else [codec.unpack(body) for body in batch.bodies]
+        head = check_head(batch, board.root_at)
+        items.append(Prepared(batch, bodies, verdict.leaves, verdict.lines, head, verdict.fields))
+    return Job(items)
 
 
 def _answer(job: Job, results: list[Result], published: Published) -> bytes:
@@ -87,39 +105,54 @@ def _answer(job: Job, results: list[Result], published: Published) -> bytes:
 async def post_records(request: web.Request) -> web.StreamResponse:
     """Take 1 to 256 batches; every batch is answered for itself."""
     context = request.app[CONTEXT]
+    query_args(request)
     if request.content_type != MEDIA_TYPE:
         return problem(
             415, f"the content type is {request.content_type[:80]}", field="Content-Type", expected=MEDIA_TYPE,
             Accept=MEDIA_TYPE,
         )  # fmt: skip
-    length = request.content_length
-    too_large = problem(413, "the request is too large", field="request", expected=f"at most {REQUEST_BYTES_MAX} bytes")
-    if length is not None and length > REQUEST_BYTES_MAX:
-        return too_large
-    loop = asyncio.get_running_loop()
+    coding = request.headers.get("Content-Encoding", "identity")
+    if coding.lower() != "identity":
+        return problem(
+            415, f"the content encoding is {coding[:80]}", field="Content-Encoding", expected="identity",
+            Accept_Encoding="identity",
+        )  # fmt: skip
+    if says_too_large(request):
+        return too_large()
+    room = _Room(context)
     try:
-        context.writer.check_ready()
-        async with _room(context, length if length is not None else REQUEST_BYTES_MAX):
-            data = await _body(request, context)
-            job = await loop.run_in_executor(context.check_pool, _prepare, data, context)
-            context.writer.submit(job)
-            # Shielded: a client that goes away takes its answer with it, never its batch.
-            results, published = await asyncio.shield(asyncio.wrap_future(job.done))
-            return web.Response(
-                body=await context.read(lambda: _answer(job, results, published)),
-                content_type="application/json",
-                headers={"Cache-Control": "no-store"},
-            )
+        return await _take(request, context, room)
     except TooLarge:
-        return too_large
+        return too_large()
     except TimeoutError:
+        if context.stopping.is_set():
+            return problem(503, "the node is stopping", retry_after_s=1)
         return problem(408, "the request came too slowly", expected=f"within {context.config.request_timeout_s} s")
     except RetryableError as error:
         return problem(503, error.detail, retry_after_s=error.retry_after_s)
     except InputError as error:
         return bad_input(400, error)
+    finally:
+        room.leave()
+
+
+async def _take(request: web.Request, context: NodeContext, room: _Room) -> web.Response:
+    if context.stopping.is_set():
+        raise RetryableError("the node is stopping", retry_after_s=1)
+    context.writer.check_ready()
+    data = await _body(request, context, room)
+    verdicts = await context.checks.check(data)
+    job = await context.read(lambda: _job(data, verdicts, context.writer.board))
+    context.writer.submit(job)
+    # Shielded: a client that goes away takes its answer with it, never its batch.
+    results, published = await asyncio.shield(asyncio.wrap_future(job.done))
+    return web.Response(
+        body=await context.read(lambda: _answer(job, results, published)),
+        content_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
 
 
 def setup(app: web.Application) -> None:
     """Add the routes."""
-    app.router.add_post("/records", post_records)
+    app.router.add_post("/records", post_records, expect_handler=expect)
