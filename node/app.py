@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from ledger.errors import StorageError
-from node.context import CONTEXT, NodeContext
+from node.context import CONTEXT, Missing, NodeContext
 from node.problems import bad_input, problem
 from node.routes import log as log_routes
 from node.routes import reads, writes
@@ -25,8 +25,14 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     """Turn every error into a problem answer; nothing of the inside gets out."""
     try:
         return await handler(request)
+    except Missing as error:
+        return bad_input(404, error)
     except InputError as error:
         return bad_input(400, error)
+    except web.RequestPayloadError:
+        return problem(
+            400, "the body can't be read", field="body", expected="the length or the chunks that its head says"
+        )
     except web.HTTPMethodNotAllowed as error:
         return problem(405, f"{error.method} is not allowed here"[:200], Allow=", ".join(sorted(error.allowed_methods)))
     except web.HTTPException as error:
@@ -41,7 +47,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except (ConnectionResetError, ConnectionAbortedError):
         raise
     except Exception:
-        log.exception("a request failed: %s %s", request.method, request.path[:200])
+        log.exception("a request failed: %s %r", request.method, request.path[:200])
         return problem(500, "the node failed on this request; its log says how")
 
 

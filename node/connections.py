@@ -11,15 +11,39 @@ import logging
 import resource
 from typing import Any
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from node.problems import problem
+from proofs.entry import REQUEST_BYTES_MAX
 
 log = logging.getLogger("usance.http")
 
 DESCRIPTORS_RESERVED = 256
 """File descriptors kept for the database, logs and whatever else the process opens."""
 GUARD_S = 1.0
+
+
+async def expect(request: web.Request) -> web.StreamResponse | None:
+    """What answers an `Expect` header, for every route: a problem where it isn't 100-continue, or the request says
+    itself that it is too large; else the client is told to go on."""
+    if request.headers["Expect"].lower() != "100-continue":
+        return problem(417, "another expectation", field="Expect", expected="100-continue")
+    if says_too_large(request):
+        return too_large()
+    if request.version >= HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # nothing of the answer itself has been sent
+    return None
+
+
+def says_too_large(request: web.Request) -> bool:
+    """Whether a request says itself that its body is too large."""
+    return request.content_length is not None and request.content_length > REQUEST_BYTES_MAX
+
+
+def too_large() -> web.Response:
+    """The answer to it."""
+    return problem(413, "the request is too large", field="request", expected=f"at most {REQUEST_BYTES_MAX} bytes")
 
 
 class _Connection(web.RequestHandler):
@@ -31,7 +55,9 @@ class _Connection(web.RequestHandler):
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
         """The answer to what reached no handler. Raises ConnectionError where an answer has begun."""
-        if status >= 500:
+        if isinstance(exc, ConnectionError):
+            log.debug("a client went away")
+        elif status >= 500:
             log.error("a request failed outside of its handler", exc_info=exc)
         else:
             log.info("not HTTP from %s: %s", request.remote, type(exc).__name__)

@@ -6,6 +6,7 @@ import re
 
 from aiohttp import web
 
+from node.connections import expect
 from node.context import CONTEXT, decimal, query_args
 from node.problems import bad_input, problem
 from proofs.errors import InputError
@@ -97,7 +98,7 @@ async def get_consistency(request: web.Request) -> web.StreamResponse:
 
 def setup(app: web.Application) -> None:
     """Add the routes."""
-    app.router.add_get("/checkpoint", get_checkpoint)
-    app.router.add_get("/tile/{path:.+}", get_tile)
-    app.router.add_get("/proof/{index}", get_proof)
-    app.router.add_get("/consistency", get_consistency)
+    app.router.add_get("/checkpoint", get_checkpoint, expect_handler=expect)
+    app.router.add_get("/tile/{path:.+}", get_tile, expect_handler=expect)
+    app.router.add_get("/proof/{index}", get_proof, expect_handler=expect)
+    app.router.add_get("/consistency", get_consistency, expect_handler=expect)

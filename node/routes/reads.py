@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 
-from ledger.query import PAGE_MAX, Query
+from ledger.query import PAGE_MAX, Page, Query
 from node import views
-from node.context import CONTEXT, NodeContext, decimal, hex_bytes, query_args
+from node.connections import expect
+from node.context import CONTEXT, Missing, NodeContext, decimal, hex_bytes, query_args
 from node.problems import problem
-from proofs.errors import InputError, RetryableError
+from proofs.errors import InputError, RetryableError, excerpt
+from proofs.fields import EXTERNAL, TEXT, is_external_name
 from proofs.kinds import KINDS
 from proofs.ref import parse_ref
 
 PAGE_DEFAULT = 100
+PAGE_BYTES = 4 * 1024 * 1024
+"""Of JSON in one page: a record has up to 60,000 bytes, and 1,000 of them would fill memory and a client's patience."""
 KEEPALIVE_S = 15
 
 
@@ -37,20 +43,29 @@ def _page_args(args: dict[str, str]) -> tuple[int, int]:
 
 
 def index_of(text: str, query: Query, field: str) -> int:
-    """The leaf index that an index or a reference means. Raises InputError for one that isn't in this log."""
+    """The leaf index that an index or a reference means. Raises InputError, Missing for one that isn't in this log."""
     if ":" not in text:
         index = decimal(text, field)
         if index >= query.reader.size:
-            raise InputError(f"no entry {index}", field=field, expected=f"0 to {query.reader.size - 1}")
+            raise Missing(f"no entry {index}", field=field, expected=f"0 to {query.reader.size - 1}")
         return index
     ref = parse_ref(text)
     if ref.index >= query.reader.size or query.reader.tree.leaf(ref.index) != ref.leaf:
-        raise InputError(f"{ref} is not in this log", field=field, expected="a reference to an entry of this log")
+        raise Missing(f"{ref} is not in this log", field=field, expected="a reference to an entry of this log")
     return ref.index
 
 
-def _is_name(text: str) -> bool:
-    return text.startswith(("pkg:", "http://", "https://", "doi:", "model:"))
+def _fill(page: Page, show: Callable[[int], dict[str, Any]]) -> tuple[list[dict[str, Any]], int | None]:
+    """The rows of a page up to PAGE_BYTES, at least one, and the index to go on from."""
+    shown: list[dict[str, Any]] = []
+    size = 0
+    for index in page.indices:
+        row = show(index)
+        size += len(json.dumps(row))
+        if shown and size > PAGE_BYTES:
+            return shown, index
+        shown.append(row)
+    return shown, page.next
 
 
 async def get_record(request: web.Request) -> web.StreamResponse:
@@ -80,14 +95,11 @@ async def get_records(request: web.Request) -> web.StreamResponse:
 
     def find(query: Query) -> dict[str, Any]:
         asset: int | str | None = args.get("asset")
-        if isinstance(asset, str) and not _is_name(asset):
+        if isinstance(asset, str) and not is_external_name(asset):
             asset = index_of(asset, query, "asset")
         page = query.records(start=start, limit=limit, kind=kind, asset=asset, party=party)
-        return {
-            "records": [views.record(query.record(index)) for index in page.indices],
-            "next": page.next,
-            "size": query.reader.size,
-        }
+        shown, following = _fill(page, lambda index: views.record(query.record(index)))
+        return {"records": shown, "next": following, "size": query.reader.size}
 
     return _json(await request.app[CONTEXT].query(find))
 
@@ -118,24 +130,33 @@ async def _stream(context: NodeContext, response: web.StreamResponse, start: int
     while not context.stopping.is_set():
         published = context.published
         if index < published.size:
-            end = min(published.size, index + PAGE_DEFAULT)
-            first = index
-
-            def render(query: Query, first: int = first, end: int = end) -> bytes:
-                lines = []
-                for at in range(first, end):
-                    data = json.dumps(views.record(query.record(at)), separators=(",", ":"))
-                    lines.append(f"id: {at}\nevent: record\ndata: {data}\n\n")
-                return "".join(lines).encode()
-
-            await response.write(await context.query(render))
-            index = end
+            first, end = index, min(published.size, index + PAGE_DEFAULT)
+            index, events = await context.query(partial(_events, first=first, end=end))
+            await response.write(events)
             continue
         try:
             async with asyncio.timeout(KEEPALIVE_S), context.grown:
-                await context.grown.wait()
+                # By its condition: a wake-up that comes while the lock is waited for is not missed.
+                await context.grown.wait_for(partial(_is_past, context, index))
         except TimeoutError:
             await response.write(b": still here\n\n")
+
+
+def _is_past(context: NodeContext, index: int) -> bool:
+    return context.published.size > index or context.stopping.is_set()
+
+
+def _events(query: Query, *, first: int, end: int) -> tuple[int, bytes]:
+    """Events of the records first … end − 1, up to PAGE_BYTES, and the index to go on from."""
+    lines: list[str] = []
+    size = 0
+    for at in range(first, end):
+        data = json.dumps(views.record(query.record(at)), separators=(",", ":"))
+        lines.append(f"id: {at}\nevent: record\ndata: {data}\n\n")
+        size += len(data)
+        if size > PAGE_BYTES:
+            return at + 1, "".join(lines).encode()
+    return end, "".join(lines).encode()
 
 
 async def get_key(request: web.Request) -> web.StreamResponse:
@@ -172,11 +193,9 @@ async def get_assets(request: web.Request) -> web.StreamResponse:
     filters = [name for name in ("name", "party", "root", "aka") if name in args]
     if len(filters) > 1:
         raise InputError("more than one filter", field=filters[1], expected="one of name, party, root, aka")
-    for name in ("name", "aka"):
-        if name in args and not 0 < len(args[name].encode("utf-8", "replace")) <= 1024:
-            raise InputError(f"a {name} of that length", field=name, expected="1 to 1,024 bytes")
-        if "\0" in args.get(name, ""):
-            raise InputError(f"a zero byte in {name}", field=name, expected="text")
+    for name, rule in (("name", TEXT), ("aka", EXTERNAL)):
+        if name in args and not rule.ok(args[name]):
+            raise InputError(f"no {name}: {excerpt(args[name])}", field=name, expected=rule.expected)
     party = hex_bytes(args["party"], 32, "party") if "party" in args else None
     root = hex_bytes(args["root"], 32, "root") if "root" in args else None
 
@@ -184,7 +203,8 @@ async def get_assets(request: web.Request) -> web.StreamResponse:
         page = query.assets(
             start=start, limit=limit, name=args.get("name"), party=party, root=root, aka=args.get("aka")
         )
-        return {"assets": [views.asset_row(query, index) for index in page.indices], "next": page.next}
+        shown, following = _fill(page, lambda index: views.asset_row(query, index))
+        return {"assets": shown, "next": following}
 
     return _json(await request.app[CONTEXT].query(find))
 
@@ -199,11 +219,13 @@ async def get_conflicts(request: web.Request) -> web.StreamResponse:
 
 async def get_healthz(request: web.Request) -> web.StreamResponse:
     """The process answers."""
-    return web.Response(text="ok\n")
+    query_args(request)
+    return web.Response(text="ok\n", headers={"Cache-Control": "no-store"})
 
 
 async def get_readyz(request: web.Request) -> web.StreamResponse:
     """A write would be taken now."""
+    query_args(request)
     context = request.app[CONTEXT]
     try:
         if context.stopping.is_set():
@@ -211,19 +233,20 @@ async def get_readyz(request: web.Request) -> web.StreamResponse:
         context.writer.check_ready()
     except RetryableError as error:
         return problem(503, error.detail, retry_after_s=error.retry_after_s)
-    return web.Response(text="ok\n")
+    return web.Response(text="ok\n", headers={"Cache-Control": "no-store"})
 
 
 def setup(app: web.Application) -> None:
     """Add the routes."""
-    app.router.add_get("/records", get_records)
-    app.router.add_get("/records/stream", get_stream)
-    app.router.add_get("/records/{index}", get_record)
-    app.router.add_get("/genesis", get_genesis)
-    app.router.add_get("/keys/{key}", get_key)
-    app.router.add_get("/parties/{party}", get_party)
-    app.router.add_get("/assets", get_assets)
-    app.router.add_get("/assets/{ref}", get_asset)
-    app.router.add_get("/conflicts", get_conflicts)
-    app.router.add_get("/healthz", get_healthz)
-    app.router.add_get("/readyz", get_readyz)
+    app.router.add_get("/records", get_records, expect_handler=expect)
+    # No HEAD: it would hold a place in the stream and never get a byte of it.
+    app.router.add_get("/records/stream", get_stream, allow_head=False, expect_handler=expect)
+    app.router.add_get("/records/{index}", get_record, expect_handler=expect)
+    app.router.add_get("/genesis", get_genesis, expect_handler=expect)
+    app.router.add_get("/keys/{key}", get_key, expect_handler=expect)
+    app.router.add_get("/parties/{party}", get_party, expect_handler=expect)
+    app.router.add_get("/assets", get_assets, expect_handler=expect)
+    app.router.add_get("/assets/{ref}", get_asset, expect_handler=expect)
+    app.router.add_get("/conflicts", get_conflicts, expect_handler=expect)
+    app.router.add_get("/healthz", get_healthz, expect_handler=expect)
+    app.router.add_get("/readyz", get_readyz, expect_handler=expect)
