@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -28,6 +29,11 @@ WRITE_BUFFER_BYTES = 16 * 1024 * 1024
 CACHE_BYTES = 32 * 1024 * 1024
 OPEN_FILES_MAX = 48
 BLOCK_BYTES = 16 * 1024
+
+
+# The stores that this process has open, by folder. LevelDB notices a second opening too, but by then it has opened and
+# closed the lock file once more, and with that (any close does, says POSIX) given up what keeps other processes out.
+_open_stores: weakref.WeakValueDictionary[str, LevelStore] = weakref.WeakValueDictionary()
 
 
 class _Reads:
@@ -81,6 +87,9 @@ class LevelStore(_Reads):
             raise FatalError("no LevelDB binding: install the node extra (pip install 'usance[node]')")
         if not create and not os.path.isdir(path):
             raise StartupError(f"no database at {path}: run `usance node init`, or name the node's folder")
+        self._folder = os.path.realpath(path)
+        if self._folder in _open_stores:
+            raise StartupError(f"this process holds the database {path} already: close it first")
         try:
             self._db = plyvel.DB(
                 path,
@@ -98,6 +107,7 @@ class LevelStore(_Reads):
                 raise StartupError(f"another process holds the database: {error}; stop that process first") from None
             raise StartupError(f"the database can't be opened: {error}; restore it from a backup") from None
         super().__init__(self._db)
+        _open_stores[self._folder] = self
 
     def write(self, rows: Mapping[bytes, bytes | None]) -> None:
         """See store.Store: one LevelDB batch, synchronous."""
@@ -124,3 +134,5 @@ class LevelStore(_Reads):
     def close(self) -> None:
         """Close the database; a second call does nothing."""
         self._db.close()
+        if _open_stores.get(self._folder) is self:
+            del _open_stores[self._folder]
