@@ -36,6 +36,29 @@ def unpack(data: bytes, *, field: str = "body") -> Any:
         raise InputError(f"not MessagePack: {error}", field=field, expected="canonical MessagePack") from None
 
 
+def unpack_wide(data: bytes, *, field: str, items_max: int, containers_max: int) -> Any:
+    """As `unpack`, for input of megabytes: at most `containers_max` arrays and maps of at most `items_max` items each.
+
+    Without the bounds, 8 MiB of empty arrays become 600 MB of memory before anything can be judged.
+    """
+    left = containers_max
+
+    def count(container: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise ValueError(f"more than {containers_max} arrays and maps")
+        return container
+
+    try:
+        return msgpack.unpackb(
+            data, raw=False, use_list=True, strict_map_key=True, max_array_len=items_max, max_map_len=items_max,
+            max_ext_len=0, list_hook=count, object_hook=count,
+        )  # fmt: skip
+    except (ValueError, msgpack.exceptions.UnpackException, TypeError, OverflowError, RecursionError) as error:
+        raise InputError(f"not MessagePack: {error}"[:200], field=field, expected="canonical MessagePack") from None
+
+
 def sort_maps(value: Any) -> Any:
     """The same value with every map's keys in ascending order (code points order as UTF-8 bytes do)."""
     if type(value) is dict:

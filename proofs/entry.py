@@ -163,7 +163,9 @@ def parse_request(data: bytes) -> list[Batch]:
     """
     if len(data) > REQUEST_BYTES_MAX:
         raise InputError(f"{len(data)} bytes", field="request", expected=f"at most {REQUEST_BYTES_MAX} bytes")
-    items = codec.unpack(data, field="request")
+    items = codec.unpack_wide(
+        data, field="request", items_max=2 * BATCH_RECORDS_MAX, containers_max=1 + 2 * REQUEST_BATCHES_MAX
+    )
     if type(items) is not list or not 1 <= len(items) <= REQUEST_BATCHES_MAX:
         raise InputError("not a request", field="request", expected=f"an array of 1 to {REQUEST_BATCHES_MAX} batches")
     batches = [_parse_batch(item, position) for position, item in enumerate(items)]
