@@ -1,0 +1,103 @@
+"""`usance verify`: what a proof file shows, without a network, a database or any package beyond the base."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from node import verdict as judged
+from node.cli.common import add_log, add_output, find_policy, read_file
+from node.cli.outcome import FAILED, INCOMPLETE, OK
+from node.cli.text import emit, show_time
+from node.errors import FileError
+from node.manifests import hash_file, position_of, read_manifest
+from node.verdict import Verdict, judge_item, judge_proof
+from proofs.errors import InputError, VerifyError
+from proofs.jsonform import to_json
+from proofs.policy import Policy
+from proofs.tiles import ENTRY_BYTES_MAX
+from proofs.tlogproof import PROOF_BYTES_MAX, TlogProof, parse_tlog_proof
+
+_MARKS = {"good": "ok  ", "failed": "FAIL", "open": "open"}
+_HEADLINES = {
+    "good": "GOOD: every step holds",
+    "failed": "FAILED: a step doesn't hold, and nothing after it was judged",
+    "incomplete": "GOOD AS FAR AS IT GOES: something is missing to anchor it",
+}
+_TIMES = ("at", "from", "until", "collected_from", "collected_until")
+
+
+def configure_verify(parser: argparse.ArgumentParser) -> None:
+    """The file, what anchors it, and what else is to be shown with it."""
+    parser.add_argument("file", metavar="FILE", help="a .tlog-proof file; - for standard input")
+    anchor = parser.add_argument_group("what anchors it (without either, exit code 3)")
+    add_log(anchor)  # type: ignore[arg-type]
+    anchor.add_argument("--policy", metavar="FILE", help="a trust policy: logs, witnesses and a quorum (tlog-policy)")
+    parser.add_argument("--entry", metavar="FILE", help="the entry's bytes, where the proof doesn't carry them")
+    item = parser.add_argument_group("does this file belong to it?")
+    item.add_argument("--item", metavar="FILE", help="a file of the data set that the record is about")
+    item.add_argument("--item-path", metavar="PATH", help="its path in the manifest (default: found by its content)")
+    item.add_argument("--manifest", metavar="FILE", help="the data set's manifest")
+    item.add_argument("--asset-proof", metavar="FILE", help="the proof of the asset, where FILE is that of a usage")
+    add_output(parser)
+    parser.set_defaults(run=run_verify)
+
+
+def _read(path: str) -> TlogProof:
+    if path == "-":
+        data = sys.stdin.buffer.read(PROOF_BYTES_MAX + 1)
+    else:
+        data = read_file(path, bytes_max=PROOF_BYTES_MAX, what="the proof")
+    try:
+        return parse_tlog_proof(data)
+    except VerifyError:
+        raise
+    except InputError as error:
+        raise FileError(
+            f"{path} is not a readable proof: {error.detail}", field=error.field, expected=error.expected
+        ) from None
+
+
+def run_verify(args: argparse.Namespace) -> int:
+    """Judge, print, and say it with the exit code."""
+    if args.item and not args.manifest:
+        raise InputError("--item needs --manifest, the list that the asset's root commits to")
+    if not args.item and (args.manifest or args.asset_proof or args.item_path):
+        raise InputError("--manifest, --asset-proof and --item-path go with --item FILE")
+    policy = find_policy(args)
+    entry = None
+    if args.entry:
+        entry = read_file(args.entry, bytes_max=ENTRY_BYTES_MAX, what="the entry")
+    verdict = judge_proof(_read(args.file), policy=policy, entry=entry)
+    if args.item:
+        _with_item(args, verdict, policy)
+    emit({"file": args.file, **verdict.value()}, as_json=args.json, lines=_lines(args.file, verdict))
+    if verdict.result == judged.FAILED:
+        return FAILED
+    return OK if verdict.result == judged.GOOD else INCOMPLETE
+
+
+def _with_item(args: argparse.Namespace, verdict: Verdict, policy: Policy | None) -> None:
+    asset = judge_proof(_read(args.asset_proof), policy=policy) if args.asset_proof else None
+    manifest = read_manifest(args.manifest)
+    digest, size = hash_file(args.item)
+    position = position_of(manifest, args.item_path) if args.item_path else None
+    judge_item(verdict, manifest=manifest, position=position, sha256=digest, size=size, asset=asset)
+
+
+def _lines(path: str, verdict: Verdict) -> list[str]:
+    lines = [f"{path}: {_HEADLINES[verdict.result]}"]
+    for step in verdict.steps:
+        rests = f"   [rests on {step.rests_on}]" if step.rests_on else ""
+        lines.append(f"  {_MARKS[step.result]} {step.name}: {step.says}{rests}")
+    if verdict.body is not None:
+        lines.append("the record says (the signer's claims):")
+        for name, value in to_json(verdict.body).items():
+            shown = f"{value} ({show_time(value)})" if name in _TIMES and type(value) is int else value
+            if isinstance(shown, dict):
+                shown = ", ".join(f"{key} {item}" for key, item in shown.items())
+            lines.append(f"  {name}: {shown}")
+    lines.append("NOT SHOWN:")
+    lines += [f"  - {what}" for what in verdict.not_shown]
+    lines.append(f"  {judged.REPLAY}")
+    return lines

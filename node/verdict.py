@@ -1,0 +1,243 @@
+"""What a proof file shows, step by step, and what it doesn't: bytes in, verdict out, no network (design sections 1, 7).
+
+Each step says what was checked and what it rests on. The first that fails ends the verdict: what would come after it
+would rest on nothing. Names are claims of whoever signed them and stand beside their keys.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from proofs import merkle
+from proofs.checkpoint import Checkpoint
+from proofs.entry import Entry, parse_entry
+from proofs.errors import InputError
+from proofs.jsonform import to_json
+from proofs.manifest import Manifest, check_membership
+from proofs.policy import Policy
+from proofs.records import check_body
+from proofs.ref import Ref, unpack_ref
+from proofs.tlogproof import TlogProof
+
+GOOD, FAILED, INCOMPLETE = "good", "failed", "incomplete"
+
+NOT_SHOWN = (
+    "that the log bound this key to a party, and who a party is in the world: names are claims",
+    "that the record broke no rule of the log, and what came after it: corrections, withdrawals, revoked keys",
+    "that the signer logged every use: what nobody logged can't be seen",
+    "when it happened: times are the signer's word; only order is proved",
+)
+NO_WITNESS = "that the log shows everybody this same history: no witness's cosignature was asked for"
+REPLAY = "`usance audit` replays the whole log and shows the rules, bindings and gaps"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One check. `result`: good, failed or open; `says`: what it means; `rests_on`: what one has to trust for it."""
+
+    name: str
+    result: str
+    says: str
+    rests_on: str = ""
+
+
+@dataclass
+class Verdict:
+    """Steps in order, and what is known after them. `result`: good, failed, or incomplete: good as far as it goes."""
+
+    steps: list[Step] = field(default_factory=list)
+    not_shown: list[str] = field(default_factory=list)
+    checkpoint: Checkpoint | None = None
+    ref: Ref | None = None
+    entry: Entry | None = None
+    body: dict[str, Any] | None = None
+
+    @property
+    def result(self) -> str:
+        """good, failed or incomplete."""
+        results = {step.result for step in self.steps}
+        if FAILED in results:
+            return FAILED
+        return INCOMPLETE if "open" in results or not self.steps else GOOD
+
+    def good(self, name: str, says: str, rests_on: str = "") -> None:
+        """Add a step that holds."""
+        self.steps.append(Step(name, GOOD, says, rests_on))
+
+    def fail(self, name: str, error: InputError) -> None:
+        """Add the step that doesn't hold."""
+        expected = f" (expected {error.expected})" if error.expected else ""
+        self.steps.append(Step(name, FAILED, error.detail + expected))
+
+    def value(self) -> dict[str, Any]:
+        """As JSON."""
+        head = self.checkpoint
+        return {
+            "verdict": self.result,
+            "log": head.origin if head else None,
+            "size": head.size if head else None,
+            "ref": str(self.ref) if self.ref else None,
+            "key": self.entry.key.hex() if self.entry else None,
+            "number": self.entry.number if self.entry else None,
+            "record": to_json(self.body) if self.body is not None else None,
+            "steps": [
+                {"step": step.name, "result": step.result, "says": step.says, "rests_on": step.rests_on}
+                for step in self.steps
+            ],
+            "not_shown": self.not_shown,
+        }
+
+
+def judge_proof(proof: TlogProof, *, policy: Policy | None, entry: bytes | None = None) -> Verdict:
+    """Judge one proof. `policy` None: nothing anchors the checkpoint, which leaves that step open. `entry`: its bytes
+    where the proof doesn't carry them. Raises nothing for what fails: the verdict says it."""
+    verdict = Verdict()
+    data = proof.extra if proof.extra is not None else entry
+    step = "checkpoint"
+    try:
+        checkpoint = verdict.checkpoint = proof.checkpoint
+        _judge_checkpoint(verdict, proof, policy, checkpoint)
+        step = "inclusion"
+        if data is None:
+            raise InputError("the proof doesn't carry the entry", expected="--entry FILE with the entry's bytes")
+        leaf = merkle.leaf_hash(data)
+        merkle.check_inclusion(
+            index=proof.index, size=checkpoint.size, leaf=leaf, path=proof.path, root=checkpoint.root
+        )
+        verdict.ref = Ref(proof.index, leaf)
+        verdict.good(
+            step, f"the entry stands at leaf {proof.index} of the {checkpoint.size} that the checkpoint covers, with "
+            f"the hash {leaf.hex()}", "SHA-256 and the checkpoint",
+        )  # fmt: skip
+        step = "signer"
+        made = verdict.entry = parse_entry(data)
+        made.check_signature(checkpoint.origin)
+        verdict.good(
+            step, f"key {made.key.hex()} signed this record as its number {made.number} ({made.position + 1} of "
+            f"{made.count} under one signature), for this log only, having seen its tree of size {made.size}",
+            "Ed25519 and the entry itself",
+        )  # fmt: skip
+        step = "record"
+        verdict.body = check_body(made.body)
+        verdict.good(step, f"of kind {verdict.body['kind']}, every field of its form", "what the signer says")
+    except InputError as error:
+        verdict.fail(step, error)
+    verdict.not_shown += list(NOT_SHOWN)
+    return verdict
+
+
+def _judge_checkpoint(verdict: Verdict, proof: TlogProof, policy: Policy | None, checkpoint: Checkpoint) -> None:
+    about = f"log {checkpoint.origin}, size {checkpoint.size}"
+    if policy is None:
+        says = f"{about}: no key was given that could anchor it; give --log VKEY or --policy FILE"
+        verdict.steps.append(Step("checkpoint", "open", says, "nothing yet"))
+        return
+    checked = policy.check(proof.checkpoint_note)
+    verdict.good("checkpoint", f"{about}: signed by {checked.log.text}", "the log's key that you gave")
+    for cosigner in checked.cosigners:
+        when = f" at {cosigner.time_s} s since 1970" if cosigner.time_s else ""
+        verdict.good(
+            "cosignature", f"witness {cosigner.name} ({cosigner.key.text[:80]}) cosigned{when}: consistent with all "
+            "that it saw of this log", "the witness's key in the policy",
+        )  # fmt: skip
+    if not checked.cosigners:
+        verdict.not_shown.append(NO_WITNESS)
+
+
+def judge_item(
+    verdict: Verdict, *, manifest: Manifest, position: int | None, sha256: bytes, size: int, asset: Verdict | None
+) -> None:
+    """Add what a file at hand has to do with the record: it is in the manifest that the asset's root commits to, and,
+    for a usage, it is the item that the usage names.
+
+    `position`: where in the manifest, None to look for the content; `asset`: the verdict on the asset's own proof,
+    None where the record itself is the asset. Changes `verdict`; raises nothing for what fails.
+    """
+    if verdict.result == FAILED:
+        return
+    step = "asset"
+    try:
+        owner = _asset_behind(verdict, asset)
+        step = "manifest"
+        _check_manifest(verdict, manifest, owner)
+        step = "file"
+        at = _find(manifest, position, sha256, size)
+        item = manifest.items[at]
+        if (item.sha256, item.size) != (sha256, size):
+            raise InputError(f"the file is not the {item.path} of the manifest: its content differs")
+        check_membership(item=item, position=at, count=len(manifest.items), path=manifest.path(at), root=owner["root"])
+        verdict.good(
+            step, f"the file is {item.path}, item {at} of {len(manifest.items)}", "SHA-256 and the asset's root"
+        )
+        if asset is not None:
+            step = "item"
+            _check_named(verdict, item.digest(), item.path)
+    except InputError as error:
+        verdict.fail(step, error)
+
+
+def _asset_behind(verdict: Verdict, asset: Verdict | None) -> dict[str, Any]:
+    body = verdict.body or {}
+    if asset is None:
+        if body.get("kind") not in ("asset", "description"):
+            raise InputError("the proof is not an asset's", expected="--asset-proof FILE with the proof of the asset")
+        return body
+    if asset.result == FAILED or asset.body is None or asset.ref is None:
+        said = next((step.says for step in asset.steps if step.result == FAILED), "it can't be read")
+        raise InputError(f"the asset's own proof doesn't hold: {said}")
+    if body.get("kind") != "usage":
+        raise InputError(f"a {body.get('kind')} record names no item", expected="the proof of a usage")
+    owner, used = asset.body, body["asset"]
+    kind, log = owner.get("kind"), (verdict.checkpoint, asset.checkpoint)
+    if log[0] is None or log[1] is None or log[0].origin != log[1].origin:
+        raise InputError("the asset's proof is of another log")
+    if isinstance(used, bytes):
+        fits = kind == "asset" and unpack_ref(used) == asset.ref
+    else:
+        fits = (kind == "description" and owner["name"] == used) or (kind == "asset" and used in owner.get("aka", ()))
+    if not fits:
+        shown = used if isinstance(used, str) else str(unpack_ref(used))
+        raise InputError("the asset's proof is of another asset than the one that was used", expected=shown)
+    key = asset.entry.key.hex() if asset.entry else ""
+    verdict.good(
+        "asset", f"the used {kind} is {owner['name']!r}, entry {asset.ref}, signed by {key}: its own proof holds",
+        "the same log's key; its name is a claim",
+    )  # fmt: skip
+    if asset.result == INCOMPLETE and verdict.result == GOOD:
+        verdict.steps.append(Step("asset", "open", "the asset's checkpoint is not anchored", "nothing yet"))
+    return owner
+
+
+def _check_manifest(verdict: Verdict, manifest: Manifest, owner: dict[str, Any]) -> None:
+    if "root" not in owner:
+        raise InputError("the asset commits to no manifest", expected="an asset with a root")
+    if manifest.root != owner["root"]:
+        raise InputError("the manifest is not the asset's: its root differs", expected=owner["root"].hex())
+    if (len(manifest.items), manifest.bytes) != (owner["items"], owner["bytes"]):
+        raise InputError("the asset states other figures", expected=f"{owner['items']} files, {owner['bytes']} bytes")
+    verdict.good(
+        "manifest", f"{len(manifest.items)} files, {manifest.bytes} bytes, with the root {manifest.root.hex()}",
+        "SHA-256 and the asset's record",
+    )  # fmt: skip
+
+
+def _find(manifest: Manifest, position: int | None, sha256: bytes, size: int) -> int:
+    if position is not None:
+        return position
+    for at, item in enumerate(manifest.items):
+        if item.sha256 == sha256 and item.size == size:
+            return at
+    raise InputError("no file of the manifest has this content", expected="a file of the data set, unchanged")
+
+
+def _check_named(verdict: Verdict, digest: bytes, path: str) -> None:
+    body = verdict.body or {}
+    if "item" in body:
+        if body["item"] != digest:
+            raise InputError(f"the usage names another item than {path}", expected=body["item"].hex())
+        verdict.good("item", f"the usage names this very item, {digest.hex()}", "the signer's word")
+    elif "items" in body:
+        raise InputError("the usage names several items by one root; which ones is not in the proof")
+    else:
+        verdict.good("item", "the usage names no single item: it is of the whole asset", "the signer's word")
