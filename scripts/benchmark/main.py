@@ -46,9 +46,7 @@ class Node:
         self.folder = folder
         self.start_s = 0.0
         if not os.path.exists(os.path.join(folder, "node.toml")):
-            subprocess.run(
-                [*USANCE, "node", "init", folder, "--origin", ORIGIN], check=True, stdout=subprocess.DEVNULL
-            )
+            subprocess.run([*USANCE, "node", "init", folder, "--origin", ORIGIN], check=True, stdout=subprocess.DEVNULL)
         with open(os.path.join(folder, "log.vkey"), encoding="utf-8") as file:
             self.vkey: VerifierKey = parse_vkey(file.read().strip())
         self.start()
@@ -59,8 +57,7 @@ class Node:
         self.process = subprocess.Popen(
             [*USANCE, "node", "run", self.folder, "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True
         )
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
+        for line in self.process.stdout or ():
             found = re.search(r"http://([0-9.]+:[0-9]+)", line)
             if found:
                 break
@@ -262,9 +259,10 @@ def main() -> int:
     parser.add_argument("--latency-seconds", type=int, default=20, help="length of the latency run")
     parser.add_argument("--grow", type=int, default=0, metavar="N", help="grow the log to N entries first (1000000)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--folder", default=".", help="where to make the temporary node; its disk is measured")
+    parser.add_argument("--folder", default=".bench", help="where the temporary node is made: its disk is measured")
     args = parser.parse_args()
-    folder = tempfile.mkdtemp(prefix=".bench-", dir=args.folder)
+    os.makedirs(args.folder, exist_ok=True)
+    folder = tempfile.mkdtemp(prefix="run-", dir=args.folder)
     try:
         print(json.dumps(run(args, folder), indent=2))
     finally:

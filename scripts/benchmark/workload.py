@@ -63,9 +63,9 @@ class Workload:
                 "quantities": {rand.choice(UNITS): rand.randrange(1, 5_000_000)},
                 "from": ended - rand.randrange(60_000),
                 "until": ended,
-                "call": f"{rand.getrandbits(128):032x}",
+                "call": f"{rand.getrandbits(112):028x}",
                 "commitment": rand.randbytes(32),
-                "names": ["answer", "prompt"],
+                "names": ["prompt"],
                 "user": rand.randbytes(32),
             }
         )
