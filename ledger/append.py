@@ -394,9 +394,11 @@ def batch_start(view: View, index: int) -> int:
     """The leaf at which the batch that holds `index` begins."""
     start, stop = keys.BATCH + keys.number(0), keys.BATCH + keys.number(index + 1)
     found = next(iter(view.scan(start, stop, reverse=True)), None)
-    if found is None:
+    first_index = int.from_bytes(found[0][1:], "big") if found is not None else 0
+    # Whoever goes on after this batch must get past `index`, also where the row of the batch that held it is gone.
+    if found is None or index >= first_index + codec.unpack(found[1], field="batch")[4]:
         raise StorageError(f"no batch holds entry {index}; run `usance node fsck`")
-    return int.from_bytes(found[0][1:], "big")
+    return first_index
 
 
 def edge_leaves(view: View, first: int, size: int) -> list[bytes]:
