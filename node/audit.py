@@ -1,0 +1,121 @@
+"""Judging a whole log from what it serves: checkpoint, root, every tile, signature, number, head and rule.
+
+Entries are read ahead by a few threads and replayed in order (ledger/replay.py) over a store in memory, which keeps 32
+bytes an entry and the state that rules read; nothing else grows with the log.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.context import LogIdentity
+from ledger.replay import AuditFailure, Replay
+from node.signatures import SignaturePool
+from node.sources import Source, in_order
+from proofs import tiles
+from proofs.checkpoint import Checkpoint
+from proofs.errors import VerifyError
+from proofs.note import VerifierKey
+from proofs.tiles import TILE_WIDTH
+
+SIGNATURE_PROCESSES_MAX = 8
+
+Progress = Callable[[int], None]
+"""`progress(entries)`: judged so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What a log that passed holds. `root_at(size)`: its root at any size up to the checkpoint's."""
+
+    checkpoint: Checkpoint
+    batches: int
+    kinds: dict[str, int]
+    statuses: dict[str, int]
+    tiles: int
+    root_at: Callable[[int], bytes | None]
+
+    def value(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "verdict": "good",
+            "log": self.checkpoint.origin,
+            "size": self.checkpoint.size,
+            "root": self.checkpoint.root.hex(),
+            "batches": self.batches,
+            "tiles": self.tiles,
+            "kinds": self.kinds,
+            "statuses": self.statuses,
+        }
+
+
+def audit(source: Source, checkpoint: Checkpoint, vkey: VerifierKey, *, progress: Progress) -> Audit:
+    """Judge the log up to a checkpoint that was verified. Raises AuditFailure naming the first leaf that is wrong, or
+    VerifyError for a missing or wrong tile, and what the source raises."""
+    processes = min(SIGNATURE_PROCESSES_MAX, (os.cpu_count() or 1) - 1)
+    pool = SignaturePool(processes) if processes else None
+    try:
+        replay = Replay(LogIdentity(vkey.name, frozenset((vkey.key,))), executor=pool)
+        _replay(source, checkpoint, replay, pool, progress)
+    finally:
+        if pool is not None:
+            pool.shutdown()
+    count = _check_tiles(source, checkpoint, replay)
+    if replay.root != checkpoint.root:
+        raise VerifyError(
+            f"the {checkpoint.size} entries and tiles hash to {replay.root.hex()}, and not to the checkpoint's root",
+            field="root", expected=checkpoint.root.hex(),
+        )  # fmt: skip
+    return Audit(
+        checkpoint, replay.batches, dict(sorted(replay.kinds.items())), dict(sorted(replay.statuses.items())), count,
+        replay.ledger.root_at,
+    )  # fmt: skip
+
+
+def _replay(
+    source: Source, checkpoint: Checkpoint, replay: Replay, pool: SignaturePool | None, progress: Progress
+) -> None:
+    size = checkpoint.size
+    bundles = range(-(-size // TILE_WIDTH))
+    read = in_order(bundles, lambda index: source.bundle(index, tiles.tile_width(0, index, size)))
+    done = 0
+    for entries in read:
+        replay.feed(entries)
+        done += len(entries)
+        progress(done)
+    if pool is not None:
+        pool.flush()
+    replay.finish()
+
+
+def _check_tiles(source: Source, checkpoint: Checkpoint, replay: Replay) -> int:
+    """Compare every hash tile with the one that the entries give; answers how many there are."""
+    size = checkpoint.size
+    own = replay.ledger.view()
+
+    def all_tiles() -> Iterator[tuple[int, int, int]]:
+        for level, count in tiles.tiles_of(size):
+            for index in range(count):
+                width = tiles.tile_width(level, index, size)
+                if width:
+                    yield level, index, width
+
+    def read(tile: tuple[int, int, int]) -> tuple[tuple[int, int, int], bytes]:
+        return tile, source.tile(*tile)
+
+    compared = 0
+    for (level, index, width), data in in_order(all_tiles(), read):
+        if data != own.tile(level, index, width):
+            _blame_tile(level, index, data, own.tile(level, index, width))
+        compared += 1
+    return compared
+
+
+def _blame_tile(level: int, index: int, data: bytes, own: bytes) -> None:
+    differs = next((at for at in range(0, len(own), 32) if data[at : at + 32] != own[at : at + 32]), 0) // 32
+    leaf = (index * TILE_WIDTH + differs) << (tiles.TILE_HEIGHT * level)
+    path = tiles.tile_path(level, index, len(own) // 32)
+    raise AuditFailure(leaf, f"{path} has another hash than the entries give")
