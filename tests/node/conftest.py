@@ -11,7 +11,7 @@ from tests.node.harness import Actor, NodeProcess
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
-    """A running node with default settings. At the end it must stop well, and its whole log must replay to its state."""
+    """A running node with default settings. At the end it must stop well, and its log must replay to its state."""
     made = NodeProcess(tmp_path_factory.mktemp("node") / "n").start()
     try:
         yield made
