@@ -1,4 +1,4 @@
-"""Signature checks in processes of their own, for an audit: the library keeps the interpreter to itself while it checks,
+"""Signature checks in processes of their own, for an audit: the library keeps the interpreter to itself meanwhile,
 so threads would gain nothing.
 
 Each process reads lists of (key, message, signature) from standard input and writes a list of refusals; it ends when

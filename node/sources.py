@@ -1,5 +1,5 @@
-"""Where an audit reads a log from: a node or mirror over HTTP, a folder as tlog-tiles lays it out, or the folder of a node
-that stands still. What a source gives is judged elsewhere; it only bounds it (C2SP tlog-tiles).
+"""Where an audit reads a log from: a node or mirror over HTTP, a folder as tlog-tiles lays it out, or the folder of a
+node that stands still. What a source gives is judged elsewhere; it only bounds it (C2SP tlog-tiles).
 """
 
 from __future__ import annotations
