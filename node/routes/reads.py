@@ -113,11 +113,14 @@ async def get_stream(request: web.Request) -> web.StreamResponse:
         start = decimal(request.headers["Last-Event-ID"], "Last-Event-ID") + 1
     elif "from" in args:
         start = decimal(args["from"], "from")
+    headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+    if request.method == "HEAD":  # it would hold a place and never get a byte
+        return web.Response(headers=headers)
     if context.streams >= context.config.streams_max:
         return problem(503, "too many streams are open", retry_after_s=10)
     context.streams += 1
     try:
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+        response = web.StreamResponse(headers=headers)
         await response.prepare(request)
         await _stream(context, response, start)
         return response
@@ -239,8 +242,7 @@ async def get_readyz(request: web.Request) -> web.StreamResponse:
 def setup(app: web.Application) -> None:
     """Add the routes."""
     app.router.add_get("/records", get_records, expect_handler=expect)
-    # No HEAD: it would hold a place in the stream and never get a byte of it.
-    app.router.add_get("/records/stream", get_stream, allow_head=False, expect_handler=expect)
+    app.router.add_get("/records/stream", get_stream, expect_handler=expect)
     app.router.add_get("/records/{index}", get_record, expect_handler=expect)
     app.router.add_get("/genesis", get_genesis, expect_handler=expect)
     app.router.add_get("/keys/{key}", get_key, expect_handler=expect)
