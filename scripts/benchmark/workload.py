@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from proofs.entry import Batch, sign_batch
-from proofs.ref import Ref
 from proofs.records import make_body
+from proofs.ref import Ref
 
 PARTIES = 1_000
 ASSETS = 200
@@ -26,7 +26,7 @@ class Workload:
     """Keys, their next numbers, and the stream of usage bodies."""
 
     def __init__(self, seed: int, origin: str) -> None:
-        self.random = random.Random(seed)
+        self.random = random.Random(seed)  # noqa: S311 - a repeatable load, no secret
         self.origin = origin
         self.keys = [Ed25519PrivateKey.from_private_bytes(self.random.randbytes(32)) for _ in range(PARTIES)]
         self.numbers = [0] * PARTIES
