@@ -136,7 +136,7 @@ def _load_tree(store: Store) -> Tree:
         size = read_head(store)[0]
         # A tree without entries needs no reader, and a replay in memory starts there.
         return load(store, edge_leaves(store, size - size % 256, size)) if size else Tree()
-    except (InputError, ValueError, TypeError) as error:  # rows of another shape than was written
+    except (InputError, ValueError, TypeError, LookupError, OverflowError) as error:  # rows of another shape
         raise StorageError(
             f"the tree head or the last entries can't be read ({error}): the database is damaged; restore it from a "
             "backup"
