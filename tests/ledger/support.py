@@ -21,6 +21,7 @@ from proofs.entry import Batch, delegate_message, parse_entry, rotate_message, s
 from proofs.merkle import leaf_hash
 from proofs.records import make_body
 from proofs.ref import Ref
+from tests.proofs import oracle
 
 ORIGIN = "log.example/one"
 AT = 1_700_000_000_000
@@ -225,3 +226,31 @@ def level_log(path: str) -> Iterator[Log]:
         yield log
     finally:
         log.store.close()
+
+
+def sign_with_nonce(signer: Ed25519PrivateKey, message: bytes, nonce: int) -> bytes:
+    """A valid Ed25519 signature other than RFC 8032's own: with this nonce instead of the derived one. Slow."""
+    half = hashlib.sha512(signer.private_bytes_raw()).digest()[:32]
+    secret = (int.from_bytes(half, "little") & ((1 << 254) - 8)) | 1 << 254
+    r = encode_point(times(nonce, BASE))
+    hashed = hashlib.sha512(r + signer.public_key().public_bytes_raw() + message).digest()
+    s = (nonce + int.from_bytes(hashed, "little") * secret) % GROUP_ORDER
+    return r + s.to_bytes(32, "little")
+
+
+def encode_point(point: oracle.Point) -> bytes:
+    return (point[1] | (point[0] & 1) << 255).to_bytes(32, "little")
+
+
+def times(factor: int, point: oracle.Point) -> oracle.Point:
+    total = (0, 1)
+    while factor:
+        if factor & 1:
+            total = oracle.add(total, point)
+        point = oracle.add(point, point)
+        factor >>= 1
+    return total
+
+
+GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493
+BASE = oracle.decode_lenient((4 * pow(5, -1, oracle.P) % oracle.P).to_bytes(32, "little")) or (0, 1)
