@@ -91,8 +91,9 @@ def check_json(answer: Answer) -> Any:
 
 def test_a_record_is_its_entry_in_json(world: World) -> None:
     """Each record shows exactly what its entry's bytes say: signer, number, batch, leaf, and a body that packs back."""
-    size = world.node.checkpoint().size
-    entries = tiles.parse_bundle(world.node.get(f"/tile/entries/000.p/{size}").body, size)
+    size = min(world.node.checkpoint().size, 256)
+    path = tiles.entries_path(0, size)
+    entries = tiles.parse_bundle(world.node.get(f"/{path}").body, size)
     for index, raw in enumerate(entries):
         said = check_json(world.node.get(f"/records/{index}"))
         leaf = merkle.leaf_hash(raw)
@@ -123,7 +124,7 @@ def test_pages_hold_every_record_once(world: World) -> None:
     for limit in (1, 2, 7, 100, 1000):
         assert [record["index"] for record in all_records(world.node, limit=limit)] == list(range(size))
     assert world.node.json("/records")["size"] == size
-    assert len(world.node.json("/records")["records"]) == 100 < size
+    assert 0 < len(world.node.json("/records")["records"]) <= 100 < size
     assert world.node.json(f"/records?from={size}") == {"records": [], "next": None, "size": size}
 
 
