@@ -375,13 +375,13 @@ def stored_batch(view: View, first_index: int) -> Batch:
     """The batch whose first entry stands at this leaf, rebuilt. Raises StorageError where a row of it is missing."""
     data = view.get(keys.BATCH + keys.number(first_index))
     if data is None:
-        raise StorageError(f"no batch begins at entry {first_index}; run `usance node fsck`")
+        raise StorageError(f"no batch begins at entry {first_index}: the database is damaged")
     key, size, root, first, count, signature = codec.unpack(data, field="batch")
     start = keys.ENTRY + keys.number(first_index)
     stop = keys.ENTRY + keys.number(first_index + count)
     bodies = tuple(body for _, body in view.scan(start, stop))
     if len(bodies) != count:
-        raise StorageError(f"entries are missing from {first_index} on; run `usance node fsck`")
+        raise StorageError(f"entries are missing from {first_index} on: the database is damaged")
     return Batch(key, size, root, first, signature, bodies)
 
 
@@ -397,7 +397,7 @@ def batch_start(view: View, index: int) -> int:
     first_index = int.from_bytes(found[0][1:], "big") if found is not None else 0
     # Whoever goes on after this batch must get past `index`, also where the row of the batch that held it is gone.
     if found is None or index >= first_index + codec.unpack(found[1], field="batch")[4]:
-        raise StorageError(f"no batch holds entry {index}; run `usance node fsck`")
+        raise StorageError(f"no batch holds entry {index}: the database is damaged")
     return first_index
 
 

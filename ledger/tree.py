@@ -50,7 +50,7 @@ class TreeView:
             return self.edge[level][: width * HASH_BYTES]
         data = self.view.get(tile_key(level, index))
         if data is None or len(data) != tiles.TILE_BYTES:
-            raise StorageError(f"tile {level}/{index} is missing or cut; run `usance node fsck`")
+            raise StorageError(f"tile {level}/{index} is missing or cut: the database is damaged")
         return data[: width * HASH_BYTES]
 
     def root_at(self, size: int) -> bytes:
