@@ -105,6 +105,9 @@ class Transport:
                 if answer.status not in _AGAIN:
                     return answer
                 failure = _busy(self.url, answer)
+            except NetworkError:
+                self.close()  # what is left of the answer would be read as the next one
+                raise
             except (OSError, http.client.HTTPException) as error:
                 self.close()
                 failure = NetworkError(f"{self.url} can't be reached: {_reason(error)}; check --node and the network")
