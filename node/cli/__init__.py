@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
@@ -62,7 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in given
     try:
         args = make_parser(chosen).parse_args(given)
-        code: int = args.run(args)
+        with contextlib.ExitStack() as args.at_end:
+            code: int = args.run(args)
         sys.stdout.flush()
         return code
     except SystemExit as stop:

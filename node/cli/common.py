@@ -105,8 +105,10 @@ def need_node(args: argparse.Namespace) -> str:
 
 
 def open_client(args: argparse.Namespace) -> Client:
-    """A verifying client of the node and log that the options name."""
-    return Client(need_node(args), need_log(args), state_folder=state_folder(os.environ))
+    """A verifying client of the node and log that the options name; closed when the command ends."""
+    client = Client(need_node(args), need_log(args), state_folder=state_folder(os.environ))
+    args.at_end.callback(client.close)
+    return client
 
 
 def signing_key(args: argparse.Namespace) -> Ed25519PrivateKey:
