@@ -36,6 +36,21 @@ BLOCK_BYTES = 16 * 1024
 _open_stores: weakref.WeakValueDictionary[str, LevelStore] = weakref.WeakValueDictionary()
 
 
+def _said(error: Exception) -> str:
+    """What LevelDB said, which comes as bytes."""
+    first = error.args[0] if error.args else ""
+    return first.decode(errors="replace") if isinstance(first, bytes) else str(first)
+
+
+def _cannot_open(said: str, *, is_io: bool) -> StartupError:
+    if "lock" in said.lower():
+        return StartupError(f"another process holds the database: {said}; stop that process first")
+    # A start writes too. What fails for want of room or rights has damaged nothing, and a backup would lose entries.
+    if is_io and "No such file" not in said:
+        return StartupError(f"the database can't be opened: {said}; free space or mend the disk, then start again")
+    return StartupError(f"the database can't be opened: {said}; restore it from a backup")
+
+
 class _Reads:
     """get and scan over a plyvel database or snapshot."""
 
@@ -103,9 +118,7 @@ class LevelStore(_Reads):
                 bloom_filter_bits=10,
             )
         except plyvel.Error as error:
-            if "lock" in str(error).lower():
-                raise StartupError(f"another process holds the database: {error}; stop that process first") from None
-            raise StartupError(f"the database can't be opened: {error}; restore it from a backup") from None
+            raise _cannot_open(_said(error), is_io=isinstance(error, plyvel.IOError)) from None
         super().__init__(self._db)
         _open_stores[self._folder] = self
 
@@ -120,7 +133,7 @@ class LevelStore(_Reads):
                         batch.put(key, value)
         except (plyvel.Error, OSError) as error:
             raise StorageError(
-                f"the database can't be written: {error}; free space or mend the disk, restart"
+                f"the database can't be written: {_said(error)}; free space or mend the disk, restart"
             ) from None
 
     def snapshot(self) -> View:
