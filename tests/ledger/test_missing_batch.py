@@ -1,4 +1,4 @@
-"""A database in which the row of a batch is missing: reads and starts end with an error, they don't go round for ever."""
+"""A database in which the row of a batch is missing: reads and starts end with an error, not in an endless loop."""
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

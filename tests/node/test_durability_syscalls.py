@@ -161,8 +161,8 @@ def test_nothing_leaves_before_it_is_durable(tmp_path: Path, long_run: bool) -> 
     # Durable is what the tracer has seen, so there must have been something to see.
     signed = [one for one in trace.signed() if one.at is not None]
     assert signed
-    assert {one.size for one in signed} >= {item.result["first_index"] + item.result["count"]
-                                            for item in log.journal.answered} & set(log.journal.checkpoints)  # fmt: skip
+    given = {item.result["first_index"] + item.result["count"] for item in log.journal.answered}
+    assert {one.size for one in signed} >= given & set(log.journal.checkpoints)
     assert sum(row.at is not None for row in trace.rows()) >= len(signed)
 
 

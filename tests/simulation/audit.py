@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 
@@ -9,7 +10,7 @@ from ledger.context import LogIdentity
 from ledger.replay import Replay
 from proofs import merkle, tiles
 from proofs.checkpoint import Checkpoint
-from proofs.entry import Batch, encode_request
+from proofs.entry import encode_request
 from proofs.merkle import CompactRange
 from proofs.text import parse_hash
 from tests.simulation.nodes import ORIGIN, Answered, Connection, Log, Node
@@ -91,18 +92,12 @@ def check_history(checkpoints: dict[int, bytes], entries: list[bytes], connectio
         at = size
         assert grown.root() == checkpoints[size], f"the tree of size {size} isn't the one that was signed"
     sizes = sorted(checkpoints)[-PAIRS_MAX:]
-    for old, new in zip(sizes, sizes[1:], strict=False):
+    for old, new in itertools.pairwise(sizes):
         lines = connection.request(f"/consistency?from={old}&to={new}").good().decode().splitlines()
         merkle.check_consistency(
             old_size=old, new_size=new, old_root=checkpoints[old], new_root=checkpoints[new],
             path=[parse_hash(line, field="path") for line in lines],
         )  # fmt: skip
-
-
-def places_of(batch: Batch, entries: list[bytes]) -> list[int]:
-    """Where a batch's first entry stands in the log."""
-    first = batch.entries()[0]
-    return [index for index, entry in enumerate(entries) if entry == first]
 
 
 def problem(body: bytes) -> dict[str, object]:

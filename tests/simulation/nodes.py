@@ -22,7 +22,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from node.server import init_node
+from ledger.append import prepare
+from node.server import init_node, load_config, open_node
 from proofs import merkle
 from proofs.checkpoint import Checkpoint, open_checkpoint
 from proofs.entry import Batch, encode_request, sign_batch
@@ -52,19 +53,19 @@ class Node:
 
     def __init__(
         self, folder: Path, *, wrap: Sequence[str] = (), before: str = "", options: Sequence[str] = (),
-        env: dict[str, str] | None = None,
+        errors: Path | None = None,
     ) -> None:  # fmt: skip
-        """`wrap`: a tracer's command that leaves the process its parent; `before`: Python to run in the process first;
-        `options`: further words for `node run`."""
+        """`wrap`: a command that runs the rest of its words in the same process; `before`: Python to run in it first;
+        `options`: further words for `node run`; `errors`: where stderr goes, beside the folder by default."""
         self.folder = folder
-        self.errors = folder.parent / f"{folder.name}.err"
+        self.errors = errors or folder.parent / f"{folder.name}.err"
         arguments = ["node", "run", str(folder), "--listen", "127.0.0.1:0", *options]
         code = f"{before}\nimport sys\nfrom node.cli import main\nsys.exit(main({arguments!r}))"
         with self.errors.open("wb") as errors:
             self.process = subprocess.Popen(
                 [*wrap, sys.executable, "-c", code],
                 stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL, cwd=ROOT,
-                env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
             )  # fmt: skip
         self.port = 0
 
@@ -299,12 +300,16 @@ def make_log(folder: Path, *, seed: int, submitters: int) -> Log:
         make_body({"kind": "asset", "at": AT_MS, "type": "dataset", "name": "data"}),
     ]
     batch = sign_batch(publisher, origin=ORIGIN, size=0, root=merkle.EMPTY_ROOT, first=0, bodies=bodies)
-    with Node(folder) as node:
-        said = node.request("/records", data=encode_request([batch])).json()
-        journal.saw(said["checkpoint"].encode())
-        assert node.stop() == 0
-    index = said["results"][0]["first_index"] + 1
-    asset = Ref(index, merkle.leaf_hash(batch.entries()[1])).pack()
+    # In this process: a node of its own for one batch would cost every test a second.
+    opened = open_node(str(folder), load_config(str(folder)))
+    try:
+        group = opened.ledger.group()
+        outcome = group.take(prepare(batch, origin=ORIGIN, root_at=opened.ledger.root_at))
+        group.commit()
+        journal.saw(opened.signer.sign(opened.ledger.size, opened.ledger.tree.root))
+    finally:
+        opened.store.close()
+    asset = Ref(outcome.first_index + 1, merkle.leaf_hash(batch.entries()[1])).pack()
     made = [Submitter(journal, seed=draw.getrandbits(64), asset=asset) for _ in range(submitters)]
     return Log(folder, journal, made)
 
