@@ -62,7 +62,7 @@ class _Reads:
         try:
             value: bytes | None = self._reads.get(key, verify_checksums=True)
         except plyvel.Error as error:
-            raise StorageError(f"the database can't be read: {error}: the database is damaged") from None
+            raise StorageError(f"the database can't be read: {_said(error)}: the database is damaged") from None
         return value
 
     def scan(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Iterator[Row]:
@@ -71,7 +71,7 @@ class _Reads:
             rows = self._backwards(start, stop) if reverse else self._forwards(start, stop)
             yield from rows
         except plyvel.Error as error:
-            raise StorageError(f"the database can't be read: {error}: the database is damaged") from None
+            raise StorageError(f"the database can't be read: {_said(error)}: the database is damaged") from None
 
     def _forwards(self, start: bytes, stop: bytes) -> Iterator[Row]:
         with self._reads.iterator(start=start, stop=stop, verify_checksums=True) as rows:
