@@ -57,6 +57,13 @@ class Replay:
 
     def feed(self, entries: Sequence[bytes]) -> None:
         """Judge the next entries. Raises AuditFailure at the first that is wrong."""
+        try:
+            self._feed(entries)
+        except AuditFailure:
+            self._settle(0)  # an earlier entry, whose signature was still being judged, comes first
+            raise
+
+    def _feed(self, entries: Sequence[bytes]) -> None:
         for raw in entries:
             index = self.size + len(self._raw)
             try:
@@ -72,9 +79,9 @@ class Replay:
 
     def finish(self) -> None:
         """Judge what is still open. Raises AuditFailure for a batch that was cut, and for a bad signature."""
+        self._settle(0)
         if self._raw:
             raise AuditFailure(self.size + len(self._raw) - 1, "the log ends inside a batch")
-        self._settle(0)
 
     def _settle(self, left: int) -> None:
         while len(self._pending) > left:
