@@ -63,7 +63,7 @@ def test_the_largest_batch_and_the_largest_request(node: NodeProcess, actor: Act
     """1,024 records in a batch, a body of 60,000 bytes, and a request of nearly 8 MiB are taken."""
     result = actor.log(*(nil_body(number) for number in range(1024)))
     assert (result["count"], result["statuses"]) == (1024, ["logged"] * 1024)
-    attrs = {f"{at:02}": "x" * 1000 for at in range(58)}
+    attrs = {f"{at:02}": "x" * 1000 for at in range(59)}
     large = use_body(attrs={**attrs, "99": "x" * (500 + 60_000 - len(use_body(attrs={**attrs, "99": "x" * 500})))})
     assert len(large) == 60_000
     batches = []
