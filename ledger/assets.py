@@ -40,21 +40,23 @@ def show_target(state: State, target: Target) -> str:
 def behind(state: State, sources: Iterable[Target], *, field: str) -> frozenset[Target]:
     """Everything that stands behind these sources, themselves included, under any relation but evaluated_on.
 
-    Raises RuleRefusal naming `field` where that takes more than EDGES_MAX steps.
+    Raises RuleRefusal naming `field` where that takes more than EDGES_MAX edges.
     """
     found: set[Target] = set()
     queue = deque(sources)
-    steps = 0
+    edges = len(queue)
     while queue:
-        target = queue.popleft()
-        steps += 1
-        if steps > EDGES_MAX:
+        # Counted as they are met, not as they are followed: else what waits grows a thousandfold before the bound bites.
+        if edges > EDGES_MAX:
             raise RuleRefusal("too much stands behind it", field=field, expected=f"at most {EDGES_MAX} source edges")
+        target = queue.popleft()
         if target in found:
             continue
         found.add(target)
         if isinstance(target, int):
-            queue.extend(state.asset_more(target).sources)
+            more = state.asset_more(target).sources
+            edges += len(more)
+            queue.extend(more)
     return frozenset(found)
 
 
