@@ -46,7 +46,7 @@ def behind(state: State, sources: Iterable[Target], *, field: str) -> frozenset[
     queue = deque(sources)
     edges = len(queue)
     while queue:
-        # Counted as they are met, not as they are followed: else what waits grows a thousandfold before the bound bites.
+        # Counted as they are met, not as they are followed: else what waits grows a thousandfold before that.
         if edges > EDGES_MAX:
             raise RuleRefusal("too much stands behind it", field=field, expected=f"at most {EDGES_MAX} source edges")
         target = queue.popleft()
