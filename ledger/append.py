@@ -15,7 +15,7 @@ from ledger import assets, keys, parties, usages
 from ledger.context import Body, Context, LogIdentity, Memo, not_yet
 from ledger.errors import FIELD, HISTORY, KEY, SEQUENCE, SIGNATURE, Refusal, StorageError
 from ledger.state import ACTIVE, DELEGATE, STATUS_BYTES, STATUS_NAMES, KeyRow, State
-from ledger.store import Overlay, Store, View
+from ledger.store import Overlay, RowCache, Store, View
 from ledger.tree import Tree, TreeView, load, read_head
 from proofs import codec, ed25519, merkle
 from proofs.entry import Batch
@@ -24,6 +24,7 @@ from proofs.records import check_body, peek
 
 CONFLICTS_MAX = 16
 ROOTS_MAX = 65_536
+ROWS_CACHED_MAX = 20_000
 STORE_VERSION = 1
 VERSION_KEY = keys.META + b"version"
 
@@ -153,6 +154,7 @@ class Ledger:
         self.admission = admission
         self.failed: StorageError | None = None
         self.memo = Memo()
+        self.rows = RowCache(store, (keys.KEY, keys.PARTY), rows_max=ROWS_CACHED_MAX)
         version = store.get(VERSION_KEY)
         if version is not None and version != bytes([STORE_VERSION]):
             raise StorageError(f"the database has version {version.hex()}, this program writes {STORE_VERSION:02x}")
@@ -196,7 +198,7 @@ class Group:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         ledger.memo.committed = ledger.size
-        self._overlay = Overlay(ledger.store)
+        self._overlay = Overlay(ledger.rows)
         self._leaves: list[bytes] = []
         self._dirty = False
 
@@ -264,6 +266,7 @@ class Group:
     def _write(self, rows: dict[bytes, bytes | None]) -> None:
         try:
             self._ledger.store.write(rows)
+            self._ledger.rows.wrote(rows)
         except StorageError as error:
             self._ledger.failed = error
             raise

@@ -87,6 +87,39 @@ class MemoryStore:
         """Nothing to let go of."""
 
 
+class RowCache:
+    """A store read through memory for rows of a few prefixes: those that every batch asks for.
+
+    Owner: the one thread that writes; it says what it wrote (`wrote`) after the store has it. Emptied when it is full.
+    """
+
+    def __init__(self, store: View, prefixes: tuple[bytes, ...], *, rows_max: int) -> None:
+        self._store = store
+        self._prefixes = frozenset(prefix[0] for prefix in prefixes)
+        self._rows_max = rows_max
+        self._rows: dict[bytes, bytes | None] = {}
+
+    def get(self, key: bytes) -> bytes | None:
+        """See View."""
+        if key[0] not in self._prefixes:
+            return self._store.get(key)
+        if key in self._rows:
+            return self._rows[key]
+        if len(self._rows) >= self._rows_max:
+            self._rows.clear()
+        value = self._rows[key] = self._store.get(key)
+        return value
+
+    def scan(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Iterator[Row]:
+        """See View."""
+        return self._store.scan(start, stop, reverse=reverse)
+
+    def wrote(self, rows: Mapping[bytes, bytes | None]) -> None:
+        """Bring what is held up to date."""
+        for key in self._rows.keys() & rows.keys():
+            self._rows[key] = rows[key]
+
+
 class Overlay:
     """Writes held over a view: read through, kept apart, and pushed down or forgotten as a whole."""
 
