@@ -98,10 +98,12 @@ class Lines:
         self.offset = 0
         self.number = 0
         self.digest = sha256()
+        self._inside = False  # what comes next belongs to the line before, which had no newline yet
 
     def seek(self, mark: Mark, digest: Any) -> None:
         """Go on from a mark; `digest`: the running digest there."""
-        self._file.seek(mark.offset)
+        self._file.seek(max(0, mark.offset - 1))
+        self._inside = mark.offset > 0 and self._file.read(1) != b"\n"
         self.offset, self.number, self.digest = mark.offset, mark.lines, digest.copy()
 
     def next(self) -> Line | None:
@@ -113,7 +115,8 @@ class Lines:
                 self.digest.update(rest)
                 rest = self._file.readline(LINE_BYTES_MAX + 1)
             self.offset += len(rest)
-            self.number += 1
+            self.number += not self._inside
+            self._inside = False
             self.digest.update(rest)
             if raw.strip():
                 return Line(self.number, self.offset, raw)
@@ -269,7 +272,7 @@ class Submission:
     def _check_last_line(self, file: BinaryIO, mark: Mark) -> None:
         if mark.offset:
             file.seek(mark.offset - 1)
-            if file.read(1) != b"\n" and file.read(1):
+            if file.read(1) != b"\n" and file.read(1) not in (b"", b"\n"):
                 raise FileError(
                     f"line {mark.lines} of {self._path} was logged and has been made longer since: put a newline after "
                     "what was logged",

@@ -143,8 +143,9 @@ def _quantities(args: argparse.Namespace) -> dict[str, int]:
         if unit not in UNITS or unit in found:
             what = "twice" if unit in found else "is no unit"
             raise InputError(f"{unit[:80]} {what}", field="--quantity", expected="each once, of " + ", ".join(UNITS))
-        if not _COUNT.fullmatch(text):
-            raise InputError(f"{text[:80]!r} is no quantity", field=unit, expected="a whole number of 1 or more")
+        if not _COUNT.fullmatch(text) or int(text) > codec.INT_MAX:
+            expected = "a whole number, 1 or more, below 2^63"
+            raise InputError(f"{text[:80]!r} is no quantity", field=unit, expected=expected)
         found[unit] = int(text)
     if not found:
         raise InputError("no quantity: give at least one, as --token N or --quantity item=N")
