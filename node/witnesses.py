@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import http.client
 import logging
+import queue
+import threading
 import urllib.error
 import urllib.request
 
@@ -32,7 +34,7 @@ def check_witnesses(config: Config, vkey: VerifierKey, tree: TreeView) -> None:
         try:
             note = _fetch(prefix, config.origin)
             seen = _judge(note, vkey, keys) if note is not None else None
-        except (InputError, OSError, http.client.HTTPException) as error:
+        except (InputError, OSError, http.client.HTTPException, ValueError) as error:  # ValueError: a bad URL
             log.warning("witness %s gave no usable answer: %s", prefix, error)
             continue
         if seen is None:
@@ -50,7 +52,28 @@ def check_witnesses(config: Config, vkey: VerifierKey, tree: TreeView) -> None:
 
 
 def _fetch(prefix: str, origin: str) -> bytes | None:
+    """What the witness serves, within TIMEOUT_S altogether: the timeout of a socket begins anew with every byte, so a
+    witness that drips could hold up a start for ever."""
     url = f"{prefix.rstrip('/')}/{hashlib.sha256(origin.encode()).hexdigest()}/checkpoint"
+    answer: queue.SimpleQueue[bytes | Exception | None] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answer.put(_get(url))
+        except Exception as error:
+            answer.put(error)
+
+    threading.Thread(target=ask, name="usance-witness", daemon=True).start()
+    try:
+        found = answer.get(timeout=TIMEOUT_S)
+    except queue.Empty:
+        raise TimeoutError(f"no whole answer within {TIMEOUT_S} s") from None
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def _get(url: str) -> bytes | None:
     try:
         # The configuration allows http and https only.
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310
