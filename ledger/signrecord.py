@@ -63,7 +63,7 @@ def write_durably(path: str, data: bytes, *, mode: int = 0o644) -> None:
 
 
 def settle(path: str) -> None:
-    """Make a file that stands in its place already durable there. Raises StorageError.
+    """Make a file or folder that stands in its place already durable there. Raises StorageError.
 
     Whoever wrote it may have been killed between its rename and the folder's fsync: then it can be read, and still be
     gone after a loss of power.

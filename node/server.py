@@ -23,7 +23,7 @@ from ledger.append import Admission, Ledger, prepare
 from ledger.context import LogIdentity
 from ledger.errors import StartupError
 from ledger.leveldb import LevelStore
-from ledger.signrecord import Signer, write_durably
+from ledger.signrecord import Signer, settle, write_durably
 from node.app import make_app
 from node.checkers import CheckPool
 from node.config import Config, default_toml, parse_config, parse_listen
@@ -97,6 +97,7 @@ def init_node(folder: str, *, origin: str, name: str, url: str | None = None, co
     write_durably(os.path.join(folder, LOG_VKEY_FILE), vkey.encode() + b"\n")
     # Last: a folder without it is an init that was cut, and doesn't run.
     write_durably(os.path.join(folder, CONFIG_FILE), default_toml(origin=origin).encode())
+    settle(os.path.abspath(folder))  # its own name, in the folder above
     return vkey
 
 
@@ -107,7 +108,10 @@ def load_config(folder: str) -> Config:
         with open(path, encoding="utf-8") as file:
             text = file.read(1024 * 1024)
     except FileNotFoundError:
-        raise StartupError(f"no {path}: run `usance node init {folder} --origin ORIGIN` first") from None
+        raise StartupError(
+            f"no {path}: put it back, or make a new node in an empty folder with `usance node init {folder} --origin "
+            "ORIGIN`"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise StartupError(f"can't read {path}: {error}") from None
     return parse_config(text)
