@@ -9,7 +9,7 @@ from aiohttp import web
 
 from ledger.errors import StorageError
 from node.context import CONTEXT, Missing, NodeContext
-from node.problems import bad_input, problem
+from node.problems import CONTENT_TYPE, bad_input, problem
 from node.routes import log as log_routes
 from node.routes import reads, writes
 from proofs.entry import REQUEST_BYTES_MAX
@@ -51,10 +51,20 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return problem(500, "the node failed on this request; its log says how")
 
 
+async def _as_problem(request: web.Request, response: web.StreamResponse) -> None:
+    """The library's own refusals before any handler (an expectation on a path that is no route) as problems too."""
+    if response.status >= 400 and isinstance(response, web.Response) and response.content_type != CONTENT_TYPE:
+        made = problem(response.status, response.reason or "refused")
+        response.body = made.body
+        response.headers.update(made.headers)
+        response.headers["Content-Length"] = str(len(made.body) if isinstance(made.body, bytes) else 0)
+
+
 def make_app(context: NodeContext) -> web.Application:
     """The application over a running writer."""
     app = web.Application(middlewares=[problems], client_max_size=REQUEST_BYTES_MAX)
     app[CONTEXT] = context
+    app.on_response_prepare.append(_as_problem)
     for module in (log_routes, writes, reads):
         module.setup(app)
     return app
