@@ -37,6 +37,15 @@ class Setting:
         """How messages name it."""
         return f"{self.section}.{self.name}"
 
+    @property
+    def allowed(self) -> str:
+        """What its values may be, in the words of its own refusal."""
+        try:
+            self.check(None)
+        except InputError as error:
+            return error.expected
+        return "anything"
+
 
 def _wrong(value: Any, expected: str) -> InputError:
     return InputError(f"{value!r} is not allowed"[:200], expected=expected)
@@ -44,7 +53,7 @@ def _wrong(value: Any, expected: str) -> InputError:
 
 def _origin(value: Any) -> str:
     if not isinstance(value, str):
-        raise _wrong(value, "a text")
+        raise _wrong(value, "1 to 255 bytes without spaces, + or control characters")
     check_origin(value)
     return value
 
@@ -161,8 +170,8 @@ def parse_config(text: str) -> Config:
     """Read `node.toml`. Raises InputError naming the setting and what was expected."""
     try:
         sections = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"not TOML: {error}", field="node.toml", expected="a TOML file") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError of its own
+        raise InputError(f"not TOML: {error}"[:200], field="node.toml", expected="a TOML file") from None
     known = {(setting.section, setting.name) for setting in SETTINGS}
     for section, values in sections.items():
         if not isinstance(values, dict) or section not in {name for name, _ in known}:
@@ -213,12 +222,18 @@ def default_toml(*, origin: str) -> str:
 
 def config_page() -> str:
     """docs/configuration.md, whole: a table of every setting."""
-    rows = ["| setting | default | meaning |", "|---|---|---|"]
+    example = (
+        f"```toml\n[log]\norigin = {_toml('log.example/uses')}\n\n[http]\nlisten = {_toml('0.0.0.0:8463')}\n```\n\n"
+    )
+    rows = ["| setting | default | allowed | meaning |", "|---|---|---|---|"]
     for setting in SETTINGS:
         default = "(must be given)" if setting.default is None else f"`{_toml(setting.default)}`"
-        rows.append(f"| `{setting.field}` | {default} | {setting.meaning} |")
+        rows.append(f"| `{setting.field}` | {default} | {setting.allowed} | {setting.meaning} |")
     return (
         "# Configuration\n\n"
-        "`usance node init DIR` writes `DIR/node.toml` with every setting, its meaning and its default. Unknown\n"
-        "settings are refused at start.\n\n" + "\n".join(rows) + "\n"
+        + example
+        + "`usance node init DIR` writes `DIR/node.toml` with every setting, its meaning "
+        "and its default, read at start.\nA setting or section that is not below is refused, and so is a value outside "
+        "of what is allowed: the node says\nwhich and does not start. `usance node run DIR --listen HOST:PORT` stands "
+        "above `http.listen`.\n\n" + "\n".join(rows) + "\n"
     )

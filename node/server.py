@@ -42,6 +42,7 @@ from proofs.records import check_body, make_body
 log = logging.getLogger("usance.node")
 
 CONFIG_FILE = "node.toml"
+CONFIG_CHARS_MAX = 1024 * 1024
 LOG_KEY_FILE = "log.key"
 LOG_VKEY_FILE = "log.vkey"
 OPERATOR_KEY_FILE = "operator.key"
@@ -106,7 +107,7 @@ def load_config(folder: str) -> Config:
     path = os.path.join(folder, CONFIG_FILE)
     try:
         with open(path, encoding="utf-8") as file:
-            text = file.read(1024 * 1024)
+            text = file.read(CONFIG_CHARS_MAX + 1)
     except FileNotFoundError:
         raise StartupError(
             f"no {path}: put it back, or make a new node in an empty folder with `usance node init {folder} --origin "
@@ -114,6 +115,8 @@ def load_config(folder: str) -> Config:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise StartupError(f"can't read {path}: {error}") from None
+    if len(text) > CONFIG_CHARS_MAX:
+        raise StartupError(f"{path} is longer than {CONFIG_CHARS_MAX} characters: put the right file back")
     return parse_config(text)
 
 
@@ -198,8 +201,9 @@ async def serve(node: OpenNode, folder: str, listen: tuple[str, int], *, on_read
         site = web.TCPSite(runner, listen[0], listen[1], backlog=1024)
         try:
             await site.start()
-        except OSError as error:
-            raise StartupError(f"can't listen on {listen[0]}:{listen[1]}: {error.strerror}") from None
+        except (OSError, UnicodeError) as error:  # a host name with an empty label is a UnicodeError
+            reason = error.strerror if isinstance(error, OSError) else "no such host name"
+            raise StartupError(f"can't listen on {listen[0]}:{listen[1]}: {reason}") from None
         await checks.start()
         writer.start()
         host, port = runner.addresses[0][:2]
