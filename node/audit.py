@@ -59,7 +59,7 @@ def audit(source: Source, checkpoint: Checkpoint, vkey: VerifierKey, *, progress
     pool = SignaturePool(processes) if processes else None
     try:
         replay = Replay(LogIdentity(vkey.name, frozenset((vkey.key,))), executor=pool)
-        _replay(source, checkpoint, replay, pool, progress)
+        _replay(source, checkpoint, replay, progress)
     finally:
         if pool is not None:
             pool.shutdown()
@@ -75,9 +75,7 @@ def audit(source: Source, checkpoint: Checkpoint, vkey: VerifierKey, *, progress
     )  # fmt: skip
 
 
-def _replay(
-    source: Source, checkpoint: Checkpoint, replay: Replay, pool: SignaturePool | None, progress: Progress
-) -> None:
+def _replay(source: Source, checkpoint: Checkpoint, replay: Replay, progress: Progress) -> None:
     size = checkpoint.size
     bundles = range(-(-size // TILE_WIDTH))
     read = in_order(bundles, lambda index: source.bundle(index, tiles.tile_width(0, index, size)))
@@ -86,8 +84,6 @@ def _replay(
         replay.feed(entries)
         done += len(entries)
         progress(done)
-    if pool is not None:
-        pool.flush()
     replay.finish()
 
 

@@ -23,10 +23,25 @@ from proofs.errors import FatalError, InputError, VerifyError
 CHUNK = 64
 """Checks sent to a process at a time."""
 QUEUE_CHUNKS = 32
+COMMAND = [sys.executable, "-m", "node.signatures"]
 LENGTH_BYTES = 8
 
 Check = tuple[bytes, bytes, bytes]
-_Chunk = list[tuple[Check, Future[None]]]
+_Chunk = list[tuple[Check, "_Judged"]]
+
+
+class _Judged(Future[None]):
+    """The verdict on one signature. Whoever waits for it sends the chunk that it may still lie in."""
+
+    def __init__(self, flush: Callable[[], None]) -> None:
+        super().__init__()
+        self._flush = flush
+
+    def result(self, timeout: float | None = None) -> None:
+        """None, or raises the VerifyError."""
+        if not self.done():
+            self._flush()
+        return super().result(timeout)
 
 
 class SignaturePool(Executor):
@@ -42,11 +57,11 @@ class SignaturePool(Executor):
         self._threads: list[threading.Thread] = []
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Queue one check; its future holds the VerifyError where it fails. Nothing happens before the chunk is full,
-        or `flush`."""
+        """Queue one check; its future holds the VerifyError where it fails. Nothing happens before the chunk is full
+        or somebody waits."""
         if fn is not ed25519.check or len(args) != 3:
             raise FatalError("this pool checks signatures only")
-        future: Future[None] = Future()
+        future = _Judged(self.flush)
         self._open.append((args, future))
         if len(self._open) == CHUNK:
             self.flush()
@@ -73,8 +88,8 @@ class SignaturePool(Executor):
         self._threads = []
 
     def _serve(self) -> None:
-        command = [sys.executable, "-m", "node.signatures"]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+        process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         while (chunk := self._queue.get()) is not None:
             try:
                 refusals = _ask(process, [check for check, _ in chunk])

@@ -13,7 +13,7 @@ from node.cli.common import add_log, add_output, find_policy, need_log
 from node.cli.outcome import FAILED, OK, explain
 from node.cli.progress import progress
 from node.cli.text import emit, note_line
-from node.errors import ForkError
+from node.errors import ForkError, IncompleteError
 from node.heads import HeadStore, state_folder
 from node.sources import open_source
 from proofs.checkpoint import Checkpoint
@@ -62,19 +62,21 @@ def run_audit(args: argparse.Namespace) -> int:
     value = {**found.value(), "cosigners": [cosigner.name for cosigner in checked.cosigners],
              "seen_before": seen, "seconds": round(seconds, 3), "records_per_s": round(size / seconds)}  # fmt: skip
     emit(value, as_json=args.json, lines=_lines(found, seen, seconds, len(checked.cosigners)))
+    if seen is not None and seen > size:
+        raise IncompleteError(
+            f"good as far as it goes: it ends at size {size}, but a checkpoint of size {seen} was seen before: whether "
+            "that continues this one can only be told with the entries between"
+        )
     return OK
 
 
 def _compare_with_seen(found: Audit, note: bytes, vkey: VerifierKey) -> int | None:
     """Compare with the newest checkpoint that this user has verified; keeps the newer one. Answers the size of the
-    one seen before. Raises ForkError where they aren't one history."""
+    one seen before, which may be beyond this log's. Raises ForkError where they aren't one history."""
     store = HeadStore(state_folder(os.environ), vkey)
     old = store.load()
     seen: Checkpoint | None = old.checkpoint if old else None
     if seen is not None and seen.size > found.checkpoint.size:
-        note_line(
-            f"remark: this copy ends at size {found.checkpoint.size}, a checkpoint of size {seen.size} was seen before"
-        )
         return seen.size
     if seen is not None and found.root_at(seen.size) != seen.root:
         kept = store.keep_evidence(note)
@@ -102,7 +104,7 @@ def _lines(found: Audit, seen: int | None, seconds: float, cosigners: int) -> li
     if statuses:
         lines.append(f"  usage: {statuses}")
     lines.append(f"  every signature, number, head and rule holds; {found.tiles} tiles hash to the root")
-    if seen is not None:
+    if seen is not None and seen <= head.size:
         lines.append(f"  one history with the checkpoint of size {seen} seen before")
     lines.append("NOT SHOWN: uses that nobody logged; who parties are in the world; what the log shows to others")
     return lines

@@ -87,6 +87,8 @@ def _with_item(args: argparse.Namespace, verdict: Verdict, policy: Policy | None
 
 def _lines(path: str, verdict: Verdict) -> list[str]:
     lines = [f"{path}: {_HEADLINES[verdict.result]}"]
+    if verdict.ref is not None:
+        lines.append(f"entry {verdict.ref}")
     for step in verdict.steps:
         rests = f"   [rests on {step.rests_on}]" if step.rests_on else ""
         lines.append(f"  {_MARKS[step.result]} {step.name}: {step.says}{rests}")
