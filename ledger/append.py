@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ledger import assets, keys, parties, usages
 from ledger.context import Body, Context, LogIdentity, Memo, not_yet
-from ledger.errors import FIELD, HISTORY, KEY, SEQUENCE, SIGNATURE, Refusal, StorageError
+from ledger.errors import FIELD, HISTORY, KEY, RULE, SEQUENCE, SIGNATURE, Refusal, StorageError
 from ledger.state import ACTIVE, DELEGATE, STATUS_BYTES, STATUS_NAMES, KeyRow, State
 from ledger.store import Overlay, RowCache, Store, View
 from ledger.tree import Tree, TreeView, load, read_head
@@ -23,6 +23,8 @@ from proofs.errors import InputError, InvariantError, VerifyError
 from proofs.records import check_body, peek
 
 CONFLICTS_MAX = 16
+BATCH_ACCEPTS_MAX = 16
+"""Signatures of new keys that the writer itself has to check: it alone knows the signer's party."""
 ROOTS_MAX = 65_536
 ROWS_CACHED_MAX = 20_000
 STORE_VERSION = 1
@@ -98,14 +100,24 @@ def check_batch(batch: Batch, *, origin: str, check_signature: bool = True) -> t
             ) from None  # fmt: skip
     bodies: list[Body] = []
     fields = None
+    accepts = 0
     for position, data in enumerate(batch.bodies):
         try:
-            bodies.append(check_body(data))
+            body = check_body(data)
         except InputError as error:
             fields = Refusal(
                 error.detail, status=422, type=FIELD, position=position, field=error.field, expected=error.expected
             )
             break
+        if "accept" in body:
+            accepts += 1
+            if accepts > BATCH_ACCEPTS_MAX:
+                fields = Refusal(
+                    "too many new keys in one batch", status=422, type=RULE, position=position, field="accept",
+                    expected=f"at most {BATCH_ACCEPTS_MAX} delegate and rotate records a batch",
+                )  # fmt: skip
+                break
+        bodies.append(body)
     leaves = [] if fields else [merkle.leaf_hash(entry) for entry in batch.entries()]
     return Checked(lines, leaves, fields), bodies
 

@@ -6,8 +6,9 @@ replay: a hostile web of sources costs a refusal, not the writer's time.
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ledger import keys
@@ -84,23 +85,29 @@ def _sources(state: State, context: Context, body: Body) -> tuple[Target, ...]:
     return tuple(counted)
 
 
+def _used_for(state: State, party: bytes, name: str) -> Iterator[Target]:
+    """What the party's usages with this into_name used."""
+    prefix = keys.INTO + party + keys.text(name)
+    for key, _ in state.view.scan(prefix, keys.after(prefix)):
+        yield unpack_into(key[len(prefix) :])
+
+
 def _check_into_name(state: State, context: Context, body: Body, sources: tuple[Target, ...]) -> None:
     """What the party said it was making this asset from must be listed (section 4, "Making an asset from others")."""
     names = [body["name"]]
     if "version" in body:
         names.append(f"{body['name']}@{body['version']}")
-    have: frozenset[Target] | None = None
-    missing: list[str] = []
-    for name in names:
-        prefix = keys.INTO + context.party + keys.text(name)
-        for key, _ in state.view.scan(prefix, keys.after(prefix)):
-            if have is None:
-                have = behind(state, sources, field="sources")
-            target = unpack_into(key[len(prefix) :])
-            if target not in have:
-                missing.append(show_target(state, target))
-                if len(missing) >= MISSING_SHOWN:
-                    break
+    used = itertools.chain.from_iterable(_used_for(state, context.party, name) for name in names)
+    first = next(used, None)
+    if first is None:
+        return
+    have = behind(state, sources, field="sources")
+    missing = [
+        show_target(state, target)
+        for target in itertools.islice(
+            (target for target in itertools.chain((first,), used) if target not in have), MISSING_SHOWN
+        )
+    ]
     if missing:
         raise RuleRefusal(
             f"sources used for {body['name']!r} are not listed: {', '.join(missing)}",
@@ -149,6 +156,9 @@ def description(state: State, context: Context, body: Body) -> str:
     index = keys.number(context.index)
     for name in {body["name"], body.get("title", body["name"])}:
         state.overlay.put(keys.ASSET_NAME + keys.text(name) + index, b"d")
+    state.overlay.put(keys.ASSET_PARTY + context.party + index, b"")
+    if "root" in body:
+        state.overlay.put(keys.ASSET_ROOT + body["root"] + index, b"")
     return LOGGED
 
 

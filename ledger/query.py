@@ -5,6 +5,7 @@ Every answer is an index walk with a bound; none scans the log but for the one k
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -167,7 +168,8 @@ class Query:
             return self._indices(keys.ASSET_ROOT + root, start)
         if aka is not None:
             return (index for index in self._claims(aka) if index >= start)
-        return self._indices(keys.ASSET, start)
+        of_kind = (self._indices(keys.BY_KIND + keys.text(kind), start) for kind in ("asset", "description"))
+        return heapq.merge(*of_kind)
 
     def _claims(self, name: str) -> Iterator[int]:
         prefix = keys.AKA + keys.text(name)

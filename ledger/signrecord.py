@@ -118,7 +118,7 @@ class Signer:
         private_key: Ed25519PrivateKey,
         clock_ms: Callable[[], int],
     ) -> None:
-        """`clock_ms()`: Unix milliseconds. Raises StartupError for a damaged record, StorageError where a sync fails."""
+        """`clock_ms()`: Unix milliseconds. Raises StartupError for a damaged record, StorageError for a failed sync."""
         self._path = path
         self._origin = origin
         self._key = private_key

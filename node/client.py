@@ -135,7 +135,7 @@ class Client:
         """The node's consistency proof between two sizes, not checked yet. Raises VerifyError for another form."""
         data = self.transport.get_bytes(f"/consistency?from={old_size}&to={new_size}", bytes_max=_CONSISTENCY_BYTES_MAX)
         lines = data.decode("ascii", "replace").split("\n")
-        if lines.pop() != "" or len(lines) > merkle.PATH_HASHES_MAX + 1:
+        if lines.pop() != "" or len(lines) > merkle.CONSISTENCY_HASHES_MAX:
             raise VerifyError("the node's consistency proof is no list of hashes", field="path")
         try:
             return [parse_hash(line, field="path") for line in lines]

@@ -270,3 +270,10 @@ def test_times_are_not_judged(log: Log) -> None:
     """`at` is the signer's own clock: a record may be older than the one before it."""
     log.put("lab", make_body({"kind": "none", "at": AT + 10**9, "from": 1, "until": 2}))
     log.put("lab", make_body({"kind": "none", "at": 0, "from": 1, "until": 2}))
+
+
+def test_new_keys_in_a_batch_are_bounded(log: Log) -> None:
+    """Sixteen new keys in one batch are taken; a seventeenth refuses it, before any of their signatures is checked."""
+    log.put("lab", *(delegate(f"helper {i}", "lab", "none") for i in range(16)))
+    more = [delegate(f"other {i}", "lab", "none", accept=bytes(64)) for i in range(17)]
+    log.refused(log.sign("lab", *more), 422, "usance:rule", position=16, field="accept")
