@@ -1,0 +1,170 @@
+"""docs/http.md against the running code: routes, arguments, answers, problem types, statuses and limits."""
+
+import importlib
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+import node.app
+import node.connections
+from ledger.errors import PROBLEM_TYPES
+from node.problems import TITLES
+from node.routes import log, reads, writes
+from proofs.entry import encode_request
+from tests.node.harness import Actor, NodeProcess, body, nil_body, use_body
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "http.md"
+HEADING = re.compile(r"^### `(GET|POST) (/[^`]*)`$", re.M)
+MODULES = (log, reads, writes)
+
+
+def page() -> str:
+    """The document."""
+    return PAGE.read_text(encoding="utf-8")
+
+
+def section(method: str, path: str) -> str:
+    """What the document says of one route."""
+    text = page()
+    start = text.index(f"### `{method} {path}`\n")
+    end = re.compile(r"^##", re.M).search(text, start + 4)
+    return text[start : end.start() if end else None]
+
+
+def routes() -> dict[tuple[str, str], Any]:
+    """(method, path as the document writes it) of every route of the application, with its handler."""
+    application = web.Application()
+    for module in MODULES:
+        module.setup(application)
+    found = {}
+    for route in application.router.routes():
+        if route.method == "HEAD" or route.resource is None:
+            continue
+        found[route.method, re.sub(r"\{(\w+)\}", r"<\1>", route.resource.canonical)] = route.handler
+    return found
+
+
+ROUTES = routes()
+
+
+def test_every_route_is_documented_and_no_other() -> None:
+    """The document has a heading for each route of the application, and none for another."""
+    headings = HEADING.findall(page())
+    assert len(headings) == len(set(headings))
+    assert set(headings) == set(ROUTES)
+
+
+def test_the_application_has_these_routes() -> None:
+    """The application is made of the modules that the tests here look at."""
+    source = inspect.getsource(node.app.make_app)
+    assert re.search(r"for module in \(log_routes, writes, reads\)", source)
+
+
+@pytest.mark.parametrize("route", sorted(ROUTES), ids="{0[0]} {0[1]}".format)
+def test_arguments_are_those_of_the_code(route: tuple[str, str]) -> None:
+    """Each route's table of arguments names what its handler takes, in any order; no table where it takes none."""
+    called = re.findall(r"query_args\(request(?:, ([^)]*))?\)", inspect.getsource(ROUTES[route]))
+    assert len(called) == 1, "a handler looks at its query once"
+    taken = set(re.findall(r'"(\w+)"', called[0]))
+    documented = set(re.findall(r"^\| `(\w+)` \|", section(*route), re.M))
+    assert documented == taken
+
+
+def test_problem_types_and_titles_are_those_of_the_code() -> None:
+    """Every type with its title, and no other."""
+    rows = re.findall(r"^\| `(usance:\w+)` \| ([^|]+) \| ([^|]+) \|$", page(), re.M)
+    assert {name: title for name, title, _ in rows} == TITLES
+    assert [name for name, _, _ in rows] == list(PROBLEM_TYPES)
+
+
+def test_statuses_are_those_of_the_code() -> None:
+    """Every status that the code answers a whole request with is in the table of errors, and no other."""
+    source = "".join(inspect.getsource(module) for module in (*MODULES, node.app, node.connections))
+    answered = {int(status) for status in re.findall(r"(?:problem|bad_input)\(\s*([0-9]{3})", source)}
+    answered |= {405, 404}  # from the router, through the middleware
+    table = page().split("### Errors")[1].split("### Problem types")[0]
+    assert {int(status) for status in re.findall(r"^\| ([0-9]{3}) \|", table, re.M)} == answered
+
+
+def test_limits_are_those_of_the_code() -> None:
+    """Each bound in the table of limits is the constant that it names."""
+    rows = re.findall(r"^\| [^|]+ \| ([0-9,]+)( MiB)? \| `([\w.]+)\.([A-Z_]+)` \|$", page(), re.M)
+    assert len(rows) == page().split("### Limits")[1].split("\n## ")[0].count("| `")
+    for number, unit, module, name in rows:
+        bound = int(number.replace(",", "")) * (2**20 if unit else 1)
+        assert getattr(importlib.import_module(module), name) == bound, name
+
+
+def shape(value: Any) -> Any:
+    """A JSON value's form: the fields of objects and the forms of a list's first item; what a record holds aside."""
+    if isinstance(value, dict):
+        return {name: "record" if name == "record" else shape(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [shape(value[0])] if value and isinstance(value[0], dict) else "list"
+    return {bool: "bool", int: "number", str: "text"}.get(type(value), "null")
+
+
+def examples() -> dict[str, Any]:
+    """The JSON examples by their labels."""
+    return {label: json.loads(text) for label, text in re.findall(r"^```json ([^\n]+)\n(.*?)^```$", page(), re.M | re.S)}
+
+
+@pytest.fixture(scope="module")
+def answers(node: NodeProcess) -> dict[str, Any]:
+    """Real answers by the labels of the examples."""
+    lab = Actor(node).join("Example lab")
+    fields = {
+        "type": "dataset",
+        "name": "corpus",
+        "root": bytes(32),
+        "items": 3,
+        "bytes": 300,
+        "aka": ["model:lab/one"],
+    }
+    first = lab.log(body("asset", **fields))["first_index"]
+    listed = node.json("/assets?limit=1")
+    lab.log(body("asset", **fields))
+    index, leaf = node.json(f"/assets/{first}")["ref"].split(":")
+    lab.log(body("withdraw", target=int(index).to_bytes(8, "big") + bytes.fromhex(leaf)))
+    gap = node.submit(lab.sign(nil_body(), first=lab.next + 1))[0]
+    node.submit(lab.sign(nil_body(), first=0))
+    taken = node.post(encode_request([lab.sign(use_body())])).json()
+    used = taken["results"][0]["first_index"]
+    return {
+        "result": gap,
+        "POST /records": taken,
+        "GET /records/<index>": node.json(f"/records/{used}"),
+        "GET /records": node.json(f"/records?from={used + 1}"),
+        "GET /keys/<key>": node.json(f"/keys/{lab.key.hex()}"),
+        "GET /parties/<party>": node.json(f"/parties/{lab.key.hex()}"),
+        "GET /assets": listed,
+        "GET /assets/<ref>": node.json(f"/assets/{first}"),
+        "GET /conflicts": node.json("/conflicts"),
+    }
+
+
+@pytest.mark.parametrize("label", sorted(examples()))
+def test_examples_have_the_form_of_real_answers(answers: dict[str, Any], label: str) -> None:
+    """Each example has exactly the fields, and the types, of what a node answers."""
+    assert shape(answers[label]) == shape(examples()[label])
+
+
+def test_json_routes_have_examples() -> None:
+    """Every route that answers an object of its own form has an example of it."""
+    plain = {"/checkpoint", "/tile/<path>", "/proof/<index>", "/consistency", "/records/stream", "/genesis", "/healthz",
+             "/readyz"}  # fmt: skip
+    assert set(examples()) - {"result"} == {f"{method} {path}" for method, path in ROUTES if path not in plain}
+
+
+def test_headings_of_the_spec_that_are_referred_to_exist(repo_root: Path) -> None:
+    """Links into the other documents lead to headings that are there."""
+    for name, fragment in re.findall(r"\]\((\w+\.md)#([\w-]+)\)", page()):
+        text = (repo_root / "docs" / name).read_text(encoding="utf-8")
+        slugs = {re.sub(r"[^\w -]", "", line.lower()).strip().replace(" ", "-")
+                 for line in re.findall(r"^#+ (.+)$", text, re.M)}  # fmt: skip
+        assert fragment in slugs
