@@ -21,6 +21,8 @@ log = logging.getLogger("usance.http")
 DESCRIPTORS_RESERVED = 256
 """File descriptors kept for the database, logs and whatever else the process opens."""
 GUARD_S = 1.0
+LINGERING_S = 2.0
+"""Seconds for which the rest of a refused body is read and dropped, so that its sender comes to read the refusal."""
 
 
 async def expect(request: web.Request) -> web.StreamResponse | None:
@@ -108,7 +110,7 @@ class Runner(web.AppRunner):
         # Bodies come as they were sent: a compressed one is refused, not unpacked.
         super().__init__(
             app, access_log=None, shutdown_timeout=grace_s, handler_cancellation=False, auto_decompress=False,
-            keepalive_timeout=idle_timeout_s,
+            keepalive_timeout=idle_timeout_s, lingering_time=LINGERING_S,
         )  # fmt: skip
         self._connections_max = connections_max
         self._timeout_s = read_timeout_s
