@@ -1,0 +1,56 @@
+"""The demonstration and the benchmark run: what a newcomer types first, and what the README's figures come from."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def _run(repo_root: Path, tmp_path: Path, module: str, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(repo_root), "TMPDIR": str(tmp_path)}
+    return subprocess.run(
+        [sys.executable, "-m", module, *words],
+        cwd=repo_root, env=environment, capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.timeout(250)
+def test_demo_shows_every_step(repo_root: Path, tmp_path: Path) -> None:
+    """The demonstration ends well on the standard library's files, and shows each step with its time."""
+    done = _run(repo_root, tmp_path, "scripts.demonstration")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(re.findall(r"^== \d+\. ", done.stdout, re.MULTILINE)) == 8
+    assert "GOOD: every step holds" in done.stdout
+    assert done.stdout.count("FAILED: a step doesn't hold") == 2
+    assert re.search(r"GOOD: \d+ records in \d+ batches", done.stdout)
+    assert re.search(r"^ +\d+\.\d\d s  in all$", done.stdout, re.MULTILINE)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.timeout(250)
+def test_bench_measures_everything_it_names(repo_root: Path, tmp_path: Path) -> None:
+    """A short benchmark prints JSON with floors and every figure of the table, each of them positive."""
+    words = ("--records", "5120", "--latency-seconds", "1", "--grow", "8000", "--folder", str(tmp_path / "bench"))
+    done = _run(repo_root, tmp_path, "scripts.benchmark.main", *words)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    figures = {
+        "256": found["batches_of_256"]["best_per_s"],
+        "single": found["one_signature_each"]["ratio_to_2_thread_verify"],
+        "p99": found["single_record_answer"]["p99_ms"],
+        "proof": found["proof_check"]["ms"],
+        "audit": found["audit"]["per_s"],
+        "memory": found["rss_mb"],
+        "start": found["start_s"],
+        "disk": found["disk"]["ratio"],
+        **{name: value for name, value in found["floors"].items() if name != "fsync_ms"},
+        **found["floors"]["fsync_ms"],
+    }
+    assert [name for name, value in figures.items() if not value > 0] == []
+    assert found["size"] >= 8000
+    assert 240 <= found["body_bytes"] <= 300
+    assert list((tmp_path / "bench").iterdir()) == []
