@@ -247,7 +247,7 @@ def test_assets_by_reference_and_index(world: World) -> None:
     ("query", "names"),
     [("name=plain", ["plain"]), ("name=nothing", []), ("root=" + ROOT.hex(), ["rooted", "copy"]),
      ("aka=" + NAME, ["copy"]), ("name=Outside%20data", ["outside"]), ("name=Outside+data", ["outside"]),
-     ("name=" + OTHER_NAME.replace("+", "%2B"), ["outside"]), ("", ["plain", "rooted", "copy", "gone"]),
+     ("name=" + OTHER_NAME.replace("+", "%2B"), ["outside"]), ("", ["plain", "rooted", "copy", "gone", "outside"]),
      ("root=" + "00" * 32, []), ("aka=model:none/none", [])],
 )  # fmt: skip
 def test_assets_are_found_by_each_filter(world: World, query: str, names: list[str]) -> None:
