@@ -1,0 +1,42 @@
+"""`usance verify` and `usance audit` where cryptography and msgpack alone are installed, by scripts/setup."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.node.harness import Actor, NodeProcess, nil_body
+
+
+@pytest.fixture(scope="module")
+def base(repo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The `usance` of a fresh base environment; skips where the packages can't be had."""
+    venv = tmp_path_factory.mktemp("base") / "venv"
+    done = subprocess.run(
+        [repo_root / "scripts" / "setup", "base"],
+        env={**os.environ, "USANCE_VENV": str(venv)}, capture_output=True, text=True, timeout=110, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        pytest.skip(f"no base environment: {done.stderr.strip()[-200:]}")
+    return venv / "bin" / "usance"
+
+
+def test_base_install_verifies_and_audits(base: Path, node: NodeProcess, tmp_path: Path) -> None:
+    """Neither the server's nor the database's package is there, and a proof and a whole running log are judged."""
+    listed = subprocess.run(
+        [base.parent / "python", "-c", "import plyvel, aiohttp"], capture_output=True, timeout=60, check=False
+    )
+    assert listed.returncode != 0
+    actor = Actor(node).join()
+    first = actor.log(nil_body())["first_index"]
+    proof = tmp_path / "use.tlog-proof"
+    proof.write_bytes(node.get(f"/proof/{first}").body)
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    key = str(node.folder / "log.vkey")
+    for words, said in ((("verify", str(proof)), "GOOD"), (("audit", node.url), "GOOD")):
+        done = subprocess.run(
+            [base, *words, "--log", key], env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert said in done.stdout
