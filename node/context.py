@@ -63,7 +63,8 @@ class NodeContext:
             self.grown.notify_all()
         end = asyncio.get_running_loop().time() + UPLOAD_GRACE_S
         for upload in tuple(self.uploads):
-            upload.reschedule(min(end, upload.when() or end))
+            if not upload.expired():
+                upload.reschedule(min(end, upload.when() or end))
         while self.uploads:  # noqa: ASYNC110 (at most a second, once)
             await asyncio.sleep(0.01)
 
