@@ -445,6 +445,18 @@ def test_admission_is_by_party(log: Log) -> None:
     log.refused(log.sign("new", party()), 403, "usance:key")
 
 
+def test_new_keys_in_a_batch_are_bounded(log: Log) -> None:
+    """Sixteen signatures of new keys fit one batch; the next record with one is refused by its position."""
+    made = [delegate(f"agent {number}", "lab", "none") for number in range(append.BATCH_ACCEPTS_MAX)]
+    refusal = log.refused(
+        log.sign("lab", none(), *made, none(), rotate("lab-2", "lab")), 422, "usance:rule", position=18
+    )
+    assert refusal.field == "accept"
+    log.put("lab", none(), *made, none())
+    log.put("lab", rotate("lab-2", "lab"))
+    log.check()
+
+
 def test_unsupported_kinds_say_so(log: Log) -> None:
     """Kinds whose rules come later are 422 `not yet supported`, at their position,
     and bad fields in them come first."""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ledger import keys
 from ledger.errors import StartupError, StorageError
 from ledger.leveldb import LevelStore
-from ledger.store import MemoryStore, Overlay, Store, View
+from ledger.store import MemoryStore, Overlay, RowCache, Store, View
 
 ALPHABET = [b"", b"\x00", b"\x00\xff", b"a", b"ab", b"\xff", b"\xff\xff"]
 PREFIXES = [b"p", b"q"]
@@ -167,6 +167,25 @@ def check_some(view: View, model: Model) -> None:
     rows = expected(model, b"p", b"q")
     assert list(view.scan(b"p", b"q")) == rows
     assert list(view.scan(b"p", b"q", reverse=True)) == rows[::-1]
+
+
+@given(st.lists(st.tuples(st.dictionaries(row_keys, values, max_size=4), st.lists(row_keys, max_size=6)), max_size=12))
+def test_rows_read_through_memory_are_the_stores(steps: list[tuple[dict[bytes, bytes | None], list[bytes]]]) -> None:
+    """A cache of some prefixes that is told of each write answers as the store does, and keeps within its bound."""
+    store = MemoryStore()
+    cache = RowCache(store, (b"p",), rows_max=3)
+    model: Model = {}
+    for rows, reads in steps:
+        for key in reads:
+            assert cache.get(key) == model.get(key)
+        store.write(rows)
+        cache.wrote(rows)
+        apply(model, rows)
+        for key in (*reads, *rows):
+            assert cache.get(key) == model.get(key)
+        assert len(cache._rows) <= 3
+        assert all(key.startswith(b"p") for key in cache._rows)
+    check_scans(cache, model)
 
 
 def test_many_held_rows_stay_in_order() -> None:
