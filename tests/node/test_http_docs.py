@@ -111,7 +111,8 @@ def shape(value: Any) -> Any:
 
 def examples() -> dict[str, Any]:
     """The JSON examples by their labels."""
-    return {label: json.loads(text) for label, text in re.findall(r"^```json ([^\n]+)\n(.*?)^```$", page(), re.M | re.S)}
+    found = re.findall(r"^```json ([^\n]+)\n(.*?)^```$", page(), re.M | re.S)
+    return {label: json.loads(text) for label, text in found}
 
 
 @pytest.fixture(scope="module")
