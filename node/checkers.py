@@ -27,6 +27,8 @@ class CheckPool:
         self._origin = origin
         self._idle: asyncio.LifoQueue[asyncio.subprocess.Process] = asyncio.LifoQueue()
         self._all: set[asyncio.subprocess.Process] = set()
+        self.pending = 0
+        """Requests that are being judged or wait for it; read by the writer thread too."""
 
     async def start(self) -> None:
         """Start the workers."""
@@ -38,9 +40,16 @@ class CheckPool:
 
         Raises InputError where the request is refused as a whole, RetryableError where the worker was lost.
         """
+        self.pending += 1
+        try:
+            return read_verdict(await self._ask(data))
+        finally:
+            self.pending -= 1
+
+    async def _ask(self, data: bytes) -> bytes:
         worker = await self._idle.get()
         try:
-            verdict = await _ask(worker, data)
+            return await _ask(worker, data)
         except (OSError, asyncio.IncompleteReadError) as error:
             log.error("a check worker ended: %s", error)
             worker = await self._replace(worker)
@@ -50,7 +59,6 @@ class CheckPool:
             raise
         finally:
             self._idle.put_nowait(worker)
-        return read_verdict(verdict)
 
     async def stop(self) -> None:
         """Close the workers' inputs, and wait for them to end."""

@@ -186,7 +186,7 @@ async def serve(node: OpenNode, folder: str, listen: tuple[str, int], *, on_read
     writer = Writer(
         node.ledger, node.signer, folder=folder, queue_requests_max=config.queue_requests_max,
         group_records_max=config.group_records_max, disk_free_bytes_min=config.disk_free_bytes_min,
-        on_publish=published,
+        on_publish=published, expected=lambda: checks.pending,
     )  # fmt: skip
     context = NodeContext(config, writer, node.signer, checks, read_pool)
     stop = asyncio.Event()

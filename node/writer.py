@@ -18,6 +18,7 @@ import logging
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from proofs.errors import FatalError, RetryableError, UsanceError
 
 log = logging.getLogger("usance.writer")
 
+LINGER_S = 0.005
 RETRY_AFTER_S = 1
 RETRY_AFTER_DISK_S = 60
 Result = Outcome | Refusal
@@ -62,14 +64,17 @@ class Writer:
         group_records_max: int,
         disk_free_bytes_min: int,
         on_publish: Callable[[Published], None] | None = None,
+        expected: Callable[[], int] = lambda: 0,
     ) -> None:
-        """Signs what the database holds beyond the last signature, and publishes it. Raises StorageError."""
+        """Signs what the database holds beyond the last signature, and publishes it. `expected()`: how many requests
+        are being checked now, of any thread's making. Raises StorageError."""
         self._ledger = ledger
         self._signer = signer
         self._folder = folder
         self._group_records_max = group_records_max
         self._disk_free_bytes_min = disk_free_bytes_min
         self._on_publish = on_publish
+        self._expected = expected
         self._cache = EntryCache()
         self._queue: queue.Queue[Job | None] = queue.Queue(queue_requests_max)
         self._lock = threading.Lock()
@@ -142,15 +147,21 @@ class Writer:
                 self._answer_failed(jobs)
 
     def _next_group(self) -> list[Job] | None:
-        """Wait for work; then everything that waits, up to the bound on records. None: the end."""
+        """Wait for work; then everything that waits, up to the bound on records. None: the end.
+
+        A group costs a signature and three syncs however small it is, so while other requests are being checked it is
+        held open for LINGER_S.
+        """
         job = self._held_over or self._queue.get()
         self._held_over = None
         if job is None:
             return None
         jobs, records = [job], job.records
+        end = time.monotonic() + LINGER_S
         while True:
+            left_s = end - time.monotonic() if self._expected() else 0.0
             try:
-                job = self._queue.get_nowait()
+                job = self._queue.get(timeout=left_s) if left_s > 0 else self._queue.get_nowait()
             except queue.Empty:
                 return jobs
             if job is None:  # the end comes after what was accepted before it
