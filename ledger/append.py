@@ -337,6 +337,7 @@ class Group:
         """Run the state rules over the records in order; answers their statuses and the signer's party."""
         batch, ledger = prepared.batch, self._ledger
         index = ledger.size + len(self._leaves)
+        ledger.memo.begin_batch()
         statuses: list[str] = []
         for position, body in enumerate(prepared.bodies):
             if row is not None and row.status != ACTIVE:

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ledger import keys
-from ledger.context import Body, Context, asset_index, not_yet
+from ledger.context import Behind, Body, Context, asset_index, not_yet
 from ledger.errors import RuleRefusal
 from ledger.state import LOGGED, AssetMore, AssetRow, State
 from proofs.ref import unpack_ref
 
 EDGES_MAX = 16_384
-"""Edges that one walk through lineage follows."""
+"""Edges that the walks through lineage for one batch follow together."""
 MISSING_SHOWN = 16
 
 Target = int | str
@@ -38,18 +38,19 @@ def show_target(state: State, target: Target) -> str:
     return str(target) if row is None else f"{target}:{row.leaf.hex()}"
 
 
-def behind(state: State, sources: Iterable[Target], *, field: str) -> frozenset[Target]:
+def behind(state: State, context: Context, sources: Iterable[Target], *, field: str) -> Behind:
     """Everything that stands behind these sources, themselves included, under any relation but evaluated_on.
 
-    Raises RuleRefusal naming `field` where that takes more than EDGES_MAX edges.
+    Raises RuleRefusal naming `field` where the walks of this batch together come to more than EDGES_MAX edges.
     """
+    spent = context.memo.edges
     found: set[Target] = set()
     queue = deque(sources)
     edges = len(queue)
     while queue:
         # Counted as they are met, not as they are followed: else what waits grows a thousandfold before that.
-        if edges > EDGES_MAX:
-            raise RuleRefusal("too much stands behind it", field=field, expected=f"at most {EDGES_MAX} source edges")
+        if spent + edges > EDGES_MAX:
+            raise _too_far(field)
         target = queue.popleft()
         if target in found:
             continue
@@ -58,18 +59,35 @@ def behind(state: State, sources: Iterable[Target], *, field: str) -> frozenset[
             more = state.asset_more(target).sources
             edges += len(more)
             queue.extend(more)
-    return frozenset(found)
+    context.memo.edges += edges
+    return Behind(frozenset(found), edges)
 
 
 def behind_asset(state: State, context: Context, index: int, leaf: bytes, *, field: str) -> frozenset[Target]:
-    """The same for a registered asset; remembered by its leaf hash, since what an asset lists never changes."""
-    known = context.memo.behind.get(leaf)
+    """The same for a registered asset, which a batch pays for once, however often it names it.
+
+    Remembered over batches by its leaf hash, since what an asset lists never changes; a batch pays for what is
+    remembered too, so that a replay, which remembers other things, judges alike.
+    """
+    memo = context.memo
+    known = memo.behind.get(leaf)
     if known is None:
-        known = behind(state, state.asset_more(index).sources, field=field)
-        context.memo.behind[leaf] = known
-        if len(context.memo.behind) > context.memo.entries_max:
-            context.memo.behind.popitem(last=False)
-    return known
+        known = behind(state, context, state.asset_more(index).sources, field=field)
+        memo.behind[leaf] = known
+        if len(memo.behind) > memo.entries_max:
+            memo.behind.popitem(last=False)
+    elif leaf not in memo.paid:
+        if memo.edges + known.edges > EDGES_MAX:
+            raise _too_far(field)
+        memo.edges += known.edges
+    memo.paid.add(leaf)
+    return known.targets
+
+
+def _too_far(field: str) -> RuleRefusal:
+    return RuleRefusal(
+        "too much stands behind it", field=field, expected=f"at most {EDGES_MAX} source edges walked for one batch"
+    )
 
 
 def _sources(state: State, context: Context, body: Body) -> tuple[Target, ...]:
@@ -101,7 +119,7 @@ def _check_into_name(state: State, context: Context, body: Body, sources: tuple[
     first = next(used, None)
     if first is None:
         return
-    have = behind(state, sources, field="sources")
+    have = behind(state, context, sources, field="sources").targets
     missing = [
         show_target(state, target)
         for target in itertools.islice(

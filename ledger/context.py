@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ledger.errors import RuleRefusal
 from ledger.state import KeyRow, State
@@ -22,18 +22,33 @@ class LogIdentity:
 REFS_MAX = 65_536
 
 
+class Behind(NamedTuple):
+    """What stands behind something: leaf indices and external names, and how many edges a walk through it meets."""
+
+    targets: frozenset[int | str]
+    edges: int
+
+
 @dataclass(slots=True)
 class Memo:
     """Answers that never change once given. Owner: whoever appends.
 
-    `behind`: what stands behind an asset, by its leaf hash. `refs`: references known to name an asset; only those
+    `behind`: what stands behind an asset, by its leaf hash. `edges` and `paid`: what the walks of the present batch
+    came to, and for which assets, by leaf hash. `refs`: references known to name an asset; only those
     below `committed`, the log's size when the group began, since what a refused batch held was never there.
     """
 
-    behind: OrderedDict[bytes, frozenset[int | str]] = field(default_factory=OrderedDict)
+    behind: OrderedDict[bytes, Behind] = field(default_factory=OrderedDict)
     entries_max: int = 64
+    edges: int = 0
+    paid: set[bytes] = field(default_factory=set)
     committed: int = 0
     refs: dict[bytes, int] = field(default_factory=dict)
+
+    def begin_batch(self) -> None:
+        """Nothing was walked for the batch that comes now."""
+        self.edges = 0
+        self.paid.clear()
 
 
 @dataclass(frozen=True, slots=True)

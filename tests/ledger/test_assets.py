@@ -297,6 +297,17 @@ def test_a_walk_through_lineage_is_bounded(log: Log) -> None:
     log.put("lab", usage(NAME, "evaluate", into=too_much))
 
 
+def test_the_walks_of_one_batch_share_the_bound(log: Log) -> None:
+    """Two assets that are walkable alone are too much for one batch, remembered or not; the same one twice is not."""
+    hubs = [source(hub(log, number, 1024)) for number in range(9)]
+    one, other = (log.register("lab", name, sources=[*hubs, source(NAME)]) for name in ("one", "other"))
+    for _ in range(2):
+        refusal = log.rule("lab", usage(NAME, into=one), usage(NAME, into=other), position=1, field="into")
+        assert "one batch" in refusal.expected
+        log.put("lab", usage(NAME, into=one), usage(NAME, into=one))
+        log.put("lab", usage(NAME, into=other))
+
+
 def test_edges_that_meet_again_are_counted_but_end(log: Log) -> None:
     """A web in which every asset lists all the ones before it is walked in bounded steps, and the answer is right."""
     web = [log.register("owner", "web 0", sources=[source(NAME)])]
