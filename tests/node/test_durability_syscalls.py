@@ -19,7 +19,7 @@ from tests.simulation.nodes import ORIGIN, Connection, Log, Node, make_log, need
 from tests.simulation.trace import STRACE, Answer, Trace, check_order
 
 REQUESTS = 12
-REQUESTS_LONG = 400
+REQUESTS_LONG = 120
 POLLS_MAX = 20_000
 
 # What a defective node runs before it starts; each takes away one step of the order.
@@ -83,13 +83,17 @@ append.Group.commit = commit
 
 def poll(port: int, stop: threading.Event) -> None:
     """A reader who asks for everything new all the time, so that whatever gets out early is seen getting out."""
-    paths = ("/checkpoint", "/records?from=0&limit=200", "/conflicts", "/assets", "/proof/1?size=2", "/proof/1")
+    size = 1
     # A defective node may fail its readers too; what it showed them before is what counts.
     with contextlib.suppress(OSError, http.client.HTTPException), Connection(port) as connection:
         for number in range(POLLS_MAX):
             if stop.is_set():
                 return
-            connection.request(paths[number % len(paths)])
+            newest = (f"/records?from={size}&limit=20", f"/records/{size}", f"/proof/{size}", f"/proof/1?size={size}",
+                      f"/tile/entries/{size // 256:03}.p/{size % 256 or 1}", "/conflicts")  # fmt: skip
+            connection.request(newest[number % len(newest)])
+            note = connection.request("/checkpoint").body.split(b"\n")
+            size = int(note[1]) if len(note) > 1 else size
 
 
 def follow(port: int, stop: threading.Event, seen: list[bytes]) -> None:

@@ -7,11 +7,23 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.audit import check_all
-from tests.simulation.nodes import Node, load, make_log
+from tests.simulation.nodes import Log, Node, load, make_log
 
 ROUNDS = 4
 ROUNDS_LONG = 50
-LOAD_S = (0.02, 0.9)
+LOAD_S = (0.0, 0.7)
+EARLY = 0.2
+"""Share of the kills that don't wait for the first answer."""
+FIRST_ANSWER_S = 20
+
+
+def await_answer(log: Log, count: int) -> None:
+    """Wait until more than `count` batches were answered, so that the load is one when the kill comes."""
+    for _ in range(FIRST_ANSWER_S * 100):
+        if len(log.journal.answered) > count:
+            return
+        time.sleep(0.01)
+    raise AssertionError("nothing was answered")
 
 
 @pytest.mark.timeout(600)
@@ -25,6 +37,8 @@ def test_nothing_answered_is_lost_by_kill_9(tmp_path: Path, long_run: bool) -> N
     for number in range(ROUNDS_LONG if long_run else ROUNDS):
         before = len(log.journal.answered)
         with Node(log.folder) as node, load(log, node.port):
+            if draw.random() >= EARLY:
+                await_answer(log, before)
             time.sleep(draw.uniform(*LOAD_S))
             node.kill()
         pending = sum(len(one.pending) for one in log.submitters)

@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import random
+import re
 import select
 import shutil
 import signal
@@ -37,6 +38,7 @@ AT_MS = 1_700_000_000_000
 START_S = 30
 REQUEST_S = 20
 TRACER_S = 20
+TAIL_BYTES = 16_384
 
 
 class NodeDied(Exception):
@@ -345,13 +347,16 @@ def need_strace(folder: Path) -> None:
 
 def read_trace(path: Path, pid: int) -> str:
     """A tracer's whole output, once it has seen the process end."""
-    end = f"\n{pid} +++ "
+    end = re.compile(rf"^{pid} +\+\+\+ (exited|killed)", re.MULTILINE)
+    tail = ""
     for _ in range(TRACER_S * 50):
-        text = path.read_text(encoding="latin-1")
-        if any(f"{end}{how}" in text.replace(f"{pid}  +++", f"{pid} +++") for how in ("exited", "killed")):
-            return text
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+            tail = file.read().decode("latin-1")
+        if end.search(tail):
+            return path.read_text(encoding="latin-1")
         time.sleep(0.02)
-    raise AssertionError(f"the tracer didn't see {pid} end: {text[-300:]}")
+    raise AssertionError(f"the tracer didn't see {pid} end: {tail[-300:]}")
 
 
 @contextlib.contextmanager

@@ -38,7 +38,9 @@ _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"(\.\.\.)?')
 _CALL = re.compile(r"(\w+)\((.*)\)\s+= (-?\d+|\?|0x[0-9a-f]+)(?:<([^>]*)>)?(.*)")
 _FD = re.compile(r"\s*(\d+)<([^>]*)>")
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|.)", re.DOTALL)
-_LETTERS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v", b"f": b"\f", b'"': b'"', b"\\": b"\\"}
+_BYTES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v", b"f": b"\f", b'"': b'"', b"\\": b"\\"} | {
+    f"{byte:0{digits}o}".encode(): bytes([byte]) for digits in (1, 2, 3) for byte in range(256)
+}
 
 
 class TraceError(Exception):
@@ -81,14 +83,10 @@ def unescape(text: str) -> bytes:
     """The bytes behind a string as strace prints it. Raises TraceError for an escape that it doesn't use."""
 
     def one(match: re.Match[bytes]) -> bytes:
-        code = match[1]
-        if code.isdigit():
-            if int(code, 8) > 255:
-                raise TraceError(f"no byte: \\{code.decode()}")
-            return bytes([int(code, 8)])
-        if code not in _LETTERS:
-            raise TraceError(f"unknown escape \\{code.decode('latin-1')}")
-        return _LETTERS[code]
+        byte = _BYTES.get(match[1])
+        if byte is None:
+            raise TraceError(f"unknown escape \\{match[1].decode('latin-1')}")
+        return byte
 
     return _ESCAPE.sub(one, text.encode("latin-1"))
 
