@@ -4,7 +4,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypothesis import settings
+import pytest
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
@@ -275,11 +276,15 @@ class LedgerMachine(RuleBasedStateMachine):
             self.folder.cleanup()
 
 
+# The short form says that something is wrong, at once; the long form also finds the shortest course that shows it.
 LedgerMachine.TestCase.settings = settings(
-    settings(), max_examples=settings().max_examples // (5 if LONG else 2), stateful_step_count=50
+    max_examples=settings().max_examples // (5 if LONG else 2),
+    stateful_step_count=50,
+    phases=tuple(Phase) if LONG else (Phase.explicit, Phase.generate),
 )
 
 
+@pytest.mark.timeout(900)
 class TestLedger(LedgerMachine.TestCase):
     """Runs the machine."""
 
