@@ -16,7 +16,7 @@ from ledger.append import Ledger, Prepared, prepare
 from ledger.context import LogIdentity
 from ledger.errors import Refusal
 from ledger.store import MemoryStore
-from proofs import ed25519
+from proofs import codec, ed25519
 from proofs.entry import Batch, Entry, parse_entry
 from proofs.errors import InputError, VerifyError
 
@@ -42,8 +42,10 @@ class Replay:
         self.batches = 0
         self._executor = executor
         self._pending: deque[tuple[int, Future[None]]] = deque()
+        # The batch that is being put together: its entries as they came, their bodies, and the first one parsed.
         self._raw: list[bytes] = []
-        self._entries: list[Entry] = []
+        self._bodies: list[bytes] = []
+        self._first: Entry
 
     @property
     def size(self) -> int:
@@ -65,17 +67,22 @@ class Replay:
 
     def _feed(self, entries: Sequence[bytes]) -> None:
         for raw in entries:
-            index = self.size + len(self._raw)
-            try:
-                entry = parse_entry(raw)
-            except InputError as error:
-                raise AuditFailure(index, f"{error.detail} ({error.field}: expected {error.expected})") from None
+            if not self._raw:
+                self._first = self._parse(raw, self.size)
+            position, body = _glance(raw)
             self._raw.append(raw)
-            self._entries.append(entry)
-            if entry.position != len(self._raw) - 1:
-                self._blame(index, f"position {entry.position} of its batch where {len(self._raw) - 1} was due")
-            if len(self._raw) == entry.count:
-                self._judge()
+            self._bodies.append(body)
+            if position != len(self._raw) - 1:
+                index = self.size + len(self._raw) - 1
+                self._blame(index, f"position {position} of its batch where {len(self._raw) - 1} was due")
+            if len(self._raw) == self._first.count:
+                self._judge(self._first)
+
+    def _parse(self, raw: bytes, index: int) -> Entry:
+        try:
+            return parse_entry(raw)
+        except InputError as error:
+            raise AuditFailure(index, f"{error.detail} ({error.field}: expected {error.expected})") from None
 
     def finish(self) -> None:
         """Judge what is still open. Raises AuditFailure for a batch that was cut, and for a bad signature."""
@@ -91,10 +98,9 @@ class Replay:
             except InputError as error:
                 raise AuditFailure(index, error.detail) from None
 
-    def _judge(self) -> None:
-        first = self._entries[0]
-        batch = Batch(first.key, first.size, first.root, first.first, first.signature,
-                      tuple(entry.body for entry in self._entries))  # fmt: skip
+    def _judge(self, first: Entry) -> None:
+        batch = Batch(first.key, first.size, first.root, first.first, first.signature, tuple(self._bodies))
+        # Made anew and compared: that judges form, head, path and signature bytes of every entry at once.
         for position, (made, came) in enumerate(zip(batch.entries(), self._raw, strict=True)):
             if made != came:
                 self._blame(self.size + position, "its path, head or signature is not its batch's")
@@ -111,12 +117,13 @@ class Replay:
             self.kinds[body["kind"]] += 1
             if body["kind"] == "usage":
                 self.statuses[status] += 1
-        self._raw, self._entries = [], []
+        self._raw, self._bodies = [], []
 
     def _blame(self, index: int, detail: str) -> NoReturn:
         """Entries that don't fit together: the first whose own signature doesn't hold was changed; if all hold, what
         is wrong is where they stand, as `detail` says of `index`."""
-        for position, entry in enumerate(self._entries):
+        for position, raw in enumerate(self._raw):
+            entry = self._parse(raw, self.size + position)
             try:
                 entry.check_signature(self.ledger.log.origin)
             except VerifyError as error:
@@ -128,7 +135,11 @@ class Replay:
         log = self.ledger.log
         try:
             prepared = prepare(
-                batch, origin=log.origin, root_at=self.ledger.root_at, check_signature=self._executor is None
+                batch,
+                origin=log.origin,
+                root_at=self.ledger.root_at,
+                check_signature=self._executor is None,
+                entries=self._raw,
             )
         except Refusal as error:
             raise AuditFailure(index, _explain(error)) from None
@@ -138,6 +149,18 @@ class Replay:
             self._pending.append((index, judged))
             self._settle(PENDING_MAX)
         return prepared
+
+
+def _glance(raw: bytes) -> tuple[int, bytes]:
+    """Position and body of what may be an entry, -1 where it is none: enough to put a batch together, which is then
+    compared whole."""
+    try:
+        item = codec.unpack(raw, field="entry")
+    except InputError:
+        return -1, b""
+    if type(item) is not list or len(item) != 10 or type(item[6]) is not int or type(item[9]) is not bytes:
+        return -1, b""
+    return item[6], item[9]
 
 
 def _explain(error: Refusal) -> str:
