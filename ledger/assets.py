@@ -70,17 +70,20 @@ def behind_asset(state: State, context: Context, index: int, leaf: bytes, *, fie
     remembered too, so that a replay, which remembers other things, judges alike.
     """
     memo = context.memo
+    known = memo.paid.get(leaf)
+    if known is not None:
+        return known.targets
     known = memo.behind.get(leaf)
     if known is None:
         known = behind(state, context, state.asset_more(index).sources, field=field)
         memo.behind[leaf] = known
         if len(memo.behind) > memo.entries_max:
             memo.behind.popitem(last=False)
-    elif leaf not in memo.paid:
+    else:
         if memo.edges + known.edges > EDGES_MAX:
             raise _too_far(field)
         memo.edges += known.edges
-    memo.paid.add(leaf)
+    memo.paid[leaf] = known
     return known.targets
 
 

@@ -34,14 +34,15 @@ class Memo:
     """Answers that never change once given. Owner: whoever appends.
 
     `behind`: what stands behind an asset, by its leaf hash. `edges` and `paid`: what the walks of the present batch
-    came to, and for which assets, by leaf hash. `refs`: references known to name an asset; only those
-    below `committed`, the log's size when the group began, since what a refused batch held was never there.
+    came to, and what they found, kept to the batch's end: were it forgotten sooner, a batch would pay again, and
+    whether it is taken would hang on what this process happens to remember. `refs`: references known to name an asset;
+    only those below `committed`, the log's size when the group began: what a refused batch held was never there.
     """
 
     behind: OrderedDict[bytes, Behind] = field(default_factory=OrderedDict)
     entries_max: int = 64
     edges: int = 0
-    paid: set[bytes] = field(default_factory=set)
+    paid: dict[bytes, Behind] = field(default_factory=dict)
     committed: int = 0
     refs: dict[bytes, int] = field(default_factory=dict)
 
