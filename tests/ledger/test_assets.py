@@ -308,6 +308,34 @@ def test_the_walks_of_one_batch_share_the_bound(log: Log) -> None:
         log.put("lab", usage(NAME, into=other))
 
 
+def test_walks_of_one_batch_share_the_bound(log: Log) -> None:
+    """The walks for one batch come to EDGES_MAX edges together; an asset that is named again costs nothing more."""
+    hubs = [hub(log, number, 1000, NAME) for number in range(9)]
+    made = [log.register("lab", f"m{at}", sources=[source(ref) for ref in hubs]) for at in range(2)]
+    log.put("lab", *[usage(NAME, into=made[0])] * 5)
+    log.rule("lab", usage(NAME, into=made[0]), usage(NAME, into=made[1]), field="into", position=1)
+    log.put("lab", usage(NAME, into=made[1]))
+    log.put("lab", usage(NAME, into=made[0]))
+
+
+def test_what_is_remembered_changes_no_verdict(log: Log) -> None:
+    """What a walk costs a batch is the same whatever this process still remembers: an audit agrees with a node that was
+    started anew, and a node that runs on with one that was."""
+    hubs = [hub(log, number, 1000, NAME) for number in range(11)]
+    large = log.register("lab", "large", sources=[source(ref) for ref in hubs[:7]])
+    other = log.register("lab", "other", sources=[source(ref) for ref in hubs[7:]])
+    small = [
+        log.register("lab", f"s{number}", sources=[source(NAME)]) for number in range(log.ledger.memo.entries_max - 1)
+    ]
+    for ref in (large, *small):  # the memo is full, and the large one is what it forgets first
+        log.put("lab", usage(NAME, into=ref))
+    mixed = [usage(NAME, into=ref) for ref in (large, other, large, other, large)]
+    log.put("lab", *mixed)
+    log.open()
+    log.put("lab", *mixed)
+    log.check()
+
+
 def test_edges_that_meet_again_are_counted_but_end(log: Log) -> None:
     """A web in which every asset lists all the ones before it is walked in bounded steps, and the answer is right."""
     web = [log.register("owner", "web 0", sources=[source(NAME)])]
