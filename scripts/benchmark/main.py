@@ -224,7 +224,7 @@ def run(args: argparse.Namespace, folder: str) -> dict[str, Any]:
         )
         say("one signature each, 32 batches a request")
         singles = throughput(
-            node, work, records=args.records // 8, per_batch=1, batches_each=32, connections=8, rounds=3
+            node, work, records=args.records // 8, per_batch=1, batches_each=32, connections=16, rounds=3
         )
         floor = result["floors"]["ed25519_verify_2_threads_per_s"]
         result["one_signature_each"] = {**singles, "ratio_to_2_thread_verify": round(singles["best_per_s"] / floor, 3)}
