@@ -15,7 +15,7 @@ from ledger.tree import TreeView
 from proofs import merkle, tiles
 from proofs.errors import InputError
 
-CACHE_BYTES_MAX = 16 * 1024 * 1024
+CACHE_BYTES_MAX = 8 * 1024 * 1024
 
 
 class EntryCache:
