@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sys
 
 from node.checkwork import LENGTH_BYTES, Verdict, read_verdict
+from node.children import command
 from proofs.errors import RetryableError
 
 log = logging.getLogger("usance.check")
@@ -67,9 +67,8 @@ class CheckPool:
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         worker = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "node.checkwork", self._origin,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+            *command("node.checkwork", self._origin), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        )
         self._all.add(worker)
         return worker
 

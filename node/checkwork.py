@@ -1,8 +1,8 @@
 """A check worker: a process of its own that judges requests by their own bytes (signatures, fields, entry hashes).
 
 Half of a node's time goes into this, and none of it needs the log, so it runs beside the process that writes. Started
-as `python -m node.checkwork ORIGIN`; reads requests from standard input and writes verdicts to standard output, each
-after its length as 8 bytes big-endian. It ends when its input does, so a node that was killed leaves none behind.
+with the log's origin; reads requests from standard input and writes verdicts to standard output, each after its length
+as 8 bytes big-endian. It ends when its input does, so a node that was killed leaves none behind.
 
 A verdict is in the interpreter's own marshal format: both ends are the same program, started by the same interpreter.
 """
@@ -82,7 +82,7 @@ def main() -> int:
     # workers end, by closing their input.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    origin = sys.argv[1]
+    origin = sys.argv[-1]
     # Nothing here lives longer than a request, and what does is no garbage: collecting cycles by count of objects would
     # go through every decoded record for nothing.
     gc.freeze()
@@ -104,7 +104,3 @@ def main() -> int:
         if turn % COLLECT_EVERY == 0:
             gc.collect()
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,11 +2,12 @@
 so threads would gain nothing.
 
 Each process reads lists of (key, message, signature) from standard input and writes a list of refusals; it ends when
-its input does, so an audit that was killed leaves none behind. Started as `python -m node.signatures`.
+its input does, so an audit that was killed leaves none behind.
 """
 
 from __future__ import annotations
 
+import contextlib
 import marshal
 import queue
 import signal
@@ -17,13 +18,14 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, BinaryIO
 
+from node.children import command
 from proofs import ed25519
 from proofs.errors import FatalError, InputError, VerifyError
 
 CHUNK = 64
 """Checks sent to a process at a time."""
 QUEUE_CHUNKS = 32
-COMMAND = [sys.executable, "-m", "node.signatures"]
+COMMAND = command("node.signatures")
 LENGTH_BYTES = 8
 
 Check = tuple[bytes, bytes, bytes]
@@ -88,8 +90,9 @@ class SignaturePool(Executor):
         self._threads = []
 
     def _serve(self) -> None:
-
-        process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        process = None
+        with contextlib.suppress(OSError):
+            process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         while (chunk := self._queue.get()) is not None:
             try:
                 refusals = _ask(process, [check for check, _ in chunk])
@@ -101,6 +104,8 @@ class SignaturePool(Executor):
                     future.set_result(None)
                 else:
                     future.set_exception(VerifyError(refusal, field="signature"))
+        if process is None:
+            return
         if process.stdin is not None:
             process.stdin.close()
         process.wait()
@@ -121,8 +126,8 @@ def judge(checks: list[Check]) -> list[str | None]:
     return found
 
 
-def _ask(process: subprocess.Popen[bytes], checks: list[Check]) -> list[str | None]:
-    if process.stdin is None or process.stdout is None:
+def _ask(process: subprocess.Popen[bytes] | None, checks: list[Check]) -> list[str | None]:
+    if process is None or process.stdin is None or process.stdout is None:
         raise OSError("a process without pipes")
     _write(process.stdin, checks)
     answer = _read(process.stdout)
@@ -157,7 +162,3 @@ def main() -> int:
         except BrokenPipeError:
             break
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

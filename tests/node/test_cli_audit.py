@@ -355,6 +355,31 @@ def test_a_lost_process_costs_no_verdict(monkeypatch) -> None:
     pool.shutdown()
 
 
+def test_a_process_that_can_t_be_started_costs_no_verdict(monkeypatch) -> None:
+    """Where there is no process at all, the checks are made here, and nothing waits for ever."""
+    monkeypatch.setattr("node.signatures.COMMAND", ["/nonexistent/python"])
+    key = Ed25519PrivateKey.generate()
+    pool = SignaturePool(1)
+    good = pool.submit(ed25519.check, key.public_key().public_bytes_raw(), b"m", key.sign(b"m"))
+    good.result(30)
+    pool.shutdown()
+
+
+@pytest.mark.parametrize("module", ["node", "queue"])
+def test_nothing_in_the_audited_folder_is_run(log, tmp_path, module) -> None:
+    """An auditor who stands in a copy of a log runs no program that the copy holds, under whatever name."""
+    folder = export(log, tmp_path / "copy")
+    trap = f"open({str(tmp_path / 'ran')!r}, 'w').close()\n"
+    (folder / "node").mkdir()
+    write(folder, "node/__init__.py" if module == "node" else f"{module}.py", trap.encode())
+    done = subprocess.run(
+        [sys.executable, "-P", "-W", "error", "-c", "import sys; from node.cli import main; sys.exit(main())",
+         "audit", ".", "--log", log.vkey.text, "--json"], cwd=folder, capture_output=True, text=True, timeout=60,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "USANCE_STATE": str(tmp_path / "state")}, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr, os.path.exists(tmp_path / "ran")) == (0, "", False)
+
+
 def test_an_audit_that_is_killed_leaves_no_process(cli, log, tmp_path) -> None:
     """Its helpers end when their input does."""
     slow = make_log(2000)
