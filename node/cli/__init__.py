@@ -62,13 +62,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = next((word for word in given if not word.startswith("-")), "")
     debug = "--debug" in given
     try:
-        args = make_parser(chosen).parse_args(given)
-        with contextlib.ExitStack() as args.at_end:
-            code: int = args.run(args)
+        try:
+            args = make_parser(chosen).parse_args(given)
+            with contextlib.ExitStack() as args.at_end:
+                code: int = args.run(args)
+        except SystemExit as stop:  # argparse has said what it has to say, help included
+            code = stop.code if isinstance(stop.code, int) else 2
         sys.stdout.flush()
         return code
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 2
     except BrokenPipeError:
         # Whoever read our output went away; what Python flushes at exit must not fail once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
