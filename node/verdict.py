@@ -162,7 +162,7 @@ def judge_item(
         step = "manifest"
         _check_manifest(verdict, manifest, owner)
         step = "file"
-        at = _find(manifest, position, sha256, size)
+        at = _find(manifest, position, sha256, size, named=(verdict.body or {}).get("item"))
         item = manifest.items[at]
         if (item.sha256, item.size) != (sha256, size):
             raise InputError(f"the file is not the {item.path} of the manifest: its content differs")
@@ -222,13 +222,14 @@ def _check_manifest(verdict: Verdict, manifest: Manifest, owner: dict[str, Any])
     )  # fmt: skip
 
 
-def _find(manifest: Manifest, position: int | None, sha256: bytes, size: int) -> int:
+def _find(manifest: Manifest, position: int | None, sha256: bytes, size: int, *, named: bytes | None) -> int:
+    """Of several files with this content, the one that the usage names."""
     if position is not None:
         return position
-    for at, item in enumerate(manifest.items):
-        if item.sha256 == sha256 and item.size == size:
-            return at
-    raise InputError("no file of the manifest has this content", expected="a file of the data set, unchanged")
+    alike = [at for at, item in enumerate(manifest.items) if (item.sha256, item.size) == (sha256, size)]
+    if not alike:
+        raise InputError("no file of the manifest has this content", expected="a file of the data set, unchanged")
+    return next((at for at in alike if manifest.leaves[at] == named), alike[0])
 
 
 def _check_named(verdict: Verdict, digest: bytes, path: str) -> None:

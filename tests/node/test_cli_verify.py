@@ -41,7 +41,9 @@ def cli(tmp_path_factory, node: NodeProcess) -> Cli:
     made.ok("use", "data", "--as", "train", "--token", "5")
     several = ("--item", "a.txt", "--item", "b/c.txt")
     made.ok("use", "data", "--as", "train", "--token", "5", *several, "--manifest", "m")
-    for name, index in (("party", 1), ("asset", 2), ("other", 3), ("use", 4), ("whole", 5), ("several", 6)):
+    made.ok("use", "data", "--as", "train", "--token", "5", "--item", "b/copy.txt", "--manifest", "m")
+    names = ("party", "asset", "other", "use", "whole", "several", "copy")
+    for index, name in enumerate(names, start=1):
         made.ok("proof", index, "-o", f"{name}.tlog-proof")
     return made
 
@@ -240,6 +242,12 @@ def test_a_file_of_the_set_that_the_usage_does_not_name(offline) -> None:
     assert item(offline, "data/a.txt")[1]["item"] == "failed"
     assert item(offline, "data/a.txt", "--item-path", "b/copy.txt", proof="asset", asset=None)[0] == 0
     assert item(offline, "data/b/c.txt", proof="several")[1]["item"] == "failed"
+
+
+def test_of_several_equal_files_the_named_one_is_found(offline) -> None:
+    """A data set holds many empty files: which one the usage means stands in the usage."""
+    assert item(offline, "data/b/copy.txt", proof="copy")[0] == 0
+    assert item(offline, "data/a.txt", "--item-path", "a.txt", proof="copy")[1]["item"] == "failed"
 
 
 def test_proofs_and_manifests_that_do_not_fit(offline, tmp_path) -> None:
