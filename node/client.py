@@ -263,6 +263,7 @@ def check_entry_proof(proof: TlogProof, *, checkpoint: Checkpoint, data: bytes =
     merkle.check_inclusion(index=proof.index, size=checkpoint.size, leaf=leaf, path=proof.path, root=checkpoint.root)
     entry = parse_entry(proof.extra)
     entry.check_signature(checkpoint.origin)
+    entry.check_place(proof.index)
     return VerifiedEntry(Ref(proof.index, leaf), entry, check_body(entry.body), data, checkpoint)
 
 

@@ -113,6 +113,7 @@ def judge_proof(proof: TlogProof, *, policy: Policy | None, entry: bytes | None 
         step = "signer"
         made = verdict.entry = parse_entry(data)
         made.check_signature(checkpoint.origin)
+        made.check_place(proof.index)
         verdict.good(
             step, f"key {made.key.hex()} signed this record as its number {made.number} ({made.position + 1} of "
             f"{made.count} under one signature), for this log only, having seen its tree of size {made.size}",

@@ -16,7 +16,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from proofs import codec, ed25519, merkle
-from proofs.errors import InputError
+from proofs.errors import InputError, VerifyError
 from proofs.records import BODY_BYTES_MAX
 
 RULES = 1
@@ -214,6 +214,21 @@ class Entry:
     def check_signature(self, origin: str) -> None:
         """Raise VerifyError unless the entry's key signed a batch with this body at this position, for this log."""
         ed25519.check(self.key, self.lines(origin), self.signature)
+
+    def check_place(self, index: int) -> None:
+        """Raise VerifyError where no log that keeps the rules has this entry at that leaf: before its batch's first
+        entry stand all of the key's earlier records, and all that its signer saw (section 3.4)."""
+        before = index - self.position
+        if before < 0 or self.first > before:
+            raise VerifyError(
+                f"record {self.number} of its key can't stand at leaf {index}", field="first",
+                expected="as many entries before it as the key has earlier records",
+            )  # fmt: skip
+        if self.size > before or (self.size == 0 and self.root != merkle.EMPTY_ROOT):
+            raise VerifyError(
+                f"the signed head of size {self.size} is not the past of leaf {index}", field="size",
+                expected=f"a tree head of size 0 to {before}",
+            )  # fmt: skip
 
     def encode(self) -> bytes:
         """The entry's bytes, as hashed into the log."""

@@ -142,13 +142,13 @@ def signed(log_key, batch, *, size=1) -> bytes:
 
 
 def test_each_step_fails_by_itself(cli, tmp_path) -> None:
-    """A log that signs nonsense: entries that are none, of another log, badly signed, or with bad fields."""
+    """A log that signs nonsense: entries that are none, of another log, badly signed, misplaced, or with bad fields."""
     log_key, key = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
     vkey = note.VerifierKey(ORIGIN, note.TYPE_ED25519, public_bytes(log_key)).text
     body = make_body({"kind": "party", "at": NOW_MS, "name": "a\u00fc"})
 
-    def batch(origin: str = ORIGIN, data: bytes = body):
-        return sign_batch(key, origin=origin, size=0, root=merkle.EMPTY_ROOT, first=0, bodies=[data])
+    def batch(origin: str = ORIGIN, data: bytes = body, *, size: int = 0, root: bytes = merkle.EMPTY_ROOT, first=0):
+        return sign_batch(key, origin=origin, size=size, root=root, first=first, bodies=[data])
 
     forged = batch()
     object.__setattr__(forged, "signature", bytes(64))
@@ -157,6 +157,9 @@ def test_each_step_fails_by_itself(cli, tmp_path) -> None:
         "no entry": (b"junk", "signer"),
         "another log": (batch("log.example/other"), "signer"),
         "forged": (forged, "signer"),
+        "a number too high": (batch(first=1), "signer"),
+        "a head from later": (batch(size=1), "signer"),
+        "a root of nothing": (batch(root=bytes(32)), "signer"),
         "bad fields": (batch(data=b"\x81\xa4kind\xa5party"), "record"),
     }
     user = Cli(tmp_path)
