@@ -55,6 +55,7 @@ def check_url(url: str) -> str:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment)
         good = good and parts.username is None and parts.port != 0
+        (parts.hostname or "").encode("idna")  # as connecting does: a ValueError for a label that is empty or too long
     except ValueError:
         good = False
     if not good or not url.isascii() or any(character <= " " for character in url):

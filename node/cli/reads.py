@@ -19,6 +19,7 @@ from proofs.fields import is_external_name
 from proofs.jsonform import to_json
 from proofs.kinds import KINDS
 from proofs.ref import parse_ref
+from proofs.text import parse_decimal
 from proofs.tlogproof import parse_tlog_proof
 
 LIMIT_MAX = 100_000
@@ -164,7 +165,7 @@ def _entry(client: Client, text: str, size: int | None = None) -> VerifiedEntry:
     ref = parse_ref(text) if ":" in text else None
     if ref is None and not (text.isascii() and text.isdigit()):
         raise InputError(f"{excerpt(text)} is no record", field="REF", expected="an index, or INDEX:HEX")
-    found = client.entry(ref.index if ref else int(text), size=size)
+    found = client.entry(ref.index if ref else parse_decimal(text, field="REF"), size=size)
     if ref is not None and found.ref != ref:
         raise VerifyError(f"the log has another entry at {ref.index}", field="REF", expected=str(found.ref))
     return found

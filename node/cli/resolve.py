@@ -16,6 +16,7 @@ from node.errors import ProblemError
 from proofs.errors import InputError, VerifyError, excerpt
 from proofs.fields import is_external_name
 from proofs.ref import Ref, parse_ref
+from proofs.text import parse_decimal
 
 CANDIDATES_MAX = 20
 PAGES_MAX = 50
@@ -45,7 +46,7 @@ def resolve(client: Client, text: str) -> Found:
     if is_external_name(text):
         return Found(text, None)
     if text.isascii() and text.isdigit():
-        return _from_entry(client.entry(int(text)))
+        return _from_entry(client.entry(parse_decimal(text, field="ASSET")))
     if ":" in text:
         ref = _ref(text)
         if ref is not None:

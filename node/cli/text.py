@@ -50,7 +50,7 @@ def parse_time(text: str, *, field: str) -> int:
     Raises InputError.
     """
     expected = "milliseconds since 1970, or ISO 8601 as 2026-01-31 or 2026-01-31T12:00:00Z"
-    if text.isascii() and text.isdigit() and len(text) >= 9:
+    if text.isascii() and text.isdigit() and 9 <= len(text) <= 19:
         value = int(text)
     else:
         try:

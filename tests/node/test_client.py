@@ -300,7 +300,13 @@ def test_nobody_there_is_a_network_error(tmp_path) -> None:
         transport.get("/checkpoint", bytes_max=10)
 
 
-@pytest.mark.parametrize("url", ["", "x", "ftp://a", "http://", "http://a?b", "http://a#b", "http://u@a", "http://a b"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "x", "ftp://a", "http://", "http://a?b", "http://a#b", "http://u@a", "http://a b", "http://a..b",
+        "http://" + "a" * 64,
+    ],
+)  # fmt: skip
 def test_bad_urls_are_refused(url) -> None:
     """Only http(s) with a host and a path."""
     with pytest.raises(InputError):
