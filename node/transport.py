@@ -179,6 +179,8 @@ class Transport:
                 raise NetworkError(f"{self.url} answered with more than {bytes_max} bytes; is that a Usance node?")
             if time.monotonic() > deadline:
                 raise NetworkError(f"an answer of {self.url} took longer than {ANSWER_TIMEOUT_S:.0f} s")
+        if response.length:  # read(n) says nothing of a connection that was lost; half an answer is none
+            raise http.client.IncompleteRead(b"", response.length)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 

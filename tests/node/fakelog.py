@@ -36,7 +36,8 @@ Hook = Callable[[str, str, bytes, Answer], Answer | None]
 
 class FakeLog:
     """The log itself. `hook(method, path, body, answer)`: gives another answer, or None to drop the connection;
-    `requests`: method, path and body of everything that was asked."""
+    `requests`: method, path and body of everything that was asked; `cut`: bytes that the next answer lacks when its
+    connection is lost."""
 
     def __init__(self, *, operator: Ed25519PrivateKey | None = None, key: Ed25519PrivateKey | None = None) -> None:
         self.key = key or Ed25519PrivateKey.generate()
@@ -44,6 +45,7 @@ class FakeLog:
         self.ledger = Ledger(MemoryStore(), log=LogIdentity(ORIGIN, frozenset((self.vkey.key,))))
         self.hook: Hook = lambda method, path, body, answer: answer
         self.requests: list[tuple[str, str, bytes]] = []
+        self.cut = 0
         self.lock = threading.Lock()
         self.url = ""
         genesis = make_body({"kind": "genesis", "at": NOW_MS, "origin": ORIGIN, "name": "Operator"})
@@ -153,7 +155,9 @@ def serving(log: FakeLog) -> Iterator[FakeLog]:
             self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            self.wfile.write(data)
+            lost, log.cut = log.cut, 0
+            self.close_connection = bool(lost)
+            self.wfile.write(data[: len(data) - lost])
 
         do_GET = do_POST = _serve
 

@@ -273,6 +273,24 @@ def test_the_very_same_request_is_sent_again(log, key, client, failure) -> None:
     assert log.ledger.size == 3
 
 
+@pytest.mark.parametrize("route", ["/checkpoint", "/consistency", "/keys/", "/records", "/tile/"])
+def test_an_answer_that_is_cut_is_asked_for_again(log, key, client, route) -> None:
+    """Half an answer is none: nobody is blamed for what it lacks, and nothing is logged twice."""
+    client.checkpoint()
+    log.join(Ed25519PrivateKey.generate())
+    cuts = [20]
+
+    def hook(method, path, body, answer):
+        if path.startswith(route) and cuts:
+            log.cut = cuts.pop()
+        return answer
+
+    log.hook = hook
+    client.checkpoint()
+    client.log(key, [nil(1), nil(2)])
+    assert (cuts, log.ledger.size) == ([], 5)
+
+
 def test_attempts_are_bounded(log, client) -> None:
     """A node that never answers gives a network error after a fixed number of tries."""
     log.hook = lambda method, path, body, answer: (503, "text/plain", b"")
