@@ -43,6 +43,7 @@ _ISCC = re.compile(r"ISCC:[A-Z2-7]{10,128}")
 _SPDX_TOKEN = re.compile(r" *([()]|[A-Za-z0-9.:+-]+)")
 _SPDX_LICENSE = re.compile(r"[A-Za-z0-9.-]+\+?|(?:DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+")
 _SPDX_EXCEPTION = re.compile(r"[A-Za-z0-9.-]+")
+_SPDX_SYMBOLS = frozenset(("(", ")", "AND", "OR", "WITH"))
 _SPDX_AFTER = {
     "(": ("(", "AND", "OR"),
     ")": ("id", "exception", ")"),
@@ -175,7 +176,7 @@ def is_spdx_expression(value: Any) -> bool:
         if match is None:
             return False
         position, token = match.end(), match[1]
-        role = token if token in _SPDX_AFTER else "id"
+        role = token if token in _SPDX_SYMBOLS else "id"
         if role == "id" and before == "WITH":
             role = "exception"
         pattern = _SPDX_EXCEPTION if role == "exception" else _SPDX_LICENSE

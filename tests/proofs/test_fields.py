@@ -85,7 +85,8 @@ CASES: dict[str, tuple[f.Rule, list[Any], list[Any]]] = {
         f.LICENSE,
         ["MIT", "Apache-2.0", "GPL-2.0+", "MIT OR Apache-2.0", "(MIT)", "((MIT))", "MIT AND (ISC OR BSD-3-Clause)",
          "GPL-2.0-only WITH Classpath-exception-2.0", "GPL-2.0+ WITH x AND MIT", "LicenseRef-my.own", "  MIT  OR ISC ",
-         "DocumentRef-spdx-tool-1.2:LicenseRef-MIT-Style-2", "MIT OR(ISC)", "NOASSERTION", "(MIT OR ISC)AND 0BSD"],
+         "DocumentRef-spdx-tool-1.2:LicenseRef-MIT-Style-2", "MIT OR(ISC)", "NOASSERTION", "(MIT OR ISC)AND 0BSD",
+         "exception", "id", "id WITH exception"],
         ["", " ", "MIT ISC", "MIT OR", "OR MIT", "OR", "()", "(", ")", "(MIT", "MIT)", "MIT)(ISC", "MIT AND OR ISC",
          "+", "MIT++",
          "MIT +", "mit or isc", "MIT/ISC", "MIT, ISC", "::", "a:b", "LicenseRef-a:b", "DocumentRef-a:MIT", "MIT WITH",
@@ -183,7 +184,7 @@ def test_every_character_is_judged_as_the_design_says() -> None:
     assert all(not f.is_text("é" + character) for character in expected)
 
 
-SPDX_PARTS = ["(", ")", " AND ", " OR ", " WITH ", "MIT", "x-1", "+", " ", ":", "LicenseRef-a"]
+SPDX_PARTS = ["(", ")", " AND ", " OR ", " WITH ", "MIT", "x-1", "+", " ", ":", "LicenseRef-a", "exception"]
 
 
 @given(st.lists(st.sampled_from(SPDX_PARTS), max_size=9).map("".join))
