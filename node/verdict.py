@@ -201,10 +201,13 @@ def _asset_behind(verdict: Verdict, asset: Verdict | None) -> dict[str, Any]:
         shown = used if isinstance(used, str) else str(unpack_ref(used))
         raise InputError("the asset's proof is of another asset than the one that was used", expected=shown)
     key = asset.entry.key.hex() if asset.entry else ""
-    verdict.good(
-        "asset", f"the used {kind} is {owner['name']!r}, entry {asset.ref}, signed by {key}: its own proof holds",
-        "the same log's key; its name is a claim",
-    )  # fmt: skip
+    if isinstance(used, bytes):
+        says, rests = f"the used asset is {owner['name']!r}", "the same log's key; its name is a claim"
+    else:
+        link = "described by" if kind == "description" else "claimed by the asset"
+        says = f"the used name {used!r} is {link} {owner['name']!r}"
+        rests = "the same log's key; anybody may say so of a name"
+    verdict.good("asset", f"{says}, entry {asset.ref}, signed by {key}: its own proof holds", rests)
     if asset.result == INCOMPLETE and verdict.result == GOOD:
         verdict.steps.append(Step("asset", "open", "the asset's checkpoint is not anchored", "nothing yet"))
     return owner
