@@ -10,7 +10,7 @@ from ledger.signrecord import write_durably
 from node.cli.common import add_node, need_log, open_client
 from node.cli.outcome import OK
 from node.cli.resolve import list_rows, resolve
-from node.cli.text import emit, show_time, table
+from node.cli.text import emit, short, show_time, show_value, table
 from node.client import Client, VerifiedEntry, check_entry_proof
 from node.errors import FileError, NetworkError
 from proofs.checkpoint import open_checkpoint
@@ -73,11 +73,18 @@ def run_records(args: argparse.Namespace) -> int:
     if asset is not None and not is_external_name(asset):
         found = resolve(client, asset)
         asset = found.text
-    rows = _collect(args, client, "/records", "records", kind=args.kind, asset=asset, party=args.party)
+    rows, following = _collect(args, client, "/records", "records", kind=args.kind, asset=asset, party=args.party)
     head = ("index", "kind", "status", "signer", "at", "what")
     cells = [_record_row(row) for row in rows]
-    emit({"records": rows, "verified": False}, as_json=args.json, lines=table([head, *cells]) if cells else ["none"])
+    lines = [*table([head, *cells]), *_remarks(following, "usance records INDEX")] if cells else ["none"]
+    emit({"records": rows, "next": following, "verified": False}, as_json=args.json, lines=lines)
     return OK
+
+
+def _remarks(following: int | None, command: str) -> list[str]:
+    """What a list isn't: checked entry by entry, or all there is."""
+    more = [f"there may be more: --from {following}, or a larger --limit"] if following is not None else []
+    return [*more, f"as the node lists them; `{command}` shows one, verified"]
 
 
 def _show_one(args: argparse.Namespace, client: Client, found: VerifiedEntry) -> int:
@@ -92,17 +99,9 @@ def _show_one(args: argparse.Namespace, client: Client, found: VerifiedEntry) ->
     }  # fmt: skip
     lines = [f"{found.ref}", f"  signed by {entry.key.hex()}, its record {entry.number}"]
     lines += [f"  node says: party {party}, status {status}"]
-    lines += [f"  {name} {_show(name, item)}" for name, item in body.items()]
+    lines += [f"  {name} {show_value(name, item)}" for name, item in body.items()]
     emit(value, as_json=args.json, lines=lines)
     return OK
-
-
-def _show(name: str, value: Any) -> str:
-    if name in ("at", "from", "until", "collected_from", "collected_until") and type(value) is int:
-        return f"{value} ({show_time(value)})"
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {item}" for key, item in value.items())
-    return str(value)
 
 
 def _record_row(row: dict[str, Any]) -> tuple[str, ...]:
@@ -110,12 +109,12 @@ def _record_row(row: dict[str, Any]) -> tuple[str, ...]:
     body: dict[str, Any] = record if isinstance(record, dict) else {}
     signer = row.get("signer")
     key = signer.get("key", "") if isinstance(signer, dict) else ""
-    what = [str(body[name]) for name in ("name", "use", "asset", "target", "key") if name in body]
-    what += [_show("", body["quantities"])] if "quantities" in body else []
+    what = [short(str(body[name])) for name in ("name", "use", "asset", "target", "key") if name in body]
+    what += [short(show_value("", body["quantities"]))] if "quantities" in body else []
     at = body.get("at")
     return (
         str(row.get("index")), str(body.get("kind")), str(row.get("status")), str(key)[:16],
-        show_time(at) if type(at) is int else "", " ".join(text[:40] for text in what),
+        show_time(at) if type(at) is int else "", " ".join(what),
     )  # fmt: skip
 
 
@@ -125,27 +124,31 @@ def run_assets(args: argparse.Namespace) -> int:
     if args.asset is not None:
         found = resolve(client, args.asset)
         if found.entry is None:
-            rows = _collect(args, client, "/assets", "assets", name=args.asset)
-            rows += _collect(args, client, "/assets", "assets", aka=args.asset)
-            return _list_assets(args, rows)
+            named, following = _collect(args, client, "/assets", "assets", name=args.asset)
+            claimed, after = _collect(args, client, "/assets", "assets", aka=args.asset)
+            more = min((at for at in (following, after) if at is not None), default=None)
+            return _list_assets(args, named + claimed, more)
         return _show_one(args, client, found.entry)
     filters = {name: getattr(args, name) for name in ("name", "party", "root", "aka")}
     if sum(value is not None for value in filters.values()) > 1:
         raise InputError("give one of --name, --party, --root and --aka")
-    return _list_assets(args, _collect(args, client, "/assets", "assets", **filters))
+    return _list_assets(args, *_collect(args, client, "/assets", "assets", **filters))
 
 
-def _list_assets(args: argparse.Namespace, rows: list[dict[str, Any]]) -> int:
-    emit({"assets": rows, "verified": False}, as_json=args.json, lines=list_rows(rows) if rows else ["none"])
+def _list_assets(args: argparse.Namespace, rows: list[dict[str, Any]], following: int | None) -> int:
+    lines = [*list_rows(rows), *_remarks(following, "usance assets INDEX")] if rows else ["none"]
+    emit({"assets": rows, "next": following, "verified": False}, as_json=args.json, lines=lines)
     return OK
 
 
 def _collect(
     args: argparse.Namespace, client: Client, path: str, field: str, **filters: str | None
-) -> list[dict[str, Any]]:
-    """Pages until the limit; bounded by it."""
+) -> tuple[list[dict[str, Any]], int | None]:
+    """Pages until the limit, bounded by it, and where to go on (None at the end). The rows are the node's word; that it
+    serves this log is checked first."""
     if not 1 <= args.limit <= LIMIT_MAX:
         raise InputError(f"--limit {args.limit}", field="--limit", expected=f"1 to {LIMIT_MAX}")
+    client.checkpoint()
     rows: list[dict[str, Any]] = []
     start: int | None = args.from_
     while start is not None and len(rows) < args.limit:
@@ -157,7 +160,7 @@ def _collect(
         if type(following) is int and following <= start:
             raise NetworkError("the node's list doesn't go on")
         start = following if type(following) is int else None
-    return rows[: args.limit]
+    return rows[: args.limit], start
 
 
 def _entry(client: Client, text: str, size: int | None = None) -> VerifiedEntry:

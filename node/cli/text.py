@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -11,6 +12,9 @@ from typing import Any
 from proofs.errors import InputError, excerpt
 
 MS_MAX = 2**63 - 1
+COLUMN_CHARS_MAX = 40
+TIMES = ("at", "from", "until", "collected_from", "collected_until")
+_LONG_HEX = re.compile(r"([0-9]+:|)([0-9a-f]{16})[0-9a-f]{48}")
 
 
 def safe_line(text: str) -> str:
@@ -33,6 +37,26 @@ def emit(value: dict[str, Any], *, as_json: bool, lines: Iterable[str]) -> None:
 def note_line(text: str) -> None:
     """A remark on stderr."""
     print(safe_line(text), file=sys.stderr)
+
+
+def show_value(name: str, value: Any) -> str:
+    """A record's field (its JSON form) for a person: times as dates too, maps and lists as words."""
+    if name in TIMES and type(value) is int:
+        return f"{value} ({show_time(value)})"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {show_value(key, item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return "; ".join(show_value("", item) for item in value)
+    return str(value)
+
+
+def short(text: str) -> str:
+    """A text for a column: references and keys by their beginning, others cut where they are long, with … for the
+    rest."""
+    found = _LONG_HEX.fullmatch(text)
+    if found:
+        return f"{found[1]}{found[2]}…"
+    return text if len(text) <= COLUMN_CHARS_MAX else text[: COLUMN_CHARS_MAX - 1] + "…"
 
 
 def table(rows: Iterable[tuple[str, ...]]) -> list[str]:

@@ -8,7 +8,7 @@ import sys
 from node import verdict as judged
 from node.cli.common import add_log, add_output, find_policy, read_file
 from node.cli.outcome import FAILED, INCOMPLETE, OK
-from node.cli.text import emit, show_time
+from node.cli.text import emit, show_value
 from node.errors import FileError
 from node.manifests import hash_file, position_of, read_manifest
 from node.verdict import Verdict, judge_item, judge_proof
@@ -24,7 +24,6 @@ _HEADLINES = {
     "failed": "FAILED: a step doesn't hold, and nothing after it was judged",
     "incomplete": "GOOD AS FAR AS IT GOES: something is missing to anchor it",
 }
-_TIMES = ("at", "from", "until", "collected_from", "collected_until")
 
 
 def configure_verify(parser: argparse.ArgumentParser) -> None:
@@ -78,6 +77,12 @@ def run_verify(args: argparse.Namespace) -> int:
 
 
 def _with_item(args: argparse.Namespace, verdict: Verdict, policy: Policy | None) -> None:
+    if args.asset_proof is None and verdict.body is not None and verdict.body["kind"] == "usage":
+        used = to_json(verdict.body)["asset"]
+        raise InputError(
+            f"{args.file} is the proof of a usage: add --asset-proof FILE with the proof of its asset, {used} "
+            "(`usance proof REF -o FILE` fetches it)"
+        )
     asset = judge_proof(_read(args.asset_proof), policy=policy) if args.asset_proof else None
     manifest = read_manifest(args.manifest)
     digest, size = hash_file(args.item)
@@ -94,11 +99,7 @@ def _lines(path: str, verdict: Verdict) -> list[str]:
         lines.append(f"  {_MARKS[step.result]} {step.name}: {step.says}{rests}")
     if verdict.body is not None:
         lines.append("the record says (the signer's claims):")
-        for name, value in to_json(verdict.body).items():
-            shown = f"{value} ({show_time(value)})" if name in _TIMES and type(value) is int else value
-            if isinstance(shown, dict):
-                shown = ", ".join(f"{key} {item}" for key, item in shown.items())
-            lines.append(f"  {name}: {shown}")
+        lines += [f"  {name}: {show_value(name, value)}" for name, value in to_json(verdict.body).items()]
     lines.append("NOT SHOWN:")
     lines += [f"  - {what}" for what in verdict.not_shown]
     lines.append(f"  {judged.REPLAY}")

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from node.cli.common import Signing, now_ms
-from node.cli.text import emit
+from node.cli.text import emit, show_value
 from proofs.errors import InputError
 from proofs.records import make_body
 from proofs.ref import Ref
@@ -32,7 +32,7 @@ def log_one(signing: Signing, fields: dict[str, Any]) -> tuple[Ref, str]:
 def report(args: argparse.Namespace, kind: str, ref: Ref, status: str, **more: Any) -> None:
     """Say where a record stands."""
     lines = [f"{kind} logged as {ref}" + (f", {status}" if status != "logged" else "")]
-    lines += [f"  {name} {value}" for name, value in more.items() if value is not None and not isinstance(value, dict)]
+    lines += [f"  {name} {show_value(name, value)}" for name, value in more.items() if value is not None]
     emit({"kind": kind, "ref": str(ref), "index": ref.index, "status": status, **fields_given(more)},
          as_json=args.json, lines=lines)  # fmt: skip
 

@@ -323,6 +323,10 @@ def test_lists_and_single_records(cli, node) -> None:
     assert [row["index"] for row in rows] == made[:3]
     rows = cli.json("records", "--asset", "model:list/me", "--from", str(made[2]))["records"]
     assert [row["index"] for row in rows][-3:] == made[2:]
+    done = cli.json("records", "--party", key, "--kind", "usage", "--limit", "3")
+    assert cli.json("records", "--party", key, "--from", done["next"])["records"][0]["index"] == made[3]
+    assert f"--from {done['next']}" in cli.ok("records", "--party", key, "--kind", "usage", "--limit", "3").out
+    assert cli.json("records", "--party", key)["next"] is None
     text = cli.ok("records", "--party", key).out.splitlines()
     assert text[0].split()[:3] == ["index", "kind", "status"]
     assert "infer model:list/me token 1" in "\n".join(text)
