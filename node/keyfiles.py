@@ -46,16 +46,16 @@ def load_key(path: str) -> Ed25519PrivateKey:
             data = file.read(KEY_FILE_BYTES_MAX)
     except OSError as error:
         raise InputError(f"can't read the key {path}: {error.strerror}", field="key", expected="a key file") from None
-    if mode & 0o077:
-        raise InputError(
-            f"{path} has mode {mode:04o}: others can read this key",
-            field="key",
-            expected=f"mode 0600: chmod 600 {path}",
-        )
     try:
         key = serialization.load_pem_private_key(data, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise InputError(f"{path} holds no private key", field="key", expected="an unencrypted PKCS#8 PEM") from None
     if not isinstance(key, Ed25519PrivateKey):
         raise InputError(f"{path} holds another kind of key", field="key", expected="an Ed25519 key")
+    if mode & 0o077:
+        raise InputError(
+            f"{path} has mode {mode:04o}: others can read this key",
+            field="key",
+            expected=f"mode 0600: chmod 600 {path}",
+        )
     return key

@@ -16,7 +16,7 @@ from node.keyfiles import load_key
 from proofs.checkpoint import parse_log_vkey
 from proofs.ed25519 import check_public_key, public_bytes
 from proofs.errors import InputError, excerpt
-from proofs.note import VerifierKey
+from proofs.note import VerifierKey, parse_vkey
 from proofs.policy import POLICY_BYTES_MAX, Policy, log_policy, parse_policy
 
 VKEY_FILE_BYTES_MAX = 4096
@@ -59,7 +59,7 @@ def read_file(path: str, *, bytes_max: int, what: str) -> bytes:
     except OSError as error:
         raise FileError(f"can't read {what} {path}: {error.strerror}", field="file") from None
     if len(data) > bytes_max:
-        raise FileError(f"{path} has more than {bytes_max} bytes", field="file", expected=what)
+        raise FileError(f"{path} is too large for {what}: it has more than {bytes_max} bytes", field="file")
     return data
 
 
@@ -120,13 +120,19 @@ def signing_key(args: argparse.Namespace) -> Ed25519PrivateKey:
 
 
 def public_key_of(text: str) -> bytes:
-    """A public key from 64 hexadecimal digits, a key file or a verifier key. Raises InputError."""
+    """A public key from 64 hexadecimal digits, a key file, or a verifier key or its file. Raises InputError."""
     if len(text) == 64 and not os.path.exists(text):
         key = hex_bytes(text, length=32, field="key")
+    elif text.endswith(".vkey") and os.path.exists(text):
+        data = read_file(text, bytes_max=VKEY_FILE_BYTES_MAX, what="the verifier key")
+        key = parse_vkey(data.decode("utf-8", "replace").strip()).key
     elif os.path.exists(text):
         key = public_bytes(load_key(text))
+    elif text.count("+") >= 2:
+        key = parse_vkey(text).key
     else:
-        raise InputError(f"{excerpt(text)} is no key", field="key", expected="64 hexadecimal digits, or a key file")
+        expected = "64 hexadecimal digits, a verifier key, or a file of either key"
+        raise InputError(f"{excerpt(text)} is no key", field="key", expected=expected)
     check_public_key(key)
     return key
 

@@ -19,7 +19,7 @@ from node.cli.common import (
     signing_key,
 )
 from node.cli.outcome import OK
-from node.cli.text import emit
+from node.cli.text import emit, safe_line
 from node.cli.writing import log_one, report
 from node.keyfiles import load_key
 from proofs.ed25519 import public_bytes
@@ -28,7 +28,7 @@ from proofs.errors import InputError
 from proofs.kinds import DELEGABLE
 from proofs.records import make_body
 
-MAIN = "main"
+MAIN, ACTIVE = "main", "active"
 
 
 def configure_party(parser: argparse.ArgumentParser) -> None:
@@ -124,6 +124,8 @@ def _bind(args: argparse.Namespace, message: Any, fields: dict[str, Any], option
         accept = new.sign(message(signing.client.origin, party))
     ref, status = log_one(signing, {**fields, "key": key, "accept": accept})
     report(args, fields["kind"], ref, status, party=party.hex(), key=key.hex())
+    if fields["kind"] == "rotate" and not args.json:
+        print(f"from here on the party signs with {safe_line(args.file or 'the new key')}: --key, or USANCE_KEY")
     return OK
 
 
@@ -149,7 +151,7 @@ def _party_of(signing: Signing) -> bytes:
 
 def configure_revoke(parser: argparse.ArgumentParser) -> None:
     """Which key ends."""
-    parser.add_argument("target", metavar="KEY", help="the key to end: 64 hexadecimal digits, or its file")
+    parser.add_argument("target", metavar="KEY", help="the key to end: 64 hexadecimal digits, its file or .vkey file")
     parser.add_argument("--reason", help="why, for everybody to read")
     parser.add_argument(
         "--end-party", action="store_true", help="needed to revoke the main key: it ends the party and all delegates"
@@ -164,7 +166,12 @@ def run_revoke(args: argparse.Namespace) -> int:
     key = public_key_of(args.target)
     make_body({"kind": "revoke", "at": now_ms(), "key": key, **({"reason": args.reason} if args.reason else {})})
     signing = open_signing(args)
-    if signing.client.key_state(key).role == MAIN and not args.end_party:
+    state = signing.client.key_state(key)
+    if state.party is None or state.party != signing.client.key_state(signing.public).party:
+        raise InputError(f"{key.hex()} is no key of your party", field="KEY", expected="a delegate of it")
+    if state.status != ACTIVE:
+        raise InputError(f"that key is {state.status} already", field="KEY", expected="an active delegate")
+    if state.role == MAIN and not args.end_party:
         raise InputError(
             "that is the party's main key: revoking it ends the party and its delegates for ever; add --end-party to "
             "do that"

@@ -91,6 +91,8 @@ def test_foreign_keys_are_refused(cli) -> None:
     (cli.folder / "a.key").write_text("junk")
     (cli.folder / "a.key").chmod(0o600)
     assert "no private key" in cli.fails(2, "key", "show", "a.key")
+    (cli.folder / "a.key").chmod(0o644)  # what is no key needs no chmod
+    assert "no private key" in cli.fails(2, "key", "show", "a.key")
 
 
 # Parties
@@ -171,6 +173,24 @@ def test_ending_a_party_is_said_twice(cli, node) -> None:
     assert node.json(f"/parties/{key}")["ended"] is True
 
 
+def test_only_standing_keys_of_the_own_party_are_revoked(cli, node) -> None:
+    """Another party's key, or one that ended, gets no advice to end the party; a lost key's .vkey file names it."""
+    new_key(cli, "a")
+    new_key(cli, "b")
+    new_key(cli, "m")
+    for name in ("a", "b"):
+        cli.ok("party", name, "--key", f"{name}.key")
+    assert "no key of your party" in cli.fails(2, "revoke", "b.key", "--key", "a.key")
+    cli.ok("delegate", "m.key", "--kinds", "usage", "--key", "a.key")
+    (cli.folder / "m.key").unlink()
+    cli.ok("revoke", "m.vkey", "--key", "a.key")
+    vkey = (cli.folder / "m.vkey").read_text().strip()
+    assert "revoked already" in cli.fails(2, "revoke", vkey, "--key", "a.key")
+    new_key(cli, "c")
+    assert "signs with c.key" in cli.ok("rotate", "c.key", "--key", "a.key").out
+    assert "rotated already" in cli.fails(2, "revoke", "a.key", "--key", "c.key")
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -209,4 +229,6 @@ def test_the_logs_key_may_be_given_as_text_or_file(cli, node) -> None:
     assert "isn't signed" in cli.fails(1, "records", "0", "--log", "other.vkey")
     cli.ok("key", "new", "third.key")
     assert node.origin in cli.fails(1, "records", "0", "--log", "third.vkey")
+    for command in ("records", "assets"):  # lists are the node's word, but of this log
+        assert node.origin in cli.fails(1, command, "--log", "third.vkey")
     assert isinstance(Client(node.url, node.vkey, state_folder=str(cli.folder)), Client)
