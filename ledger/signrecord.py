@@ -8,6 +8,7 @@ it, or has another root there, was rolled back or damaged, and the log must not 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from proofs.note import TYPE_ED25519, VerifierKey
 
 FORMAT = "usance/sign-record/v1"
 RECORD_BYTES_MAX = 65_536
+_NAMING = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ def write_durably(path: str, data: bytes, *, mode: int = 0o644) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
-        raise StorageError(f"can't write {path}: {error.strerror}; free space or mend the disk, then restart") from None
+        advice = "mend the path or its permissions" if error.errno in _NAMING else "free space or mend the disk"
+        raise StorageError(f"can't write {path}: {error.strerror}; {advice}, then try again") from None
 
 
 def settle(path: str) -> None:

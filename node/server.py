@@ -116,7 +116,8 @@ def load_config(folder: str) -> Config:
             "ORIGIN`"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise StartupError(f"can't read {path}: {error}") from None
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise StartupError(f"can't read {path}: {why}") from None
     if len(text) > CONFIG_CHARS_MAX:
         raise StartupError(f"{path} is longer than {CONFIG_CHARS_MAX} characters: put the right file back")
     return parse_config(text)

@@ -16,6 +16,7 @@ from ledger.errors import StartupError
 from node.errors import FileError, ProblemError
 from node.transport import Transport
 from proofs import note, tiles
+from proofs.checkpoint import parse_log_vkey
 from proofs.errors import InputError, VerifyError
 from proofs.note import VerifierKey
 
@@ -161,6 +162,7 @@ class NodeFolderSource:
         from ledger.reader import EntryCache, Reader
         from ledger.signrecord import load
 
+        _check_named(folder, vkey)
         record = load(os.path.join(folder, "sign-record.json"), vkey)
         if record is None:
             raise StartupError(f"{folder} has no sign record, so there is no signed checkpoint to audit it against")
@@ -190,6 +192,17 @@ class NodeFolderSource:
     def close(self) -> None:
         """Close the database."""
         self._store.close()
+
+
+def _check_named(folder: str, vkey: VerifierKey) -> None:
+    """That the folder's own log.vkey, where it can be read, is the key given: a wrong --log is no damage."""
+    try:
+        with open(os.path.join(folder, "log.vkey"), "rb") as file:
+            own = parse_log_vkey(file.read(note.NOTE_BYTES_MAX).decode("utf-8", "replace").strip())
+    except (OSError, InputError):
+        return
+    if own != vkey:
+        raise VerifyError(f"{folder} is the node of the log {own.text}", field="--log", expected="that key")
 
 
 def open_source(where: str, vkey: VerifierKey | None) -> Source:

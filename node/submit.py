@@ -87,7 +87,8 @@ def parse_line(line: Line, *, at_ms: int) -> bytes:
     except RecursionError:
         raise LineError(line.number, "nested too deeply", expected="a JSON object") from None
     except ValueError as error:
-        raise LineError(line.number, f"no JSON: {error}", expected="one JSON object a line, in UTF-8") from None
+        why = f"{error.msg}, at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
+        raise LineError(line.number, f"no JSON: {why}", expected="one JSON object a line, in UTF-8") from None
 
 
 class Lines:
@@ -194,9 +195,13 @@ class Options:
     def check(self) -> None:
         """Raise InputError for figures out of range."""
         if not 1 <= self.batch_records <= BATCH_RECORDS_MAX:
-            raise InputError(f"{self.batch_records} records", field="--batch", expected=f"1 to {BATCH_RECORDS_MAX}")
+            raise InputError(
+                f"{self.batch_records} records a batch", field="--batch", expected=f"1 to {BATCH_RECORDS_MAX}"
+            )
         if not 1 <= self.request_batches <= REQUEST_BATCHES_MAX:
-            raise InputError(f"{self.request_batches}", field="--pipeline", expected=f"1 to {REQUEST_BATCHES_MAX}")
+            raise InputError(
+                f"{self.request_batches} batches a request", field="--pipeline", expected=f"1 to {REQUEST_BATCHES_MAX}"
+            )
 
 
 @contextlib.contextmanager

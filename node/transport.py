@@ -194,7 +194,9 @@ def json_object(url: str, answer: Answer) -> dict[str, Any]:
 def refused(url: str, answer: Answer) -> ProblemError | NetworkError:
     """The error that an answer of another status than 200 stands for."""
     if answer.content_type == "application/problem+json" and len(answer.body) <= PROBLEM_BYTES_MAX:
-        return problem_error(_parse(url, answer.body), status=answer.status)
+        problem = _parse(url, answer.body)
+        if problem.get("detail"):
+            return problem_error(problem, status=answer.status)
     if 400 <= answer.status < 500:
         return ProblemError(f"{url} answered {answer.status}; is that a Usance node?", status=answer.status)
     return NetworkError(f"{url} answered {answer.status}; is that a Usance node?")

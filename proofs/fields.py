@@ -235,8 +235,10 @@ def list_of(item: Rule, *, low: int, high: int = LIST_MAX, distinct: Callable[[A
 
 
 TEXT = Rule(is_text, "1 to 1,024 bytes of text without control characters")
-REF = Rule(is_ref, "a reference: 40 bytes, leaf index and leaf hash")
-TARGET = Rule(is_target, "a reference (40 bytes) or an external name (pkg:, http(s)://, doi:10., model:)")
+REF = Rule(is_ref, "a reference: 40 bytes, leaf index and leaf hash (in JSON INDEX:HEX)")
+TARGET = Rule(
+    is_target, "a reference (40 bytes, in JSON INDEX:HEX) or an external name (pkg:, http(s)://, doi:10., model:)"
+)
 EXTERNAL = Rule(is_external_name, "an external name (pkg:, http(s)://, doi:10., model:), without spaces")
 DIGEST = Rule(is_digest, "32 bytes, a SHA-256 digest")
 KEY = binary(32, "32 bytes, an Ed25519 public key")

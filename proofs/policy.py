@@ -129,7 +129,7 @@ class Policy:
                 signer = log.key
         if signer is None:
             raise VerifyError(
-                f"the checkpoint of {excerpt(checkpoint.origin)} isn't signed by that log with a key the policy lists",
+                f"the checkpoint of {excerpt(checkpoint.origin)} isn't signed by that log with a key that is trusted",
                 field="checkpoint",
                 expected=", ".join(sorted({log.key.name for log in self.logs})) or "a policy with a log",
             )

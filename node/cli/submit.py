@@ -64,7 +64,7 @@ def _report(args: argparse.Namespace, summary: Summary) -> int:
     statuses = dict(sorted(summary.statuses.items()))
     lines = [f"{summary.logged} records logged" + (f" ({_counts(statuses)})" if statuses else "")]
     if summary.before:
-        lines.append(f"{summary.before} were logged by an earlier run; remove {args.file}.progress to log them anew")
+        lines.append(f"{summary.before} were logged by earlier runs, as {args.file}.progress says, and not again")
     if summary.rejected:
         lines.append(f"{summary.rejected} lines rejected, with their reasons in {args.file}.rejected")
     emit(

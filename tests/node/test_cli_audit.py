@@ -156,6 +156,7 @@ def test_a_real_node_running_and_stopped(tmp_path, make_node) -> None:
     assert "stop that process" in cli.fails(5, "audit", node.folder)
     assert node.stop() == 0
     assert cli.json("audit", node.folder)["root"] == value["root"]
+    assert node.vkey.text in cli.fails(1, "audit", node.folder, "--log", "me.vkey")
     assert cli("audit", node.url).code == 4
 
 

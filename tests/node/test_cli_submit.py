@@ -355,9 +355,9 @@ def test_the_program_says_what_it_did(cli) -> None:
     assert cli.json("submit", "f") == {
         "file": "f", "logged": 300, "before": 0, "rejected": 0, "statuses": {"unclaimed": 300}
     }  # fmt: skip
-    assert "300 were logged by an earlier run" in cli.ok("submit", "f").out
+    assert "300 were logged by earlier runs" in cli.ok("submit", "f").out
     write(cli.folder / "g", [line(0), "x\n"])
-    assert "g, line 2: no JSON" in cli.fails(2, "submit", "g")
+    assert "g, line 2: no JSON: Expecting value, at column 1;" in cli.fails(2, "submit", "g")
     assert cli("submit", "g", "--skip-bad", "--json").code == 3
     write(cli.folder / "h", [line(0), line(1, **REFUSED)])
     assert "h, line 2: " in cli.fails(2, "submit", "h")
