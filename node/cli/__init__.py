@@ -12,7 +12,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from node.cli.outcome import EXIT_CODES, describe
 from node.cli.table import COMMANDS, Command
@@ -33,14 +33,33 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {safe_line(message)}; see `{self.prog} --help`\n")
 
 
+class _ShowVersion(argparse.Action):
+    """--version; the package's metadata are read only where it is asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **options: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, **options)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib import metadata
+
+        try:
+            version = metadata.version("usance")
+        except metadata.PackageNotFoundError:
+            version = "(not installed)"
+        print(f"usance {version}, Python {sys.version.split()[0]}")
+        parser.exit(0)
+
+
 def make_parser(chosen: str | None) -> Parser:
     """The parser with every command named and the chosen one complete (all of them for None)."""
     parser = Parser(
         prog="usance",
         description="A verifiable ledger for the uses of AI material: sign, append, prove, verify offline.",
         epilog="exit codes:\n" + "\n".join(f"  {code:<4} {meaning}" for code, meaning in EXIT_CODES.items())
-        + "\n\nUSANCE_NODE, USANCE_KEY and USANCE_LOG stand in for --node, --key and --log.",
+        + "\n\nUSANCE_NODE, USANCE_KEY and USANCE_LOG stand in for --node, --key and --log. The newest checkpoint\n"
+        "seen of each log is kept in USANCE_STATE (default: ~/.local/state/usance): two histories are noticed by it.",
     )  # fmt: skip
+    parser.add_argument("--version", action=_ShowVersion, help="show the version and exit")
     names = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
         sub = names.add_parser(
@@ -68,7 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 code: int = args.run(args)
         except SystemExit as stop:  # argparse has said what it has to say, help included
             code = stop.code if isinstance(stop.code, int) else 2
-        sys.stdout.flush()
+        if sys.stdout is not None:  # None where it was closed by whoever started this
+            sys.stdout.flush()
         return code
     except BrokenPipeError:
         # Whoever read our output went away; what Python flushes at exit must not fail once more.

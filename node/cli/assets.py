@@ -102,6 +102,8 @@ def _content(args: argparse.Namespace) -> dict[str, Any]:
         found = scan(args.path, exclude=args.exclude, progress=lambda files, size: bar.update(files))
     manifest = Manifest(found.items)
     _remark(found)
+    if not found.items:
+        note_line(f"remark: {args.path} holds no file that is not left out")
     if args.manifest:
         write_manifest(args.manifest, manifest)
     return {"root": manifest.root, "items": len(manifest.items), "bytes": manifest.bytes}

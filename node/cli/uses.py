@@ -49,7 +49,7 @@ def configure_use(parser: argparse.ArgumentParser) -> None:
                        help="a path in the manifest, or an item's digest in hex (repeatable)")  # fmt: skip
     items.add_argument("--manifest", metavar="FILE", help="the asset's manifest, where --item names paths")
     items.add_argument("--items", metavar="HEX", help="the root over several items, with --item-count")
-    items.add_argument("--item-count", type=int, metavar="N")
+    items.add_argument("--item-count", type=int, metavar="N", help="how many items --items covers")
     more = parser.add_argument_group("who and how")
     more.add_argument("--calls", type=int, metavar="N", help="calls that this record stands for, with --detail")
     more.add_argument("--detail", metavar="HEX", help="the root over their details")
@@ -180,6 +180,8 @@ def _items(args: argparse.Namespace) -> dict[str, Any]:
     if args.item_count is not None:
         raise InputError("--item-count goes with --items")
     if not args.item:
+        if args.manifest:
+            raise InputError("--manifest goes with --item PATH: it says which item a path is")
         return {}
     manifest = read_manifest(args.manifest) if args.manifest else None
     if manifest is not None:

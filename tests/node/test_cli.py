@@ -14,7 +14,7 @@ from ledger.errors import StorageError
 from node.cli import main, make_parser
 from node.cli.outcome import EXIT_CODES, describe, exit_code
 from node.cli.table import COMMANDS
-from node.cli.text import parse_time, safe_line, show_time
+from node.cli.text import parse_time, safe_line, short, show_time, show_value
 from node.errors import FileError, ForkError, IncompleteError, NetworkError, ProblemError
 from proofs.errors import InputError, InvariantError, VerifyError
 from tests.node.clitool import ROOT, Cli
@@ -111,6 +111,7 @@ def test_each_error_has_its_exit_code(error, code) -> None:
         (("key", "show", "missing.key"), "can't read"),
         (("node", "run", "missing"), "usance node init"),
         (("nil",), "--from and --until"),
+        (("use", "x", "--as", "train", "--token", "5", "--manifest", "m"), "--item PATH"),
         (("use", "x", "--as", "train"), "--token N"),
         (("use", "x", "--as", "train", "--tok", "5"), "unrecognized"),
         (("delegate", "--kinds", "party"), "can't be delegated"),
@@ -130,6 +131,27 @@ def test_a_node_that_is_not_there_is_exit_4(cli) -> None:
     # Port 9 of this machine: closed wherever tests run.
     line = cli.fails(4, "records", "1", "--node", "http://127.0.0.1:9")
     assert "can't be reached" in line
+
+
+def test_version(cli) -> None:
+    """What a report of a defect begins with."""
+    assert re.fullmatch(r"usance \S+.*, Python 3\.\d+\.\d+\n", cli.ok("--version").out)
+
+
+def test_a_closed_stdout_is_no_defect(cli) -> None:
+    """`usance … >&-` ends as it would."""
+    cli.ok("key", "new", "a.key")
+    command = f"{sys.executable} -m node.cli key show {cli.folder / 'a.key'} >&-"
+    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_values_are_shown_in_words() -> None:
+    """Lists and maps without Python's brackets; long hexadecimals by their beginning in columns."""
+    assert show_value("sources", [{"as": "contains", "asset": "1:aa"}, "x"]) == "as contains, asset 1:aa; x"
+    assert show_value("at", 0) == "0 (1970-01-01T00:00:00.000Z)"
+    assert short("12:" + "ab" * 32) == "12:" + "ab" * 8 + "…"
+    assert short("a" * 41) == "a" * 39 + "…"
 
 
 def test_debug_shows_a_traceback(cli) -> None:
