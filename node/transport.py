@@ -195,7 +195,7 @@ def refused(url: str, answer: Answer) -> ProblemError | NetworkError:
     """The error that an answer of another status than 200 stands for."""
     if answer.content_type == "application/problem+json" and len(answer.body) <= PROBLEM_BYTES_MAX:
         problem = _parse(url, answer.body)
-        if problem.get("detail"):
+        if problem.get("detail") not in ("", None, problem.get("title")):  # else it says no more than the status
             return problem_error(problem, status=answer.status)
     if 400 <= answer.status < 500:
         return ProblemError(f"{url} answered {answer.status}; is that a Usance node?", status=answer.status)

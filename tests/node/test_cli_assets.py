@@ -332,6 +332,7 @@ def test_lists_and_single_records(cli, node) -> None:
     assert "infer model:list/me token 1" in "\n".join(text)
     assert "another entry" in cli.fails(1, "records", f"{made[0]}:{'0' * 64}")
     assert "expected 0 to" in cli.fails(2, "records", str(10**9))
+    assert f"{node.url}/x answered 404" in cli.fails(2, "records", "--node", f"{node.url}/x")
     for command in (("records",), ("records", "--asset"), ("proof",), ("withdraw",)):
         assert "expected a decimal" in cli.fails(2, *command, "1" * 5000)
 
