@@ -57,6 +57,9 @@ class _Connection(web.RequestHandler):
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
         """The answer to what reached no handler. Raises ConnectionError where an answer has begun."""
+        if isinstance(exc, UnicodeEncodeError):
+            # An `Expect` that is no UTF-8, where no route is to judge it: the framework's own refusal repeats it.
+            status = 417
         if isinstance(exc, ConnectionError):
             log.debug("a client went away")
         elif status >= 500:
@@ -66,7 +69,10 @@ class _Connection(web.RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has begun")
         detail = "the request is no HTTP/1.1 within the limits" if status < 500 else "the node failed on this request"
-        response = problem(status, detail)
+        if status == 417:
+            response = problem(status, "another expectation", field="Expect", expected="100-continue")
+        else:
+            response = problem(status, detail)
         response.force_close()
         return response
 

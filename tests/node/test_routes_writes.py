@@ -140,6 +140,9 @@ def test_expect_continue_is_answered(node: NodeProcess, actor: Actor) -> None:
     assert answer.json()["results"][0]["status"] == 200
     check_problem(node.post(data, {"Expect": "miracles"}), 417)
     check_problem(node.get("/checkpoint", {"Expect": "miracles"}), 417)
+    for target in (b"GET /nowhere", b"PUT /records", b"GET /checkpoint"):  # no UTF-8, with and without a route
+        raw = node.raw(target + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\nExpect: 2\xa3\xcb\r\n\r\n")
+        check_problem(parse_answer(raw), 417)
 
 
 @pytest.mark.parametrize("left", [1, 40, 200])
