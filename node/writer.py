@@ -103,7 +103,7 @@ class Writer:
     def check_ready(self) -> None:
         """Raise RetryableError unless a write would be taken now."""
         if self.failed is not None:
-            raise RetryableError(f"the writer has stopped: {self.failed}", retry_after_s=RETRY_AFTER_DISK_S)
+            raise RetryableError(f"the writer has stopped, restart the node: {self.failed}", retry_after_s=RETRY_AFTER_DISK_S)
         if self.disk_free_bytes() < self._disk_free_bytes_min:
             raise RetryableError("the disk is nearly full", retry_after_s=RETRY_AFTER_DISK_S)
 
@@ -202,5 +202,5 @@ class Writer:
         for job in jobs:
             if not job.done.done() and job.done.set_running_or_notify_cancel():
                 job.done.set_exception(
-                    RetryableError(f"the writer has stopped: {self.failed}", retry_after_s=RETRY_AFTER_DISK_S)
+                    RetryableError(f"the writer has stopped, restart the node: {self.failed}", retry_after_s=RETRY_AFTER_DISK_S)
                 )
