@@ -103,7 +103,7 @@ class Writer:
     def check_ready(self) -> None:
         """Raise RetryableError unless a write would be taken now."""
         if self.failed is not None:
-            raise RetryableError(f"the writer has stopped, restart the node: {self.failed}", retry_after_s=RETRY_AFTER_DISK_S)
+            raise self._stopped()
         if self.disk_free_bytes() < self._disk_free_bytes_min:
             raise RetryableError("the disk is nearly full", retry_after_s=RETRY_AFTER_DISK_S)
 
@@ -201,6 +201,9 @@ class Writer:
     def _answer_failed(self, jobs: list[Job]) -> None:
         for job in jobs:
             if not job.done.done() and job.done.set_running_or_notify_cancel():
-                job.done.set_exception(
-                    RetryableError(f"the writer has stopped, restart the node: {self.failed}", retry_after_s=RETRY_AFTER_DISK_S)
-                )
+                job.done.set_exception(self._stopped())
+
+    def _stopped(self) -> RetryableError:
+        return RetryableError(
+            f"the writer has stopped, restart the node: {self.failed}", retry_after_s=RETRY_AFTER_DISK_S
+        )
