@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -45,11 +46,12 @@ class Source(Protocol):
         """Let go of connections and files."""
 
 
-class _Files:
+class _Files(ABC):
     """What HTTP and folders share: partial tiles may be gone once the full one is there."""
 
+    @abstractmethod
     def _read(self, path: str, bytes_max: int) -> bytes | None:
-        raise NotImplementedError
+        """A file of the log by its path, at most so many bytes of it; None where it isn't there."""
 
     def tile(self, level: int, index: int, width: int) -> bytes:
         """See Source."""
