@@ -36,6 +36,9 @@ NODE_TAG = b"\x01"
 NodeReader = Callable[[int, int], bytes]
 """``read(level, index)`` gives the 32-byte hash of a node that is complete in the tree at hand."""
 
+Combine = Callable[[bytes, bytes], bytes]
+"""Two neighbouring nodes to the one above them: ``node_hash`` here, a hash and a sum in proofs/sumtree.py."""
+
 
 def leaf_hash(data: bytes) -> bytes:
     """SHA-256(0x00 || data), 32 bytes (RFC 6962 section 2.1)."""
@@ -80,16 +83,17 @@ def all_paths(leaf_hashes: Sequence[bytes]) -> list[bytes]:
     return tails
 
 
-def inclusion_path(*, index: int, size: int, read: NodeReader) -> list[bytes]:
+def inclusion_path(*, index: int, size: int, read: NodeReader, combine: Combine | None = None) -> list[bytes]:
     """The inclusion path of a leaf in the tree of ``size`` leaves, leaf upwards (RFC 6962 section 2.1.1).
 
-    ``read`` is asked for nodes complete at ``size`` only: at most 126 of them. Raises ``InputError`` unless
+    ``read`` is asked for nodes complete at ``size`` only: at most 126 of them. ``combine``: what makes a node of two,
+    ``node_hash`` unless said. Raises ``InputError`` unless
     0 <= index < size <= SIZE_MAX, and whatever ``read`` raises.
     """
     _check_size(size)
     if not 0 <= index < size:
         raise InputError(f"no leaf {index} in a tree of {size}", field="index", expected=f"0 to {size - 1}")
-    return _path_from(level=0, index=index, size=size, read=read)
+    return _path_from(level=0, index=index, size=size, read=read, combine=combine or node_hash)
 
 
 def consistency_path(*, old_size: int, new_size: int, read: NodeReader) -> list[bytes]:
@@ -106,16 +110,18 @@ def consistency_path(*, old_size: int, new_size: int, read: NodeReader) -> list[
     if old_size in (0, new_size):
         return []
     level, index = _last_node(old_size)
-    path = _path_from(level=level, index=index, size=new_size, read=read)
+    path = _path_from(level=level, index=index, size=new_size, read=read, combine=node_hash)
     # An old tree that is a single node is known to the verifier: it is the old root itself.
     return path if index == 0 else [read(level, index), *path]
 
 
-def root_at(size: int, read: NodeReader) -> bytes:
-    """The root of the tree of ``size`` leaves, folded from at most 63 nodes. Raises ``InputError`` for a size out of
-    range, and whatever ``read`` raises."""
+def root_at(size: int, read: NodeReader, combine: Combine | None = None) -> bytes:
+    """The root of the tree of ``size`` leaves, folded from at most 63 nodes by ``combine`` (``node_hash`` unless said).
+
+    Raises ``InputError`` for a size out of range, and whatever ``read`` raises.
+    """
     _check_size(size)
-    return EMPTY_ROOT if size == 0 else _edge_hash(start=0, size=size, read=read)
+    return EMPTY_ROOT if size == 0 else _edge_hash(start=0, size=size, read=read, combine=combine or node_hash)
 
 
 def range_nodes(*, start: int, end: int) -> list[tuple[int, int]]:
@@ -332,7 +338,7 @@ def _last_node(size: int) -> tuple[int, int]:
     return level, (size >> level) - 1
 
 
-def _path_from(*, level: int, index: int, size: int, read: NodeReader) -> list[bytes]:
+def _path_from(*, level: int, index: int, size: int, read: NodeReader, combine: Combine) -> list[bytes]:
     """The siblings from a node up to the root of the tree of ``size`` leaves, which holds the node."""
     path = []
     last = (size - 1) >> level
@@ -341,21 +347,21 @@ def _path_from(*, level: int, index: int, size: int, read: NodeReader) -> list[b
         if (sibling + 1) << level <= size:
             path.append(read(level, sibling))
         elif sibling <= last:  # the right edge, not complete at this size
-            path.append(_edge_hash(start=sibling << level, size=size, read=read))
+            path.append(_edge_hash(start=sibling << level, size=size, read=read, combine=combine))
         index >>= 1
         last >>= 1
         level += 1
     return path
 
 
-def _edge_hash(*, start: int, size: int, read: NodeReader) -> bytes:
+def _edge_hash(*, start: int, size: int, read: NodeReader, combine: Combine) -> bytes:
     """The hash over the leaves [start, size), where start begins a subtree that the end of the tree cuts off."""
     nodes = range_nodes(start=start, end=size)
     if not nodes:
         raise InvariantError(f"no leaves from {start} to {size}")
     digest = read(*nodes.pop())
     while nodes:
-        digest = node_hash(read(*nodes.pop()), digest)
+        digest = combine(read(*nodes.pop()), digest)
     return digest
 
 
