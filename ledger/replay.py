@@ -7,18 +7,20 @@ those of the append path itself, over a store in memory that keeps only what a r
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 from typing import NoReturn
 
 from ledger import keys
-from ledger.append import Ledger, Prepared, prepare
-from ledger.context import LogIdentity
+from ledger.append import Ledger, Outcome, Prepared, prepare
+from ledger.context import Body, LogIdentity
 from ledger.errors import Refusal
+from ledger.state import State
 from ledger.store import MemoryStore
 from proofs import codec, ed25519
 from proofs.entry import Batch, Entry, parse_entry
-from proofs.errors import InputError, VerifyError
+from proofs.errors import InputError, InvariantError, VerifyError
 
 PENDING_MAX = 2048
 DROPPED = (*keys.REPLAY_DROPS, keys.BATCH, keys.KEY_BATCH)
@@ -32,15 +34,31 @@ class AuditFailure(VerifyError):
         self.index = index
 
 
-class Replay:
-    """Takes a log's entries in order. `executor`: threads for checking signatures; None checks them in line."""
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A record that the rules took. `party`: whose key signed it (32 bytes); `leaf`: hash of its entry."""
 
-    def __init__(self, log: LogIdentity, *, executor: Executor | None = None) -> None:
+    index: int
+    leaf: bytes
+    party: bytes
+    status: str
+    body: Body
+
+
+Watch = Callable[[Judged], None]
+
+
+class Replay:
+    """Takes a log's entries in order. `executor`: threads for checking signatures; None checks them in line. `watch` is
+    shown every record in log order, as its batch is taken; that its signature holds is sure when `finish` returns."""
+
+    def __init__(self, log: LogIdentity, *, executor: Executor | None = None, watch: Watch | None = None) -> None:
         self.ledger = Ledger(MemoryStore(drop=DROPPED), log=log)
         self.kinds: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
         self.batches = 0
         self._executor = executor
+        self._watch = watch
         self._pending: deque[tuple[int, Future[None]]] = deque()
         # The batch that is being put together: its entries as they came, their bodies, and the first one parsed.
         self._raw: list[bytes] = []
@@ -118,6 +136,16 @@ class Replay:
             if body["kind"] == "usage":
                 self.statuses[status] += 1
         self._raw, self._bodies = [], []
+        if self._watch is not None:
+            self._show(self._watch, index, prepared, outcome)
+
+    def _show(self, watch: Watch, index: int, prepared: Prepared, outcome: Outcome) -> None:
+        row = State(self.ledger.store).key(prepared.batch.key)
+        if row is None:
+            raise InvariantError("a batch was taken from a key that isn't bound")
+        taken = zip(prepared.leaves, outcome.statuses, prepared.bodies, strict=True)
+        for position, (leaf, status, body) in enumerate(taken):
+            watch(Judged(index + position, leaf, row.party, status, body))
 
     def _blame(self, index: int, detail: str) -> NoReturn:
         """Entries that don't fit together: the first whose own signature doesn't hold was changed; if all hold, what

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.context import LogIdentity
-from ledger.replay import AuditFailure, Replay
+from ledger.replay import AuditFailure, Replay, Watch
 from node.signatures import SignaturePool
 from node.sources import Source, in_order
 from proofs import tiles
@@ -55,24 +55,38 @@ class Audit:
 def audit(source: Source, checkpoint: Checkpoint, vkey: VerifierKey, *, progress: Progress) -> Audit:
     """Judge the log up to a checkpoint that was verified. Raises AuditFailure naming the first leaf that is wrong, or
     VerifyError for a missing or wrong tile, and what the source raises."""
-    processes = min(SIGNATURE_PROCESSES_MAX, (os.cpu_count() or 1) - 1)
-    pool = SignaturePool(processes) if processes else None
-    try:
-        replay = Replay(LogIdentity(vkey.name, frozenset((vkey.key,))), executor=pool)
-        _replay(source, checkpoint, replay, progress)
-    finally:
-        if pool is not None:
-            pool.shutdown()
+    replay = replay_log(source, checkpoint, vkey, progress=progress)
     count = _check_tiles(source, checkpoint, replay)
-    if replay.root != checkpoint.root:
-        raise VerifyError(
-            f"the {checkpoint.size} entries and tiles hash to {replay.root.hex()}, and not to the checkpoint's root",
-            field="root", expected=checkpoint.root.hex(),
-        )  # fmt: skip
+    check_root(replay, checkpoint)
     return Audit(
         checkpoint, replay.batches, dict(sorted(replay.kinds.items())), dict(sorted(replay.statuses.items())), count,
         replay.ledger.root_at,
     )  # fmt: skip
+
+
+def replay_log(
+    source: Source, checkpoint: Checkpoint, vkey: VerifierKey, *, progress: Progress, watch: Watch | None = None
+) -> Replay:
+    """Judge every entry up to a checkpoint that was verified; `watch` is shown each record (see Replay). What it was
+    shown is the log's only after `check_root`. Raises AuditFailure, and what the source and `watch` raise."""
+    processes = min(SIGNATURE_PROCESSES_MAX, (os.cpu_count() or 1) - 1)
+    pool = SignaturePool(processes) if processes else None
+    try:
+        replay = Replay(LogIdentity(vkey.name, frozenset((vkey.key,))), executor=pool, watch=watch)
+        _replay(source, checkpoint, replay, progress)
+    finally:
+        if pool is not None:
+            pool.shutdown()
+    return replay
+
+
+def check_root(replay: Replay, checkpoint: Checkpoint) -> None:
+    """Raise VerifyError unless the replayed entries are the checkpoint's tree."""
+    if replay.root != checkpoint.root:
+        raise VerifyError(
+            f"the {checkpoint.size} entries hash to {replay.root.hex()}, and not to the checkpoint's root",
+            field="root", expected=checkpoint.root.hex(),
+        )  # fmt: skip
 
 
 def _replay(source: Source, checkpoint: Checkpoint, replay: Replay, progress: Progress) -> None:

@@ -1,6 +1,7 @@
 """ledger.replay: a good log passes, and of a bad one the first wrong entry is named (design section 1,
 `usance audit`)."""
 
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 
 from ledger import replay as replaying
 from ledger.context import LogIdentity
-from ledger.replay import AuditFailure, Replay
+from ledger.replay import AuditFailure, Judged, Replay
 from proofs import merkle
 from proofs.entry import Batch, parse_entry, sign_batch
+from proofs.records import check_body
 from tests import strategies
 from tests.ledger.support import (
     LOG_KEY,
@@ -101,6 +103,22 @@ def test_a_good_log_passes(step: int, threads: int) -> None:
 def test_an_empty_log_passes() -> None:
     """Nothing to judge: the empty tree."""
     assert (audit([]).size, audit([]).root) == (0, merkle.EMPTY_ROOT)
+
+
+@pytest.mark.parametrize("step", [0, 3])
+def test_whoever_watches_is_shown_every_record_of_the_log(step: int) -> None:
+    """In log order, each with its leaf, its body, its status, and the party behind the key that signed it."""
+    shown: list[Judged] = []
+    replay = Replay(IDENTITY, watch=shown.append)
+    for start in range(0, len(ENTRIES), step or len(ENTRIES)):
+        replay.feed(ENTRIES[start : start + (step or len(ENTRIES))])
+    replay.finish()
+    assert [record.index for record in shown] == list(range(LOG.size))
+    assert [record.leaf for record in shown] == [merkle.leaf_hash(entry) for entry in ENTRIES]
+    assert [record.body for record in shown] == [check_body(entry.body) for entry in PARSED]
+    behind = {public("agent"): public("lab"), public("lab-2"): public("lab")}
+    assert [record.party for record in shown] == [behind.get(entry.key, entry.key) for entry in PARSED]
+    assert Counter(record.status for record in shown if record.body["kind"] == "usage") == replay.statuses
 
 
 def flip(data: bytes, at: int) -> bytes:
