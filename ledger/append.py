@@ -8,14 +8,16 @@ run on any thread; then *taken* by a `Group` in log order, where the sequence an
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from ledger import assets, keys, parties, usages
+from ledger import accounts, assets, corrections, disputes, keys, parties, terms, usages
+from ledger.accounts import Figures
 from ledger.context import Body, Context, LogIdentity, Memo, not_yet
 from ledger.errors import FIELD, HISTORY, KEY, RULE, SEQUENCE, SIGNATURE, Refusal, StorageError
-from ledger.state import ACTIVE, DELEGATE, STATUS_BYTES, STATUS_NAMES, KeyRow, State
-from ledger.store import Overlay, RowCache, Store, View
+from ledger.state import ACTIVE, DELEGATE, KeyRow, State
+from ledger.store import Overlay, RowCache, Store
+from ledger.stored import edge_leaves, status_of, stored_lines
 from ledger.tree import Tree, TreeView, load, read_head
 from proofs import codec, ed25519, merkle
 from proofs.entry import Batch
@@ -27,6 +29,7 @@ BATCH_ACCEPTS_MAX = 16
 """Signatures of new keys that the writer itself has to check: it alone knows the signer's party."""
 ROOTS_MAX = 65_536
 ROWS_CACHED_MAX = 20_000
+CACHED = (keys.KEY, keys.PARTY, keys.ASSET_TERMS, keys.CLOSURE, keys.LIST_HEAD)
 STORE_VERSION = 1
 VERSION_KEY = keys.META + b"version"
 
@@ -42,6 +45,15 @@ RULES: dict[str, Rule] = {
     "withdraw": assets.withdraw,
     "usage": usages.usage,
     "none": usages.none,
+    "terms": terms.terms,
+    "grant": terms.grant,
+    "correction": corrections.correction,
+    "accept": corrections.accept,
+    "statement": accounts.statement,
+    "payment": accounts.payment,
+    "receipt": accounts.receipt,
+    "dispute": disputes.dispute,
+    "resolution": disputes.resolution,
 }
 """State rules by kind; a kind that is not here is not yet supported."""
 
@@ -53,7 +65,8 @@ Admission = Callable[[bytes], bool]
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A batch whose signature holds. `head` and `fields`: refusals found early, answered in their place among the
-    checks; `bodies` is complete only where `fields` is None."""
+    checks; `bodies` is complete only where `fields` is None. `figures`: what the log says of the accounts that
+    statements of the batch are about, by position; a statement whose figures aren't here is computed when taken."""
 
     batch: Batch
     bodies: list[Body]
@@ -61,6 +74,7 @@ class Prepared:
     lines: bytes
     head: Refusal | None
     fields: Refusal | None
+    figures: Mapping[int, Figures] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +190,7 @@ class Ledger:
         self.admission = admission
         self.failed: StorageError | None = None
         self.memo = Memo()
-        self.rows = RowCache(store, (keys.KEY, keys.PARTY), rows_max=ROWS_CACHED_MAX)
+        self.rows = RowCache(store, CACHED, rows_max=ROWS_CACHED_MAX)
         version = store.get(VERSION_KEY)
         if version is not None and version != bytes([STORE_VERSION]):
             raise StorageError(f"the database has version {version.hex()}, this program writes {STORE_VERSION:02x}")
@@ -348,6 +362,7 @@ class Group:
         batch, ledger = prepared.batch, self._ledger
         index = ledger.size + len(self._leaves)
         ledger.memo.begin_batch()
+        context = Context(ledger.log, ledger.memo, batch.key, batch.size, self._leaf_at, prepared.figures)
         statuses: list[str] = []
         for position, body in enumerate(prepared.bodies):
             if row is not None and row.status != ACTIVE:
@@ -357,7 +372,8 @@ class Group:
             try:
                 if rule is None:
                     raise not_yet("kind", f"records of kind {kind}")
-                context = Context(ledger.log, ledger.memo, index + position, prepared.leaves[position], batch.key, row)
+                context.position, context.index, context.row = position, index + position, row
+                context.leaf = prepared.leaves[position]
                 statuses.append(rule(state, context, body))
             except Refusal as refusal:
                 refusal.position = position
@@ -366,8 +382,16 @@ class Group:
                 row = state.key(batch.key)
         if row is None:
             raise InvariantError("a batch was taken from a key that is not bound")
+        context.postings.flush(state.overlay)
         state.put_key(batch.key, row.with_next(batch.first + len(statuses)))
         return statuses, row.party
+
+    def _leaf_at(self, index: int) -> bytes | None:
+        """The leaf hash of an entry taken before, also where the group isn't committed yet."""
+        size = self._ledger.size
+        if index < size:
+            return self._ledger.view().leaf(index)
+        return self._leaves[index - size] if index < size + len(self._leaves) else None
 
     def _write_rows(self, held: Overlay, prepared: Prepared, statuses: list[str], party: bytes) -> None:
         batch = prepared.batch
@@ -381,59 +405,9 @@ class Group:
         for position, (body, data) in enumerate(zip(prepared.bodies, batch.bodies, strict=True)):
             at = (index + position).to_bytes(8, "big")
             put(keys.ENTRY + at, data)
-            if body["kind"] == "usage":
-                put(keys.STATUS + at, STATUS_BYTES[statuses[position]])
-            else:
+            if body["kind"] != "usage":
                 put(keys.BY_KIND + keys.text(body["kind"]) + at, b"")
 
 
 def _key_refusal(detail: str, expected: str, *, position: int | None = None, field: str = "key") -> Refusal:
     return Refusal(detail, status=403, type=KEY, position=position, field=field, expected=expected)
-
-
-def status_of(view: View, index: int) -> str:
-    """The status that the record at this leaf got."""
-    data = view.get(keys.STATUS + keys.number(index))
-    return "logged" if data is None else STATUS_NAMES[data[0]]
-
-
-def stored_batch(view: View, first_index: int) -> Batch:
-    """The batch whose first entry stands at this leaf, rebuilt. Raises StorageError where a row of it is missing."""
-    data = view.get(keys.BATCH + keys.number(first_index))
-    if data is None:
-        raise StorageError(f"no batch begins at entry {first_index}: the database is damaged")
-    key, size, root, first, count, signature = codec.unpack(data, field="batch")
-    start = keys.ENTRY + keys.number(first_index)
-    stop = keys.ENTRY + keys.number(first_index + count)
-    bodies = tuple(body for _, body in view.scan(start, stop))
-    if len(bodies) != count:
-        raise StorageError(f"entries are missing from {first_index} on: the database is damaged")
-    return Batch(key, size, root, first, signature, bodies)
-
-
-def stored_lines(view: View, first_index: int, origin: str) -> bytes:
-    """The five lines under the batch that begins at this leaf."""
-    return stored_batch(view, first_index).lines(origin)
-
-
-def batch_start(view: View, index: int) -> int:
-    """The leaf at which the batch that holds `index` begins."""
-    start, stop = keys.BATCH + keys.number(0), keys.BATCH + keys.number(index + 1)
-    found = next(iter(view.scan(start, stop, reverse=True)), None)
-    first_index = int.from_bytes(found[0][1:], "big") if found is not None else 0
-    # Whoever goes on after this batch must get past `index`, also where the row of the batch that held it is gone.
-    if found is None or index >= first_index + codec.unpack(found[1], field="batch")[4]:
-        raise StorageError(f"no batch holds entry {index}: the database is damaged")
-    return first_index
-
-
-def edge_leaves(view: View, first: int, size: int) -> list[bytes]:
-    """Leaf hashes of the entries first … size − 1, hashed anew from what is stored."""
-    leaves: list[bytes] = []
-    index = first
-    while index < size:
-        start = batch_start(view, index)
-        entries = stored_batch(view, start).entries()
-        leaves.extend(merkle.leaf_hash(entry) for entry in entries[index - start : size - start])
-        index = start + len(entries)
-    return leaves

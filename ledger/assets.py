@@ -12,9 +12,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ledger import keys
-from ledger.context import Behind, Body, Context, asset_index, not_yet
+from ledger.context import Behind, Body, Context, asset_index
 from ledger.errors import RuleRefusal
+from ledger.events import note_event
 from ledger.state import LOGGED, AssetMore, AssetRow, State
+from ledger.terms import agreed_share, end_grant, publish
+from proofs import codec, pricing
+from proofs.pricing import Closure, Source
 from proofs.ref import unpack_ref
 
 EDGES_MAX = 16_384
@@ -93,17 +97,46 @@ def _too_far(field: str) -> RuleRefusal:
     )
 
 
-def _sources(state: State, context: Context, body: Body) -> tuple[Target, ...]:
-    """The sources that count for lineage. Raises RuleRefusal for a reference to anything but an asset."""
+def _sources(state: State, context: Context, body: Body) -> tuple[tuple[Target, ...], Closure]:
+    """The sources that count for lineage, and whom an asset with them pays.
+
+    Raises RuleRefusal for a reference to anything but an asset, and for a share that the source's terms don't ask.
+    """
     counted: dict[Target, None] = {}
+    shares: dict[int, int] = {}
+    may_share = body["kind"] == "asset"
     for position, source in enumerate(body.get("sources", ())):
         raw = source["asset"]
         target: Target = raw if isinstance(raw, str) else asset_index(state, context, raw, f"sources.{position}.asset")
-        if source.get("bps", 0):
-            raise not_yet(f"sources.{position}.bps", "a share of a source")
-        if source["as"] != "evaluated_on":
-            counted[target] = None
-    return tuple(counted)
+        if source["as"] == "evaluated_on":
+            continue
+        counted[target] = None
+        if isinstance(target, int) and may_share:
+            bps = source.get("bps", 0)
+            asked = agreed_share(state, source=target, registrant=context.party, bps=bps)
+            if asked is not None:
+                raise RuleRefusal(
+                    f"{bps} bps is not what this source asks of assets made from it",
+                    field=f"sources.{position}.bps",
+                    expected=str(asked),
+                )
+            shares[target] = max(bps, shares.get(target, 0))
+    return tuple(counted), _closure(state, context, shares)
+
+
+def _closure(state: State, context: Context, shares: dict[int, int]) -> Closure:
+    sources: list[Source] = []
+    seen: set[Closure] = set()
+    for index, bps in shares.items():
+        have = state.asset_terms(index)
+        closure = state.closure(index)
+        if closure not in seen:  # what many sources have in common is gone through once
+            seen.add(closure)
+            context.memo.edges += len(closure.shares)
+            if context.memo.edges > EDGES_MAX:
+                raise _too_far("sources")
+        sources.append(Source(index, bps, have.currency if have else "", closure))
+    return pricing.close(sources)
 
 
 def _used_for(state: State, party: bytes, name: str) -> Iterator[Target]:
@@ -149,17 +182,17 @@ def unpack_into(raw: bytes) -> Target:
 
 def asset(state: State, context: Context, body: Body) -> str:
     """Register an asset of the signer's party."""
-    if "terms" in body:
-        raise not_yet("terms", "inline terms")
-    sources = _sources(state, context, body)
+    sources, closure = _sources(state, context, body)
     _check_into_name(state, context, body, sources)
     index = keys.number(context.index)
     aka = tuple(body.get("aka", ()))
-    state.put_asset(
-        context.index,
-        AssetRow(context.leaf, context.party, body["type"], body["name"], body.get("version", ""), 0),
-    )
+    row = AssetRow(context.leaf, context.party, body["type"], body["name"], body.get("version", ""), 0)
+    state.put_asset(context.index, row)
     overlay = state.overlay
+    if closure != pricing.NOTHING:
+        overlay.put(keys.CLOSURE + index, codec.pack([closure.shares, closure.currency, closure.fault]))
+    if "terms" in body:
+        publish(state, context, asset=context.index, row=row, fields=body["terms"], closure=closure, prefix="terms.")
     if sources or aka:
         overlay.put(keys.ASSET_MORE + index, AssetMore(sources, aka).pack())
     overlay.put(keys.ASSET_NAME + keys.text(body["name"]) + index, b"a")
@@ -184,20 +217,35 @@ def description(state: State, context: Context, body: Body) -> str:
 
 
 def withdraw(state: State, context: Context, body: Body) -> str:
-    """Retire an asset of the signer's party: its claims on names end, what happened stays."""
+    """End a grant, or retire an asset of the signer's party: its offers and its claims on names end, what happened
+    stays."""
     ref = unpack_ref(body["target"])
     row = state.asset_by_ref(ref)
     if row is None:
-        raise RuleRefusal(
-            f"{ref} can't be withdrawn", field="target", expected="an asset of this log (grants: not yet supported)"
-        )
+        return _withdraw_grant(state, context, body)
     if row.party != context.party:
         raise RuleRefusal(
             "the asset of another party", field="target", expected="an asset that the signer's party owns"
         )
     if row.retired:
         raise RuleRefusal(f"withdrawn already, by entry {row.retired}", field="target", expected="a standing asset")
+    context.memo.terms_changed()
     state.put_asset(ref.index, replace(row, retired=context.index))
     for name in state.asset_more(ref.index).aka:
         state.overlay.delete(keys.AKA + keys.text(name) + context.party + keys.number(ref.index))
+    note_event(state, ref.index, context.index, "withdraw")
+    return LOGGED
+
+
+def _withdraw_grant(state: State, context: Context, body: Body) -> str:
+    expected = "a reference to an asset or a grant of the signer's party"
+    index = context.check_ref(body["target"], "target", expected)
+    grant = state.grant(index)
+    owner = None if grant is None else state.asset(grant.asset)
+    if grant is None or owner is None or owner.party != context.party:
+        raise RuleRefusal("neither an asset nor a grant of the signer's", field="target", expected=expected)
+    if grant.withdrawn:
+        raise RuleRefusal(f"withdrawn already, by entry {grant.withdrawn}", field="target", expected="a standing grant")
+    end_grant(state, context, grant, index)
+    note_event(state, index, context.index, "withdraw")
     return LOGGED

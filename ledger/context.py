@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ledger.errors import RuleRefusal
+from ledger.postings import Postings
 from ledger.state import KeyRow, State
-from proofs.ref import unpack_ref
+from proofs.errors import InvariantError
+from proofs.pricing import Splits, Terms
+from proofs.ref import Ref, unpack_ref
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,7 @@ class LogIdentity:
 
 
 REFS_MAX = 65_536
+PLANS_MAX = 4096
 
 
 class Behind(NamedTuple):
@@ -27,6 +32,24 @@ class Behind(NamedTuple):
 
     targets: frozenset[int | str]
     edges: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a use of an asset comes to under the terms in force now, looked up once for many uses.
+
+    `newest` and `first`: indices of its terms, None without any. `shares`: bps and splits of every asset of the
+    closure; `rest`: the asset's own splits. `suffix`: the currency as it ends the keys of accounts.
+    """
+
+    owner: bytes
+    is_retired: bool
+    newest: int | None
+    first: int
+    terms: Terms | None
+    shares: tuple[tuple[int, Splits], ...]
+    rest: Splits
+    suffix: bytes
 
 
 @dataclass(slots=True)
@@ -37,6 +60,7 @@ class Memo:
     came to, and what they found, kept to the batch's end: were it forgotten sooner, a batch would pay again, and
     whether it is taken would hang on what this process happens to remember. `refs`: references known to name an asset;
     only those below `committed`, the log's size when the group began: what a refused batch held was never there.
+    `plans`: by asset, emptied by whatever changes one, and once more after the batch that did, taken or refused.
     """
 
     behind: OrderedDict[bytes, Behind] = field(default_factory=OrderedDict)
@@ -45,28 +69,65 @@ class Memo:
     paid: dict[bytes, Behind] = field(default_factory=dict)
     committed: int = 0
     refs: dict[bytes, int] = field(default_factory=dict)
+    plans: dict[int, Plan] = field(default_factory=dict)
+    are_plans_tentative: bool = False
 
     def begin_batch(self) -> None:
         """Nothing was walked for the batch that comes now."""
         self.edges = 0
         self.paid.clear()
+        if self.are_plans_tentative:
+            self.plans.clear()
+            self.are_plans_tentative = False
+
+    def terms_changed(self) -> None:
+        """The batch at hand, which may yet be refused, changes what uses come to."""
+        self.plans.clear()
+        self.are_plans_tentative = True
 
 
-@dataclass(frozen=True, slots=True)
+LeafAt = Callable[[int], bytes | None]
+
+
+@dataclass(slots=True)
 class Context:
-    """One record on its way into the log. `leaf`: hash of its entry. `row`: the signing key's, None while unbound."""
+    """One batch on its way into the log, and the record of it that is judged now.
+
+    `head`: the tree size that the batch signed. `leaf_at(index)`: the leaf hash of an entry before this batch, None
+    past them. `figures`: what statements of this batch, by position, ought to say, where that was computed before.
+    `position`, `index`, `leaf` (hash of its entry), `row` (the signing key's, None while unbound): the record's.
+    """
 
     log: LogIdentity
     memo: Memo
-    index: int
-    leaf: bytes
     key: bytes
-    row: KeyRow | None
+    head: int
+    leaf_at: LeafAt
+    figures: Mapping[int, Any]
+    postings: Postings = field(default_factory=Postings)
+    position: int = 0
+    index: int = 0
+    leaf: bytes = b""
+    row: KeyRow | None = None
 
     @property
     def party(self) -> bytes:
         """The signer's party; an unbound key is about to become its own."""
         return self.key if self.row is None else self.row.party
+
+    def check_ref(self, raw: bytes, field_name: str, what: str) -> int:
+        """The leaf index in a reference to an earlier entry. Raises RuleRefusal where the entry has another hash."""
+        ref = unpack_ref(raw)
+        if self.leaf_at(ref.index) != ref.leaf:
+            raise RuleRefusal(f"{ref} is no entry of this log", field=field_name, expected=what)
+        return ref.index
+
+    def ref(self, index: int) -> Ref:
+        """The reference to an entry before this batch."""
+        leaf = self.leaf_at(index)
+        if leaf is None:
+            raise InvariantError(f"entry {index} is not before this batch")
+        return Ref(index, leaf)
 
 
 def not_yet(field_name: str, what: str) -> RuleRefusal:

@@ -51,8 +51,10 @@ class Refusal(InputError):
 class RuleRefusal(Refusal):
     """A state rule that doesn't hold (422 usance:rule unless said); the append path adds the position."""
 
-    def __init__(self, detail: str, *, field: str, expected: str, type: str = RULE) -> None:
-        super().__init__(detail, status=422, type=type, field=field, expected=expected)
+    def __init__(
+        self, detail: str, *, field: str, expected: str, type: str = RULE, extra: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(detail, status=422, type=type, field=field, expected=expected, extra=extra)
 
 
 class StorageError(FatalError):

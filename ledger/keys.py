@@ -13,7 +13,7 @@ BATCH = b"b"  # b index of first entry -> [key, size, root, first, count, signat
 TILE = b"t"  # t level(1) number -> a full tile, 256 hashes                           owner: append
 KEY_BATCH = b"j"  # j key first -> index of first entry: finds a batch sent again     owner: append
 CONFLICT = b"c"  # c key count(1) -> [lines, signature, first, count]                 owner: append
-STATUS = b"u"  # u index -> status code(1), of usage records                          owner: append
+STATUS = b"u"  # u index -> UsageRow: status, reason, party, asset, terms, charge     owner: usages
 BY_KIND = b"x"  # x kind 0 index -> "", every kind but usage                          owner: append
 BY_PARTY = b"z"  # z party, index of first entry -> count(2)                          owner: append
 BY_ASSET = b"y"  # y asset index, index -> "", usage by reference                     owner: usages
@@ -28,14 +28,37 @@ ASSET_PARTY = b"r"  # r party, index -> ""                                      
 ASSET_ROOT = b"o"  # o manifest root, index -> ""                                     owner: assets
 AKA = b"n"  # n external name 0 party, index -> "", while the claim stands            owner: assets
 INTO = b"i"  # i party, into_name 0 target -> index of the first such usage           owner: usages
+TERMS = b"T"  # T index -> [asset, leaf, the fields of the terms]                     owner: terms
+TERMS_OF = b"O"  # O asset, terms index -> "": an asset's terms in log order          owner: terms
+ASSET_TERMS = b"N"  # N asset -> [newest, first, currency]                            owner: terms
+CLOSURE = b"C"  # C asset -> [shares, currency, fault]: whom the asset pays           owner: assets
+GRANT = b"G"  # G index -> [terms, licensee, asset, derivatives, withdrawn]           owner: terms
+GRANTED = b"g"  # g terms, licensee -> grant index, while it stands                   owner: terms
+GRANT_SHARE = b"h"  # h licensee, asset, bps(2), terms -> "", while the grant stands  owner: terms
+LIST_HEAD = b"H"  # H list -> count(8) sum(16)                                        owner: sumlist
+LIST_CHUNK = b"L"  # L list, first leaf -> count before, sum before, (leaf, amount)…  owner: sumlist
+LIST_NODE = b"M"  # M list, level(1) number -> hash, sum of 256 or 65,536 … lines     owner: sumlist
+PAYEE = b"P"  # P payee, payer, currency 0 -> "": every account by its payee          owner: postings
+RIDER = b"R"  # R asset, payer -> uses(8) while the asset has no terms                owner: postings
+ACCOUNT = b"A"  # A payer, payee, currency 0 -> AccountRow, once there is a statement owner: accounts
+STATEMENT = b"S"  # S index -> StatementRow                                           owner: accounts
+STATED = b"B"  # B payer, payee, currency 0 to -> index of the statement              owner: accounts
+RECEIPT = b"I"  # I statement, reference 0 -> index of the receipt                    owner: accounts
+CORRECTED = b"Q"  # Q usage -> [newest correction, its quantities]                    owner: corrections
+CORRECTION = b"K"  # K correction -> index of the usage                               owner: corrections
+BASE = b"W"  # W usage, payee -> [base, newest correction accepted]                   owner: corrections
+DISPUTE = b"D"  # D index -> [disputer, target, state]                                owner: disputes
+EVENT = b"E"  # E target, index -> kind of the later record about it                  owner: events
 
 PREFIXES = {
     name: value for name, value in list(globals().items()) if name.isupper() and isinstance(value, bytes)
 }  # fmt: skip
 """Every prefix by its name; a test holds that no two are alike."""
 
-REPLAY_DROPS = (ENTRY, STATUS, BY_KIND, BY_PARTY, BY_ASSET, BY_NAME_USE, ASSET_NAME, ASSET_PARTY, ASSET_ROOT)
-"""Rows that no rule reads: a replay in memory needn't keep them."""
+REPLAY_DROPS = (KEY_BATCH, BY_KIND, BY_PARTY, BY_ASSET, BY_NAME_USE, ASSET_NAME, ASSET_PARTY, ASSET_ROOT, EVENT)
+"""Rows that no rule reads: a replay needn't keep them."""
+REPLAY_SPILLS = (ENTRY, BATCH, STATUS)
+"""One row or more for every record, written once, in the log's order: a replay keeps them in a file."""
 
 
 def number(value: int) -> bytes:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ledger import keys
-from ledger.append import status_of
 from ledger.reader import Reader
 from ledger.state import State
+from ledger.stored import status_of
 from proofs import codec
 from proofs.entry import Entry, parse_entry
 from proofs.errors import InputError

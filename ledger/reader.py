@@ -10,7 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from ledger.append import batch_start, stored_batch
+from ledger.stored import batch_start, stored_batch
 from ledger.tree import TreeView
 from proofs import merkle, tiles
 from proofs.errors import InputError

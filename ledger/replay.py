@@ -1,7 +1,7 @@
 """Replay (audit): judge a whole log again from its entries alone (design sections 1 and 8).
 
 Every entry is parsed, its batch put together and signed anew in thought: signature, numbers, heads, paths and rules are
-those of the append path itself, over a store in memory that keeps only what a rule reads.
+those of the append path itself, over a store that keeps only what a rule reads.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from ledger.append import Ledger, Outcome, Prepared, prepare
 from ledger.context import Body, LogIdentity
 from ledger.errors import Refusal
 from ledger.state import State
-from ledger.store import MemoryStore
+from ledger.spill import SpillStore
+from ledger.store import Store
 from proofs import codec, ed25519
 from proofs.entry import Batch, Entry, parse_entry
 from proofs.errors import InputError, InvariantError, VerifyError
 
 PENDING_MAX = 2048
-DROPPED = (*keys.REPLAY_DROPS, keys.BATCH, keys.KEY_BATCH)
 
 
 class AuditFailure(VerifyError):
@@ -50,10 +50,18 @@ Watch = Callable[[Judged], None]
 
 class Replay:
     """Takes a log's entries in order. `executor`: threads for checking signatures; None checks them in line. `watch` is
-    shown every record in log order, as its batch is taken; that its signature holds is sure when `finish` returns."""
+    shown every record in log order, as its batch is taken; that its signature holds is sure when `finish` returns.
+    `store`: an empty one to keep every row in, where more than the rules' own state is wanted."""
 
-    def __init__(self, log: LogIdentity, *, executor: Executor | None = None, watch: Watch | None = None) -> None:
-        self.ledger = Ledger(MemoryStore(drop=DROPPED), log=log)
+    def __init__(
+        self,
+        log: LogIdentity,
+        *,
+        executor: Executor | None = None,
+        watch: Watch | None = None,
+        store: Store | None = None,
+    ) -> None:
+        self.ledger = Ledger(store or SpillStore(spill=keys.REPLAY_SPILLS, drop=keys.REPLAY_DROPS), log=log)
         self.kinds: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
         self.batches = 0

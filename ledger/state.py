@@ -5,13 +5,16 @@ A `State` reads any view, so the writer (over an overlay), a reader (over a snap
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ledger import keys
+from ledger.errors import StorageError
 from ledger.store import Overlay, View
-from proofs import codec
+from proofs import codec, pricing
+from proofs.pricing import Closure, Splits, Terms, read_terms
 from proofs.ref import Ref
 
 MAIN = "main"
@@ -21,13 +24,17 @@ ROTATED = "rotated"
 REVOKED = "revoked"
 
 LOGGED = "logged"
-OBSERVED = "observed"
-UNLICENSED = "unlicensed"
-UNCLAIMED = "unclaimed"
-CONTESTED = "contested"
-STATUS_CODES = {LOGGED: 0, OBSERVED: 1, UNLICENSED: 2, UNCLAIMED: 3, CONTESTED: 4}
-STATUS_BYTES = {name: bytes([code]) for name, code in STATUS_CODES.items()}
+STATUS_CODES = {
+    LOGGED: 0, pricing.OBSERVED: 1, pricing.UNLICENSED: 2, pricing.UNCLAIMED: 3, pricing.CONTESTED: 4,
+    pricing.LICENSED: 5, pricing.PART_PRICED: 6, pricing.UNPRICED: 7,
+}  # fmt: skip
 STATUS_NAMES = {code: name for name, code in STATUS_CODES.items()}
+REASON_CODES = {"": 0, **{reason: code for code, reason in enumerate(pricing.REASONS, 1)}}
+REASON_NAMES = {code: name for name, code in REASON_CODES.items()}
+NONE = 2**63
+"""No asset, or no terms, in a row of numbers."""
+
+_USAGE = struct.Struct(">BB32sQQQ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,64 @@ class AssetMore:
     def pack(self) -> bytes:
         """The row's value."""
         return codec.pack([self.sources, self.aka])
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """What a usage came to. `party`: whose key signed it. `asset`: the asset it was judged as, or the only claimant of
+    its name; `terms`: index of the terms it was judged by; both None where there are none. `charge`: nanos."""
+
+    status: str
+    reason: str
+    party: bytes
+    asset: int | None
+    terms: int | None
+    charge: int
+
+    def pack(self) -> bytes:
+        """The row's value, 58 bytes."""
+        return _USAGE.pack(
+            STATUS_CODES[self.status],
+            REASON_CODES[self.reason],
+            self.party,
+            NONE if self.asset is None else self.asset,
+            NONE if self.terms is None else self.terms,
+            self.charge,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TermsRow:
+    """Published terms. `asset`: whose they are; `leaf`: hash of the entry that holds them (a `terms` record or an asset
+    with inline terms)."""
+
+    asset: int
+    leaf: bytes
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class AssetTerms:
+    """An asset's terms so far: indices of the `newest` and the `first`, and the currency, which is for ever."""
+
+    newest: int
+    first: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRow:
+    """A grant. `withdrawn`: index of the withdraw record, or 0."""
+
+    terms: int
+    licensee: bytes
+    asset: int
+    derivatives: int
+    withdrawn: int
+
+    def pack(self) -> bytes:
+        """The row's value."""
+        return codec.pack([self.terms, self.licensee, self.asset, self.derivatives, self.withdrawn])
 
 
 def _row(data: bytes) -> Any:
@@ -185,3 +250,79 @@ class State:
             found.append((party, int.from_bytes(newest[0][-8:], "big")))
             start = end
         return found
+
+    def claims(self, name: str, party: bytes, asset: int) -> bool:
+        """Whether the asset is the newest one by which the party claims an external name."""
+        prefix = keys.AKA + keys.text(name) + party
+        newest = next(iter(self.view.scan(prefix, keys.after(prefix), reverse=True)), None)
+        return newest is not None and newest[0][-8:] == keys.number(asset)
+
+    def usage(self, index: int) -> UsageRow | None:
+        """What the usage at this leaf came to; None where there is no usage."""
+        data = self.view.get(keys.STATUS + keys.number(index))
+        if data is None:
+            return None
+        status, reason, party, asset, terms, charge = _USAGE.unpack(data)
+        return UsageRow(
+            STATUS_NAMES[status],
+            REASON_NAMES[reason],
+            party,
+            None if asset == NONE else asset,
+            None if terms == NONE else terms,
+            charge,
+        )
+
+    def body(self, index: int) -> dict[str, Any]:
+        """The decoded body of the entry at this leaf, which must be one of an earlier batch."""
+        data = self.view.get(keys.ENTRY + keys.number(index))
+        if data is None:
+            raise StorageError(f"entry {index} is missing: the database is damaged")
+        return _row(data)  # type: ignore[no-any-return]
+
+    def terms(self, index: int) -> TermsRow | None:
+        """The terms published at this leaf."""
+        data = self.view.get(keys.TERMS + keys.number(index))
+        if data is None:
+            return None
+        asset, leaf, fields = _row(data)
+        return TermsRow(asset, leaf, read_terms(fields))
+
+    def asset_terms(self, asset: int) -> AssetTerms | None:
+        """Which terms an asset has; None where it has none."""
+        data = self.view.get(keys.ASSET_TERMS + keys.number(asset))
+        return None if data is None else AssetTerms(*_row(data))
+
+    def terms_below(self, asset: int, below: int) -> int | None:
+        """Index of the asset's newest terms below a leaf (or a tree size)."""
+        prefix = keys.TERMS_OF + keys.number(asset)
+        found = next(iter(self.view.scan(prefix, prefix + keys.number(below), reverse=True)), None)
+        return None if found is None else int.from_bytes(found[0][-8:], "big")
+
+    def closure(self, asset: int) -> Closure:
+        """Whom the asset pays."""
+        data = self.view.get(keys.CLOSURE + keys.number(asset))
+        if data is None:
+            return pricing.NOTHING
+        shares, currency, fault = _row(data)
+        return Closure(tuple((index, bps) for index, bps in shares), currency, fault)
+
+    def grant(self, index: int) -> GrantRow | None:
+        """The grant at this leaf."""
+        data = self.view.get(keys.GRANT + keys.number(index))
+        return None if data is None else GrantRow(*_row(data))
+
+    def granted(self, terms: int, licensee: bytes) -> int | None:
+        """Index of the grant by which these terms stand open to a party, while it stands."""
+        data = self.view.get(keys.GRANTED + keys.number(terms) + licensee)
+        return None if data is None else int.from_bytes(data, "big")
+
+    def splits_at(self, asset: int, below: int) -> Splits:
+        """Who gets what the asset gets, by its newest terms below a leaf: their splits, or all to its owner."""
+        index = self.terms_below(asset, below)
+        found = None if index is None else self.terms(index)
+        if found is not None and found.terms.splits:
+            return found.terms.splits
+        row = self.asset(asset)
+        if row is None:
+            raise StorageError(f"asset {asset} is missing: the database is damaged")
+        return ((row.party, pricing.BPS_MAX),)

@@ -1,4 +1,4 @@
-"""Rules of usage and nil records (design sections 4 and 5): what a use names, and the status that it gets.
+"""Rules of usage and nil records (design sections 4 and 5): what a use names, what it costs, whom that reaches.
 
 A node doesn't refuse the use of unregistered or unlicensed material: it logs it, with that status. The ledger states
 what happened, not what should have.
@@ -8,9 +8,15 @@ from __future__ import annotations
 
 from ledger import keys
 from ledger.assets import behind_asset, pack_into, target_of
-from ledger.context import Body, Context, asset_index, not_yet
-from ledger.errors import RuleRefusal
-from ledger.state import CONTESTED, LOGGED, OBSERVED, UNCLAIMED, UNLICENSED, State
+from ledger.context import PLANS_MAX, Body, Context, Memo, Plan, asset_index, not_yet
+from ledger.errors import TERMS, RuleRefusal
+from ledger.postings import LINES, NO_TERMS, PART, UNLICENSED
+from ledger.state import LOGGED, State, UsageRow
+from ledger.terms import find_terms
+from proofs import pricing
+from proofs.codec import INT_MAX
+from proofs.errors import InvariantError
+from proofs.pricing import Terms
 from proofs.ref import unpack_ref
 
 
@@ -29,35 +35,162 @@ def _check_into(state: State, context: Context, body: Body) -> None:
         )
 
 
-def _status(state: State, body: Body) -> str:
-    if body.get("seen_by") == "provider":
-        return OBSERVED
-    if type(body["asset"]) is bytes:
-        return UNLICENSED  # no asset has terms yet
-    claimants = state.claimants(body["asset"])
-    if not claimants:
-        return UNCLAIMED
-    return CONTESTED if len(claimants) > 1 else UNLICENSED
+def plan_of(state: State, memo: Memo, asset: int) -> Plan:
+    """What a use of the asset comes to now."""
+    plan = memo.plans.get(asset)
+    if plan is None:
+        plan = _make_plan(state, asset)
+        if len(memo.plans) >= PLANS_MAX:
+            memo.plans.clear()
+        memo.plans[asset] = plan
+    return plan
+
+
+def _make_plan(state: State, asset: int) -> Plan:
+    row = state.asset(asset)
+    if row is None:
+        raise RuleRefusal("no asset of this log", field="asset", expected="a reference to an asset entry")
+    have = state.asset_terms(asset)
+    newest = None if have is None else state.terms(have.newest)
+    if have is None or newest is None:
+        return Plan(row.party, row.retired > 0, None, 0, None, (), (), b"")
+    below = INT_MAX
+    shares = tuple((bps, state.splits_at(source, below)) for source, bps in state.closure(asset).shares)
+    rest = newest.terms.splits or ((row.party, pricing.BPS_MAX),)
+    return Plan(
+        row.party, row.retired > 0, have.newest, have.first, newest.terms, shares, rest, keys.text(have.currency)
+    )
+
+
+def _terms_refusal(context: Context, plan: Plan, detail: str) -> RuleRefusal:
+    if plan.newest is None:
+        return RuleRefusal(detail, field="terms", expected="no terms: the asset has none", type=TERMS)
+    try:
+        ref = str(context.ref(plan.newest))
+    except InvariantError:  # published earlier in this very batch
+        ref = str(plan.newest)
+    return RuleRefusal(detail, field="terms", expected=ref, type=TERMS, extra={"terms": ref})
+
+
+def _agreed(state: State, context: Context, asset: int, plan: Plan, raw: bytes | None) -> tuple[int, Terms] | None:
+    """The terms that the signer agreed to: those it names, or those in force at the tree head that its batch signed.
+
+    They must be the newest at this leaf, or granted to its party. None where the asset has none at all. Raises
+    RuleRefusal of type `usance:terms` with the ref now in force.
+    """
+    newest, terms = plan.newest, plan.terms
+    if raw is None:
+        if newest is None or terms is None:
+            return None
+        if newest < context.head:
+            return newest, terms
+        index = state.terms_below(asset, context.head)
+        row = None if index is None else state.terms(index)
+        if index is None or row is None:
+            raise _terms_refusal(context, plan, "the asset got its terms after the tree head that the batch signed")
+    else:
+        found = find_terms(state, raw)
+        if found is None or found[1].asset != asset:
+            raise _terms_refusal(context, plan, "these are no terms of the used asset")
+        index, row = found
+        if index == newest and terms is not None:
+            return index, terms
+    if state.granted(index, context.party) is None:
+        raise _terms_refusal(context, plan, f"the terms agreed to, entry {index}, are not in force any more")
+    return index, row.terms
+
+
+def _claiming(state: State, context: Context, name: str, raw: bytes) -> int:
+    """The asset whose terms are named, where it claims the external name."""
+    found = find_terms(state, raw)
+    asset = None if found is None else state.asset(found[1].asset)
+    if found is not None and asset is not None and state.claims(name, asset.party, found[1].asset):
+        return found[1].asset
+    raise RuleRefusal(
+        "not the terms of an asset that claims this name",
+        field="terms",
+        expected="terms of an asset that claims the name, or none",
+        type=TERMS,
+    )
+
+
+def _judge(state: State, context: Context, body: Body) -> UsageRow:
+    target, raw, party = body["asset"], body.get("terms"), context.party
+    if type(target) is bytes:
+        asset = asset_index(state, context, target, "asset")
+    elif raw is not None:
+        asset = _claiming(state, context, target, raw)
+    else:
+        claimants = state.claimants(target)
+        if len(claimants) != 1:
+            status = pricing.CONTESTED if claimants else pricing.UNCLAIMED
+            return UsageRow(status, "", party, None, None, 0)
+        return UsageRow(pricing.UNLICENSED, pricing.BY_NAME, party, claimants[0][1], None, 0)
+    plan = plan_of(state, context.memo, asset)
+    agreed = _agreed(state, context, asset, plan, raw)
+    if agreed is None:
+        return UsageRow(pricing.UNLICENSED, pricing.NO_TERMS, party, asset, None, 0)
+    index, terms = agreed
+    charge = pricing.charge(terms, use=body["use"], quantities=body["quantities"])
+    status, reason, amount = charge.status, charge.reason, charge.amount
+    if status != pricing.UNLICENSED:  # else prohibited, which comes first
+        if plan.is_retired:
+            status, reason, amount = pricing.UNLICENSED, pricing.RETIRED, 0
+        elif terms.needs_grant and state.granted(index, party) is None:
+            status, reason, amount = pricing.UNLICENSED, pricing.NO_GRANT, 0
+    if amount:
+        postings, number = context.postings, context.index
+        for payee, part in pricing.hand_down(amount, shares=plan.shares, rest=plan.rest).items():
+            if payee != party:
+                postings.add(LINES + party + payee + plan.suffix, number, part)
+    return UsageRow(status, reason, party, asset, index, amount)
+
+
+def _count_ride(state: State, context: Context, row: UsageRow) -> None:
+    """A use that was not, or not wholly, paid for: it stands in the statements to the asset's owner."""
+    if row.asset is None:
+        return
+    plan = plan_of(state, context.memo, row.asset)
+    if plan.owner == row.party:
+        return
+    pair = row.party + plan.owner
+    if plan.newest is None:
+        context.postings.add(NO_TERMS + pair, context.index, 1)
+        context.postings.ride(asset=row.asset, payer=row.party)
+    elif row.status == pricing.UNLICENSED:
+        context.postings.add(UNLICENSED + pair + plan.suffix, context.index, 1)
+    else:
+        context.postings.add(PART + pair + plan.suffix, context.index, 1)
 
 
 def usage(state: State, context: Context, body: Body) -> str:
     """A use of an asset or of outside material; answers its status."""
-    for name in ("terms", "claim"):
-        if name in body:
-            raise not_yet(name, f"usage.{name}")
+    if "claim" in body:
+        raise not_yet("claim", "usage.claim")
     asset = body["asset"]
+    number = keys.number(context.index)
+    overlay = state.overlay
+    index = None
     if type(asset) is bytes:
         index = asset_index(state, context, asset, "asset")
-        state.overlay.put(keys.BY_ASSET + keys.number(index) + keys.number(context.index), b"")
+        overlay.put(keys.BY_ASSET + keys.number(index) + number, b"")
     else:
-        state.overlay.put(keys.BY_NAME_USE + keys.text(asset) + keys.number(context.index), b"")
+        overlay.put(keys.BY_NAME_USE + keys.text(asset) + number, b"")
+    is_provider_seen = body.get("seen_by") == "provider"
     if "into" in body:
         _check_into(state, context, body)
-    elif "into_name" in body and body["use"] != "evaluate" and body.get("seen_by") != "provider":
+    elif "into_name" in body and body["use"] != "evaluate" and not is_provider_seen:
         key = keys.INTO + context.party + keys.text(body["into_name"]) + pack_into(target_of(asset))
         if state.view.get(key) is None:
-            state.overlay.put(key, keys.number(context.index))
-    return _status(state, body)
+            overlay.put(key, number)
+    if is_provider_seen:
+        row = UsageRow(pricing.OBSERVED, "", context.party, index, None, 0)
+    else:
+        row = _judge(state, context, body)
+        if row.status != pricing.LICENSED:
+            _count_ride(state, context, row)
+    overlay.put(keys.STATUS + number, row.pack())
+    return row.status
 
 
 def none(state: State, context: Context, body: Body) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from proofs.codec import INT_MAX
 from proofs.errors import InputError
-from proofs.fields import BPS_MAX
+from proofs.fields import BPS_MAX as BPS_MAX
 
 CHARGE_MAX = INT_MAX
 CLOSURE_MAX = 32

@@ -17,7 +17,6 @@ from ledger.append import Ledger, prepare
 from ledger.context import LogIdentity
 from ledger.errors import PROBLEM_TYPES
 from ledger.reader import EntryCache, Reader
-from ledger.replay import DROPPED
 from ledger.state import STATUS_CODES
 from ledger.store import MemoryStore
 from node.config import SETTINGS
@@ -246,7 +245,7 @@ def prefix_rows() -> list[list[str]]:
     found = [list(match.groups()) for match in pattern.finditer(source)]
     assert {row[0]: row[1].encode() for row in found} == keys.PREFIXES
     return [
-        [f"`{name}`", f"`{letter}`", key, value, owner, "no" if letter.encode() in DROPPED else "yes"]
+        [f"`{name}`", f"`{letter}`", key, value, owner, "no" if letter.encode() in keys.REPLAY_DROPS else "file" if letter.encode() in keys.REPLAY_SPILLS else "yes"]
         for name, letter, key, value, owner in found
     ]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from ledger import keys
-from ledger.append import status_of
+from ledger.stored import status_of
 from tests.ledger.support import NAME, Log, asset, body, delegate, none, public, source, usage
 
 DIGEST = bytes(range(32))

@@ -17,12 +17,13 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger import keys
-from ledger.append import VERSION_KEY, Ledger, edge_leaves
+from ledger.append import VERSION_KEY, Ledger
 from ledger.context import LogIdentity
 from ledger.leveldb import LevelStore
 from ledger.reader import EntryCache, Reader
 from ledger.replay import Replay
 from ledger.store import MemoryStore
+from ledger.stored import edge_leaves
 from ledger.tree import HEAD_KEY, load, read_head
 from node.server import init_node
 from proofs.checkpoint import Checkpoint, open_checkpoint, parse_log_vkey

@@ -1,0 +1,140 @@
+"""Rules of corrections and their acceptance (design sections 4 and 5).
+
+A correction lowers what a use came to; each payee's own part is credited when that payee accepts. H(q) is the
+hand-down of quantities q by the usage's own terms, closure and splits; each payee has a base, at first H(usage). An
+acceptance of the newest correction, to q, credits max(0, base - H(q)), and the base becomes min(base, H(q)): nobody is
+made to pay back what another's correction would move to him.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ledger import keys
+from ledger.context import Body, Context
+from ledger.errors import RuleRefusal, StorageError
+from ledger.events import note_event
+from ledger.postings import Account
+from ledger.state import LOGGED, State, UsageRow
+from proofs import codec, pricing
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """A usage's newest correction: its index, and what it lowered the use to."""
+
+    index: int
+    quantities: dict[str, int]
+
+
+def newest_correction(state: State, usage: int) -> Corrected | None:
+    """The newest correction of the usage at this leaf."""
+    data = state.view.get(keys.CORRECTED + keys.number(usage))
+    return None if data is None else Corrected(*codec.unpack(data, field="row"))
+
+
+def corrected_usage(state: State, correction: int) -> int | None:
+    """The usage that the correction at this leaf is of; None where there is no correction."""
+    data = state.view.get(keys.CORRECTION + keys.number(correction))
+    return None if data is None else int.from_bytes(data, "big")
+
+
+def base_of(state: State, usage: int, payee: bytes) -> tuple[int, int] | None:
+    """(base, newest correction accepted) of a payee who has accepted one."""
+    data = state.view.get(keys.BASE + keys.number(usage) + payee)
+    if data is None:
+        return None
+    base, accepted = codec.unpack(data, field="row")
+    return base, accepted
+
+
+def handed_down(state: State, index: int, row: UsageRow, use: str, quantities: Mapping[str, int]) -> dict[bytes, int]:
+    """H(quantities) for the usage at leaf `index`: what would reach each party, the payer's own part included. Nothing
+    for a usage that was not charged."""
+    if not row.charge or row.terms is None or row.asset is None:
+        return {}
+    found = state.terms(row.terms)
+    if found is None:
+        raise StorageError(f"terms {row.terms} are missing: the database is damaged")
+    amount = pricing.charge(found.terms, use=use, quantities=quantities).amount
+    return pricing.payments(
+        amount,
+        asset=row.asset,
+        closure=state.closure(row.asset),
+        payees_of=lambda source: state.splits_at(source, index),
+    )
+
+
+def lines_of(state: State, index: int, row: UsageRow) -> dict[Account, int]:
+    """The lines of the usage at leaf `index`: one for each payee but the payer itself, in nanos."""
+    if not row.charge or row.terms is None:
+        return {}
+    found = state.terms(row.terms)
+    if found is None:
+        raise StorageError(f"terms {row.terms} are missing: the database is damaged")
+    body = state.body(index)
+    parts = handed_down(state, index, row, body["use"], body["quantities"])
+    return {
+        Account(row.party, payee, found.terms.currency): part for payee, part in parts.items() if payee != row.party
+    }
+
+
+def correction(state: State, context: Context, body: Body) -> str:
+    """Lower a user-seen usage of the signer's party."""
+    expected = "a reference to a user-seen usage of the signer's party"
+    index = context.check_ref(body["usage"], "usage", expected)
+    row = state.usage(index)
+    if row is None or row.party != context.party or row.status == pricing.OBSERVED:
+        raise RuleRefusal("not a user-seen usage of the signer's party", field="usage", expected=expected)
+    newest = newest_correction(state, index)
+    before: dict[str, Any] = newest.quantities if newest else state.body(index)["quantities"]
+    after = body["quantities"]
+    raised = next((unit for unit, count in after.items() if count > before.get(unit, 0)), None)
+    if raised is not None:
+        raise RuleRefusal(
+            "a correction only lowers; more than was logged is a new usage",
+            field=f"quantities.{raised}",
+            expected=f"at most {before.get(raised, 0)}",
+        )
+    if after == before:
+        raise RuleRefusal("a correction that lowers nothing", field="quantities", expected="one unit lower, or absent")
+    put = state.overlay.put
+    put(keys.CORRECTED + keys.number(index), codec.pack([context.index, after]))
+    put(keys.CORRECTION + keys.number(context.index), keys.number(index))
+    note_event(state, index, context.index, "correction")
+    return LOGGED
+
+
+def accept(state: State, context: Context, body: Body) -> str:
+    """A payee takes the usage's newest correction: its own part is credited."""
+    expected = "a reference to the newest correction of a usage that pays the signer's party"
+    index = context.check_ref(body["correction"], "correction", expected)
+    usage = corrected_usage(state, index)
+    row = None if usage is None else state.usage(usage)
+    newest = None if usage is None else newest_correction(state, usage)
+    if usage is None or row is None or newest is None:
+        raise RuleRefusal("not a correction", field="correction", expected=expected)
+    if newest.index != index:
+        raise RuleRefusal(
+            f"a newer correction replaced this one, entry {newest.index}", field="correction", expected=expected
+        )
+    party = context.party
+    use, quantities = state.body(usage)["use"], state.body(usage)["quantities"]
+    held = base_of(state, usage, party)
+    base = held[0] if held else handed_down(state, usage, row, use, quantities).get(party, 0)
+    if party == row.party or (held is None and not base):
+        raise RuleRefusal("not a payee of the corrected usage", field="correction", expected=expected)
+    if held is not None and held[1] == index:
+        raise RuleRefusal("accepted already", field="correction", expected="one acceptance of a correction by a payee")
+    lowered = handed_down(state, usage, row, use, newest.quantities).get(party, 0)
+    state.overlay.put(keys.BASE + keys.number(usage) + party, codec.pack([min(base, lowered), index]))
+    if base > lowered and row.terms is not None:
+        found = state.terms(row.terms)
+        if found is not None:
+            account = Account(row.party, party, found.terms.currency)
+            context.postings.add(account.credits, context.index, base - lowered)
+    for target in (usage, index):
+        note_event(state, target, context.index, "accept")
+    return LOGGED

@@ -1,0 +1,120 @@
+"""What the records of one batch add to accounts and counts, held until the batch's end (design section 6).
+
+A batch mostly adds many lines to few accounts, so they are gathered and written as one chunk a list. A rule that reads
+lists flushes first.
+
+Lists, by their keys:
+
+* ``l payer payee currency 0``: an account's lines, ``c …``: its credits; both have a sum tree;
+* ``p payer owner currency 0``: uses of assets of that currency, unpriced or part-priced; ``u …``: unlicensed ones;
+* ``n payer owner``: unlicensed uses of assets that had no terms at the use's leaf; when such an asset gets its first
+  terms, its uses so far go to ``o payer owner`` (taken out) and ``i payer owner currency 0`` (put in), at that leaf.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ledger import keys, sumlist
+from ledger.state import State
+from ledger.store import Overlay
+from ledger.sumlist import Pair
+
+LINES = b"l"
+CREDITS = b"c"
+PART = b"p"
+UNLICENSED = b"u"
+NO_TERMS = b"n"
+MOVED_OUT = b"o"
+MOVED_IN = b"i"
+
+TREES = (LINES, CREDITS)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who pays whom in which currency."""
+
+    payer: bytes
+    payee: bytes
+    currency: str
+
+    @property
+    def key(self) -> bytes:
+        """As it stands in the keys of rows."""
+        return self.payer + self.payee + keys.text(self.currency)
+
+    @property
+    def lines(self) -> bytes:
+        """The list of its lines."""
+        return LINES + self.key
+
+    @property
+    def credits(self) -> bytes:
+        """The list of its credits."""
+        return CREDITS + self.key
+
+
+def account_of(key: bytes) -> Account:
+    """The account whose `key` this is."""
+    return Account(key[:32], key[32:64], key[64:-1].decode())
+
+
+@dataclass(slots=True)
+class Postings:
+    """Entries of lists, ascending by leaf in each. Owner: the batch that is being taken."""
+
+    lists: dict[bytes, list[Pair]] = field(default_factory=dict)
+    riders: dict[bytes, int] = field(default_factory=dict)
+
+    def add(self, key: bytes, index: int, amount: int) -> None:
+        """One more entry of a list."""
+        found = self.lists.get(key)
+        if found is None:
+            self.lists[key] = [(index, amount)]
+        else:
+            found.append((index, amount))
+
+    def ride(self, *, asset: int, payer: bytes) -> None:
+        """One more unlicensed use of an asset that has no terms yet."""
+        key = keys.RIDER + keys.number(asset) + payer
+        self.riders[key] = self.riders.get(key, 0) + 1
+
+    def flush(self, overlay: Overlay) -> None:
+        """Write what was gathered."""
+        for key, pairs in self.lists.items():
+            before = sumlist.append(overlay, key, pairs, with_tree=key[:1] in TREES)
+            if not before.count and key[:1] == LINES:
+                overlay.put(keys.PAYEE + key[33:65] + key[1:33] + key[65:], b"")
+        for key, count in self.riders.items():
+            held = overlay.get(key)
+            overlay.put(key, keys.number(count + (int.from_bytes(held, "big") if held else 0)))
+        self.lists.clear()
+        self.riders.clear()
+
+
+def move_riders(state: State, postings: Postings, *, asset: int, owner: bytes, currency: str, index: int) -> None:
+    """The asset gets its first terms at leaf `index`: its uses so far count for accounts of that currency alone.
+
+    Each use was a record of its own and is moved once, so that this costs what was logged before, whoever logs it.
+    """
+    postings.flush(state.overlay)
+    prefix = keys.RIDER + keys.number(asset)
+    for key, value in list(state.view.scan(prefix, keys.after(prefix))):
+        payer, count = key[len(prefix) :], int.from_bytes(value, "big")
+        postings.add(MOVED_OUT + payer + owner, index, count)
+        postings.add(MOVED_IN + payer + owner + keys.text(currency), index, count)
+        state.overlay.delete(key)
+
+
+def free_rides(state: State, account: Account, to: int) -> tuple[int, int]:
+    """(unpriced, unlicensed): the payer's uses below leaf `to` of assets that the payee owns, of the account's currency
+    as known below `to`, or of none."""
+    pair = account.payer + account.payee
+    whole = account.key
+
+    def total(key: bytes) -> int:
+        return sumlist.extent_at(state.view, key, to).total
+
+    unlicensed = total(UNLICENSED + whole) + total(NO_TERMS + pair) - total(MOVED_OUT + pair) + total(MOVED_IN + whole)
+    return total(PART + whole), unlicensed
