@@ -176,8 +176,10 @@ def statement(state: State, context: Context, body: Body) -> str:
     account = Account(body["payer"], body["payee"], body["currency"])
     to = body["to"]
     row = account_row(state, account)
-    check_statement(state, row, account, party=context.party, to=to, size=context.index)
+    check_statement(row, account, party=context.party, to=to, size=context.index)
     figures = context.figures.get(context.position)
+    if isinstance(figures, Refusal):
+        raise figures
     if figures is None:
         context.postings.flush(state.overlay)
         figures = figures_at(state, account, to)
@@ -193,7 +195,7 @@ def statement(state: State, context: Context, body: Body) -> str:
     return LOGGED
 
 
-def check_statement(state: State, row: AccountRow, account: Account, *, party: bytes, to: int, size: int) -> None:
+def check_statement(row: AccountRow, account: Account, *, party: bytes, to: int, size: int) -> None:
     """What can be said of a statement before anything is added up. `size`: the log's, at most the statement's own leaf.
 
     Raises Refusal: a stranger's, a past `to` (409 with the newest statement), one not reached yet.

@@ -66,7 +66,8 @@ Admission = Callable[[bytes], bool]
 class Prepared:
     """A batch whose signature holds. `head` and `fields`: refusals found early, answered in their place among the
     checks; `bodies` is complete only where `fields` is None. `figures`: what the log says of the accounts that
-    statements of the batch are about, by position; a statement whose figures aren't here is computed when taken."""
+    statements of the batch are about, or why a statement can't be taken, by position; a statement of which nothing is
+    said here is computed when taken."""
 
     batch: Batch
     bodies: list[Body]
@@ -74,7 +75,7 @@ class Prepared:
     lines: bytes
     head: Refusal | None
     fields: Refusal | None
-    figures: Mapping[int, Figures] = field(default_factory=dict)
+    figures: Mapping[int, Figures | Refusal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

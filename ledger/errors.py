@@ -21,9 +21,10 @@ SIGNATURE = "usance:signature"
 KEY = "usance:key"
 FIELD = "usance:field"
 RULE = "usance:rule"
+QUOTA = "usance:quota"
 
-PROBLEM_TYPES = (SEQUENCE, STALE, HISTORY, TERMS, SIGNATURE, KEY, FIELD, RULE)
-"""The problem types of refused batches (design section 3.4)."""
+PROBLEM_TYPES = (SEQUENCE, STALE, HISTORY, TERMS, SIGNATURE, KEY, FIELD, RULE, QUOTA)
+"""The problem types of refused batches (design section 3.4), and the one of quotas."""
 
 
 class Refusal(InputError):

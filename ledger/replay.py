@@ -16,8 +16,8 @@ from ledger import keys
 from ledger.append import Ledger, Outcome, Prepared, prepare
 from ledger.context import Body, LogIdentity
 from ledger.errors import Refusal
-from ledger.state import State
 from ledger.spill import SpillStore
+from ledger.state import State
 from ledger.store import Store
 from proofs import codec, ed25519
 from proofs.entry import Batch, Entry, parse_entry

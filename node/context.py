@@ -17,6 +17,7 @@ from ledger.signrecord import Signer
 from node.checkers import CheckPool
 from node.config import Config
 from node.published import Published
+from node.statements import StatementGuard
 from node.writer import Writer
 from proofs.errors import InputError, excerpt
 
@@ -40,6 +41,7 @@ class NodeContext:
     signer: Signer
     checks: CheckPool
     read_pool: ThreadPoolExecutor
+    statements: StatementGuard = field(default_factory=StatementGuard)
     bytes_in_flight: int = 0
     streams: int = 0
     uploads: set[asyncio.Timeout] = field(default_factory=set)

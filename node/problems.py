@@ -8,8 +8,9 @@ from typing import Any
 
 from aiohttp import web
 
-from ledger.errors import FIELD, HISTORY, KEY, RULE, SEQUENCE, SIGNATURE, STALE, TERMS, Refusal
+from ledger.errors import FIELD, HISTORY, KEY, QUOTA, RULE, SEQUENCE, SIGNATURE, STALE, TERMS, Refusal
 from proofs.errors import InputError
+from proofs.jsonform import to_json
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -22,6 +23,7 @@ TITLES = {
     KEY: "This key may not do that",
     FIELD: "A field is not allowed as it is",
     RULE: "A rule of the log doesn't hold",
+    QUOTA: "Too much of that",
 }
 """Problem types of refused batches with their titles; every other problem is `about:blank` with its status' phrase."""
 
@@ -40,7 +42,16 @@ def refusal(error: Refusal) -> dict[str, Any]:
         problem["field"] = error.field
     if error.expected:
         problem["expected"] = error.expected
-    return {**problem, **error.extra}
+    return {**problem, **_extra(error)}
+
+
+def _extra(error: Refusal) -> dict[str, Any]:
+    """What else helps, as JSON: the right figures of a statement among it."""
+    extra = dict(error.extra)
+    if "figures" in extra:
+        figures = to_json(extra["figures"])
+        extra["figures"] = {**figures, "due": str(figures["due"])}
+    return extra
 
 
 def problem(

@@ -6,11 +6,12 @@ from typing import Any
 
 from ledger.query import Conflict, Query, Record
 from ledger.state import KeyRow
+from node.moneyviews import asset_extras, record_extras
 from proofs.jsonform import to_json
 from proofs.ref import Ref
 
 
-def record(found: Record) -> dict[str, Any]:
+def record(query: Query, found: Record) -> dict[str, Any]:
     """One record with what the log knows of it."""
     entry = found.entry
     return {
@@ -29,6 +30,7 @@ def record(found: Record) -> dict[str, Any]:
             "signature": entry.signature.hex(),
         },
         "record": to_json(found.body),
+        **record_extras(query, found.ref.index, str(found.body["kind"])),
     }
 
 
@@ -91,6 +93,8 @@ def asset(query: Query, index: int) -> dict[str, Any] | None:
     answer: dict[str, Any] = {**asset_row(query, index), "record": to_json(found.body), "status": found.status}
     if row is not None and row.retired:
         answer["withdrawn_by"] = str(_ref(query, row.retired))
+    if row is not None:
+        answer.update(asset_extras(query, index))
     root = found.body.get("root")
     if row is not None and isinstance(root, bytes):
         same = query.assets(start=0, limit=100, root=root).indices

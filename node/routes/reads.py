@@ -26,7 +26,8 @@ PAGE_BYTES = 4 * 1024 * 1024
 KEEPALIVE_S = 15
 
 
-def _json(value: Any) -> web.Response:
+def json_answer(value: Any) -> web.Response:
+    """A JSON answer that caches must ask about again."""
     return web.Response(
         body=json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(),
         content_type="application/json",
@@ -75,13 +76,13 @@ async def get_record(request: web.Request) -> web.StreamResponse:
     index = decimal(request.match_info["index"], "index")
     if index >= context.published.size:
         return problem(404, f"no entry {index}", field="index", expected=f"0 to {context.published.size - 1}")
-    return _json(await context.query(lambda query: views.record(query.record(index))))
+    return json_answer(await context.query(lambda query: views.record(query, query.record(index))))
 
 
 async def get_genesis(request: web.Request) -> web.StreamResponse:
     """Entry 0."""
     query_args(request)
-    return _json(await request.app[CONTEXT].query(lambda query: views.record(query.record(0))))
+    return json_answer(await request.app[CONTEXT].query(lambda query: views.record(query, query.record(0))))
 
 
 async def get_records(request: web.Request) -> web.StreamResponse:
@@ -98,10 +99,10 @@ async def get_records(request: web.Request) -> web.StreamResponse:
         if isinstance(asset, str) and not is_external_name(asset):
             asset = index_of(asset, query, "asset")
         page = query.records(start=start, limit=limit, kind=kind, asset=asset, party=party)
-        shown, following = _fill(page, lambda index: views.record(query.record(index)))
+        shown, following = _fill(page, lambda index: views.record(query, query.record(index)))
         return {"records": shown, "next": following, "size": query.reader.size}
 
-    return _json(await request.app[CONTEXT].query(find))
+    return json_answer(await request.app[CONTEXT].query(find))
 
 
 async def get_stream(request: web.Request) -> web.StreamResponse:
@@ -154,7 +155,7 @@ def _events(query: Query, *, first: int, end: int) -> tuple[int, bytes]:
     lines: list[str] = []
     size = 0
     for at in range(first, end):
-        data = json.dumps(views.record(query.record(at)), separators=(",", ":"))
+        data = json.dumps(views.record(query, query.record(at)), separators=(",", ":"))
         lines.append(f"id: {at}\nevent: record\ndata: {data}\n\n")
         size += len(data)
         if size > PAGE_BYTES:
@@ -166,7 +167,7 @@ async def get_key(request: web.Request) -> web.StreamResponse:
     """A key's binding and its next number."""
     query_args(request)
     raw = hex_bytes(request.match_info["key"], 32, "key")
-    return _json(await request.app[CONTEXT].query(lambda query: views.key(query, raw, query.state.key(raw))))
+    return json_answer(await request.app[CONTEXT].query(lambda query: views.key(query, raw, query.state.key(raw))))
 
 
 async def get_party(request: web.Request) -> web.StreamResponse:
@@ -176,7 +177,7 @@ async def get_party(request: web.Request) -> web.StreamResponse:
     found = await request.app[CONTEXT].query(lambda query: views.party(query, raw))
     if found is None:
         return problem(404, "no such party", field="party", expected="a party's first key, in hex")
-    return _json(found)
+    return json_answer(found)
 
 
 async def get_asset(request: web.Request) -> web.StreamResponse:
@@ -186,7 +187,7 @@ async def get_asset(request: web.Request) -> web.StreamResponse:
     found = await request.app[CONTEXT].query(lambda query: views.asset(query, index_of(text, query, "ref")))
     if found is None:
         return problem(404, "that entry is no asset", field="ref", expected="an asset or description")
-    return _json(found)
+    return json_answer(found)
 
 
 async def get_assets(request: web.Request) -> web.StreamResponse:
@@ -209,7 +210,7 @@ async def get_assets(request: web.Request) -> web.StreamResponse:
         shown, following = _fill(page, lambda index: views.asset_row(query, index))
         return {"assets": shown, "next": following}
 
-    return _json(await request.app[CONTEXT].query(find))
+    return json_answer(await request.app[CONTEXT].query(find))
 
 
 async def get_conflicts(request: web.Request) -> web.StreamResponse:
@@ -217,7 +218,7 @@ async def get_conflicts(request: web.Request) -> web.StreamResponse:
     args = query_args(request, "key")
     start = hex_bytes(args["key"], 32, "key") if "key" in args else b""
     found = await request.app[CONTEXT].query(lambda query: query.conflicts(start=start))
-    return _json({"conflicts": [views.conflict(item) for item in found]})
+    return json_answer({"conflicts": [views.conflict(item) for item in found]})
 
 
 async def get_healthz(request: web.Request) -> web.StreamResponse:

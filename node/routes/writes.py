@@ -69,9 +69,11 @@ async def _body(request: web.Request, context: NodeContext, room: _Room) -> byte
     return b"".join(parts)
 
 
-def _job(data: bytes, verdicts: list[Verdict], board: Board) -> Job:
-    """Put a judged request together for the writer: batches and bodies again, and the heads compared."""
+def _job(data: bytes, verdicts: list[Verdict], board: Board) -> tuple[Job, bool]:
+    """Put a judged request together for the writer: batches and bodies again, and the heads compared; and whether it
+    holds statements, which are checked before they are queued."""
     items: list[Prepared | Refusal] = []
+    has_statements = False
     for batch, verdict in zip(reparse_request(data), verdicts, strict=True):
         if isinstance(verdict, Refusal):
             items.append(verdict)
@@ -79,7 +81,15 @@ def _job(data: bytes, verdicts: list[Verdict], board: Board) -> Job:
         bodies = [] if verdict.fields else [codec.unpack(body) for body in batch.bodies]
         head = check_head(batch, board.root_at)
         items.append(Prepared(batch, bodies, verdict.leaves, verdict.lines, head, verdict.fields))
-    return Job(items)
+        has_statements = has_statements or any(body["kind"] == "statement" for body in bodies)
+    return Job(items), has_statements
+
+
+def _check_statements(job: Job, context: NodeContext) -> None:
+    reader = context.published.reader
+    job.batches = [
+        context.statements.prepare(item, reader) if isinstance(item, Prepared) else item for item in job.batches
+    ]
 
 
 def _proven(results: list[Result]) -> int | None:
@@ -155,7 +165,11 @@ async def _take(request: web.Request, context: NodeContext, room: _Room) -> web.
     board = context.writer.board
     # A small request is put together sooner than it is handed to a thread.
     small = len(data) <= SMALL_BYTES
-    job = _job(data, verdicts, board) if small else await context.read(lambda: _job(data, verdicts, board))
+    job, has_statements = (
+        _job(data, verdicts, board) if small else await context.read(lambda: _job(data, verdicts, board))
+    )
+    if has_statements:
+        await context.read(lambda: _check_statements(job, context))
     context.writer.submit(job)
     # Shielded: a client that goes away takes its answer with it, never its batch.
     results, published = await asyncio.shield(asyncio.wrap_future(job.done))
