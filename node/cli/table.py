@@ -63,4 +63,8 @@ COMMANDS = (
             "--asset-proof corpus.tlog-proof"),
     Command("audit", "audit", "judge a whole log: tree, tiles, signatures, numbers, heads and rules",
             "  usance audit https://log.example.org --log log.vkey\n  usance audit ./copy-of-the-log --log log.vkey"),
+    Command("reconcile", "reconcile",
+            "compare what users logged of their use with what providers logged of it, over the whole log",
+            "  usance reconcile --party HEX --window day --since 2026-01-01 --until 2026-02-01\n"
+            "  usance reconcile --asset corpus --json"),
 )  # fmt: skip

@@ -41,7 +41,7 @@ def test_the_commands_are_those_of_the_design() -> None:
     """No command of a later version is there half-made."""
     assert NAMES == [
         "key", "node", "party", "delegate", "rotate", "revoke", "asset", "describe", "withdraw", "use", "nil", "submit",
-        "records", "assets", "proof", "verify", "audit",
+        "records", "assets", "proof", "verify", "audit", "reconcile",
     ]  # fmt: skip
 
 
@@ -72,7 +72,7 @@ def test_help_lists_every_command_and_exit_code(capsys) -> None:
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
     for name in NAMES:
-        assert f"\n    {name} " in text
+        assert re.search(rf"^    {name}\b", text, re.MULTILINE)
     for code in EXIT_CODES:
         assert f"\n  {code:<4} " in text
 
