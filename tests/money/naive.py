@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 MONEY_MAX = 2**63 - 1
@@ -36,12 +37,12 @@ class Entry:
     head: int
     body: Body
 
-    @property
+    @cached_property
     def ref(self) -> Ref:
         """How later records name it."""
         return self.index.to_bytes(8, "big") + self.leaf
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """The record's kind."""
         return str(self.body["kind"])
@@ -121,15 +122,20 @@ def asset_of_terms(entry: Entry) -> Ref:
     return entry.ref if entry.kind == "asset" else bytes(entry.body["asset"])
 
 
+def has_terms(entry: Entry) -> bool:
+    """Whether it is terms: a record of their own, or an asset with terms inside."""
+    return entry.kind == "terms" or (entry.kind == "asset" and "terms" in entry.body)
+
+
 def find_terms(log: Log, ref: Any) -> Entry | None:
-    """The terms that a reference names: a record of terms, or an asset with terms inside."""
+    """The terms that a reference names."""
     found = find(log, ref, "terms", "asset")
-    return None if found and found.kind == "asset" and "terms" not in found.body else found
+    return found if found and has_terms(found) else None
 
 
 def all_terms(log: Log, asset: Ref) -> list[Entry]:
     """Every terms that an asset ever had, oldest first."""
-    return [entry for entry in log if (found := find_terms(log, entry.ref)) and asset_of_terms(found) == asset]
+    return [entry for entry in log if has_terms(entry) and asset_of_terms(entry) == asset]
 
 
 def newest_terms(log: Log, asset: Ref) -> Entry | None:
@@ -279,7 +285,7 @@ def _judge_name(log: Log, party: Party, head: int, body: Body) -> Judged | Refus
     if len(claims) > 1:
         return Judged("contested", "")
     (only,) = claims.values()
-    return Judged("unlicensed", "name", asset=only.ref)
+    return Judged("unlicensed", "by-name", asset=only.ref)
 
 
 def _judge_asset(log: Log, party: Party, head: int, body: Body, asset: Ref) -> Judged | Refused:
@@ -390,24 +396,35 @@ def account_of(log: Log, usage: Entry, payee: Party) -> Account:
     return usage.party, payee, str(fields_of_terms(the(seen(log, usage).agreed))["currency"])
 
 
-def all_lines(log: Log) -> dict[Account, list[Line]]:
-    """Every account's lines, in the order of their leaves."""
-    accounts: dict[Account, list[Line]] = {}
-    for usage in of_kind(log, "usage"):
-        for payee, amount in usage_lines(log, usage)[0].items():
-            accounts.setdefault(account_of(log, usage, payee), []).append((usage.index, amount))
-    return accounts
+def lines_of(log: Log, account: Account) -> list[Line]:
+    """An account's lines, in the order of their leaves; zeros make none."""
+    payer, payee, _ = account
+    return [
+        (usage.index, amount)
+        for usage in of_kind(log, "usage")
+        if usage.party == payer
+        and (amount := usage_lines(log, usage)[0].get(payee, 0))
+        and account_of(log, usage, payee) == account
+    ]
 
 
-def all_credits(log: Log) -> dict[Account, list[Line]]:
-    """Every account's credits, in the order of their leaves; zeros make none."""
-    accounts: dict[Account, list[Line]] = {}
-    for usage in of_kind(log, "usage"):
-        for payee in usage_lines(log, usage)[0]:
-            for index, amount in base_after(log, usage, payee)[1]:
-                if amount:
-                    accounts.setdefault(account_of(log, usage, payee), []).append((index, amount))
-    return {account: sorted(credited) for account, credited in accounts.items()}
+def credits_of(log: Log, account: Account) -> list[Line]:
+    """An account's credits, in the order of their leaves; zeros make none."""
+    payer, payee, _ = account
+    found = [
+        credited
+        for index, _ in lines_of(log, account)
+        if corrections(log, log[index].ref)
+        for credited in base_after(log, log[index], payee)[1]
+    ]
+    assert payer != payee or not found
+    return sorted(line for line in found if line[1])
+
+
+def accounts(log: Log) -> list[Account]:
+    """Every account that has a line."""
+    found = {account_of(log, usage, payee) for usage in of_kind(log, "usage") for payee in usage_lines(log, usage)[0]}
+    return sorted(found)
 
 
 def sum_node(lines: list[Line]) -> tuple[bytes, int]:
@@ -440,10 +457,14 @@ def free_rides(log: Log, account: Account, to: int) -> tuple[int, int]:
     return found[0], found[1]
 
 
+def minor_unit(currency: str) -> int:
+    """In nanos; the few currencies that tests use stand here by hand."""
+    return {"EUR": 10**7, "USD": 10**7, "JPY": 10**9, "KWD": 10**6}.get(currency, 1)
+
+
 def round_down(amount: int, currency: str) -> int:
-    """To the minor unit; the few currencies that tests use stand here by hand."""
-    unit = {"EUR": 10**7, "USD": 10**7, "JPY": 10**9, "KWD": 10**6, "CLF": 10**5}.get(currency, 1)
-    return math.floor(Fraction(amount, unit)) * unit
+    """To whole minor units."""
+    return math.floor(Fraction(amount, minor_unit(currency))) * minor_unit(currency)
 
 
 def statements_of(log: Log, account: Account) -> list[Entry]:
@@ -454,8 +475,8 @@ def statements_of(log: Log, account: Account) -> list[Entry]:
 def figures(log: Log, account: Account, to: int) -> Body:
     """All that a statement of the account up to leaf `to` says, with the fields of its record."""
     payer, payee, currency = account
-    lines = [line for line in all_lines(log).get(account, []) if line[0] < to]
-    credited = [line for line in all_credits(log).get(account, []) if line[0] < to]
+    lines = [line for line in lines_of(log, account) if line[0] < to]
+    credited = [line for line in credits_of(log, account) if line[0] < to]
     root, gross = sum_node(lines)
     credit_root, credits = sum_node(credited)
     billed = sum(statement.body["due"] for statement in statements_of(log, account))

@@ -163,7 +163,7 @@ def test_every_status_and_reason(chain: Chain) -> None:
 
     assert look(bare, seen_by="provider") == ("observed", "")
     assert look("doi:10.1234/other") == ("unclaimed", "")
-    assert look(NAME) == ("unlicensed", "name")
+    assert look(NAME) == ("unlicensed", "by-name")
     assert look(bare) == ("unlicensed", "no-terms")
     assert look(full, use="distill") == ("unlicensed", "prohibited")
     assert look(closed) == ("unlicensed", "no-grant")
@@ -179,7 +179,7 @@ def test_every_status_and_reason(chain: Chain) -> None:
     assert look(NAME) == ("contested", "")
     assert look(NAME, terms=rival) == ("licensed", "")
     chain.add("a", "withdraw", target=bare)
-    assert look(NAME) == ("unlicensed", "name")
+    assert look(NAME) == ("unlicensed", "by-name")
 
 
 def test_the_newest_claim_of_a_party_counts(chain: Chain) -> None:
@@ -258,19 +258,19 @@ def test_corrections_lower_and_each_payee_accepts_for_itself(chain: Chain) -> No
     lowered = chain.add("d", "correction", **more, quantities={"item": 4})
     assert refused(chain.verdict("d", "correction", **more, quantities={"item": 5})) == {"rule"}
     account = (who("d"), who("a"), "EUR")
-    assert naive.all_credits(chain.log) == {}
+    assert naive.credits_of(chain.log, account) == []
     for stranger in ("c", "d"):
         assert refused(chain.verdict(stranger, "accept", correction=lowered)) == {"rule"}
     chain.add("a", "accept", correction=lowered)
-    assert naive.all_credits(chain.log) == {account: [(len(chain.log) - 1, 3 * EUR)]}
+    assert naive.credits_of(chain.log, account) == [(len(chain.log) - 1, 3 * EUR)]
     assert refused(chain.verdict("a", "accept", correction=lowered)) == {"rule"}
     nothing = chain.add("d", "correction", **more, quantities={})
     assert refused(chain.verdict("b", "accept", correction=lowered)) == {"rule"}
     chain.add("b", "accept", correction=nothing)
     chain.add("a", "accept", correction=nothing)
-    credited = naive.all_credits(chain.log)
-    assert [amount for _, amount in credited[account]] == [3 * EUR, 3 * EUR]
-    assert [amount for _, amount in credited[who("d"), who("b"), "EUR"]] == [2 * EUR]
+    assert [amount for _, amount in naive.credits_of(chain.log, account)] == [3 * EUR, 3 * EUR]
+    assert [amount for _, amount in naive.credits_of(chain.log, (who("d"), who("b"), "EUR"))] == [2 * EUR]
+    assert naive.accounts(chain.log) == [(who("d"), who("a"), "EUR"), (who("d"), who("b"), "EUR")]
 
 
 def test_statements_carry_what_rounding_leaves(chain: Chain) -> None:

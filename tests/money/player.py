@@ -1,0 +1,414 @@
+"""Plays plans (tests/money/worlds.py) against a ledger and the naive rules together, and compares every answer.
+
+What an action's small numbers mean is found here, from the naive rules and never from the ledger. A batch is offered to
+both. Where the design leaves something open, the ledger's answer is taken.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.append import Group
+from ledger.errors import Refusal
+from proofs.entry import Batch
+from proofs.kinds import DELEGABLE
+from proofs.merkle import leaf_hash
+from proofs.records import check_body
+from tests.ledger import support
+from tests.ledger.support import ORIGIN, Log, public
+from tests.money import naive
+from tests.money.naive import Account, Entry, Open, Refused, Taken, Verdict
+from tests.money.worlds import FIGURES, GHOST, PARTIES, Action
+
+Body = dict[str, Any]
+Record = tuple[str, Body]  # whose, and its fields without kind's companions
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a ledger said to a batch: where it stands and its statuses, or the refusal."""
+
+    first_index: int = -1
+    statuses: tuple[str, ...] = ()
+    refusal: Refusal | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """Same place and statuses, or the same refusal in all that a sender is told."""
+        return isinstance(other, Answer) and self._told() == other._told()
+
+    def __hash__(self) -> int:
+        return hash((self.first_index, self.statuses))
+
+    def _told(self) -> tuple[Any, ...]:
+        r = self.refusal
+        said = r and (r.status, r.type, r.position, r.field, r.expected, r.detail)
+        return self.first_index, self.statuses, said
+
+
+def offer(log: Log, batch: Batch, group: Group | None = None) -> Answer:
+    """Offer a batch to a ledger."""
+    try:
+        outcome = log.take(batch, group)
+    except Refusal as refusal:
+        return Answer(refusal=refusal)
+    return Answer(outcome.first_index, tuple(outcome.statuses))
+
+
+def name_of(party: bytes) -> str:
+    """The name of a party of ours."""
+    return next(name for name in (*PARTIES, "operator") if public(name) == party)
+
+
+def newest(items: list[Any], place: int) -> Any:
+    """The item at a place, counted from the newest and round and round; None where there is none."""
+    return items[-1 - place % len(items)] if items else None
+
+
+class Player:
+    """One log, what the naive rules know of it, and the tape of everything that was offered."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.known: naive.Log = []
+        self.tape: list[tuple[Batch, Answer]] = []
+        self.signers: dict[str, list[str]] = {name: [name] for name in (*PARTIES, "operator")}  # the main key first
+        self.refusals: Counter[str] = Counter()
+        self.new_keys = 0
+        self.offer("operator", [{"kind": "genesis", "origin": ORIGIN, "name": "operator"}])
+        for name in PARTIES:
+            self.offer(name, [{"kind": "party", "name": name}])
+
+    # --- offering
+
+    def offer(self, party: str, records: list[Body], *, lag: int = 0, main: bool = False) -> Answer:
+        """Offer a batch of a party's records over the head of `lag` entries ago, and compare the answers. `main`: it
+        must be signed by the main key."""
+        size = max(self.log.size - lag, 0)
+        root = self.log.ledger.root_at(size)
+        assert root is not None
+        bodies = [support.body(**record) for record in records]
+        signer = self.signers[party][0 if main else len(self.tape) % len(self.signers[party])]
+        batch = self.log.sign(signer, *bodies, head=(size, root))
+        trial, verdicts = self.judge(party, size, batch)
+        answer = offer(self.log, batch)
+        self.tape.append((batch, answer))
+        self.compare(verdicts, answer, records)
+        if answer.refusal is None:
+            self.known = trial
+        return answer
+
+    def judge(self, party: str, size: int, batch: Batch) -> tuple[naive.Log, list[Verdict]]:
+        """The naive rules' verdicts on the records of a batch, up to the first that must be refused; and the log with
+        all of them."""
+        trial, verdicts = list(self.known), []
+        for data, entry in zip(batch.bodies, batch.entries(), strict=True):
+            body = check_body(data)
+            verdicts.append(naive.judge(trial, public(party), size, body))
+            if isinstance(verdicts[-1], Refused):
+                break
+            trial.append(Entry(len(trial), leaf_hash(entry), public(party), size, body))
+        return trial, verdicts
+
+    def compare(self, verdicts: list[Verdict], answer: Answer, records: list[Body]) -> None:
+        """The ledger's answer is one that the verdicts allow."""
+        refusal = answer.refusal
+        if refusal is None:
+            assert not isinstance(verdicts[-1], Refused), (verdicts[-1], records)
+            assert answer.first_index == len(self.known)
+            for verdict, status in zip(verdicts, answer.statuses, strict=True):
+                assert isinstance(verdict, Open) or verdict.status == status, (verdict, status, records)  # type: ignore[union-attr]
+            return
+        told = (refusal.status, refusal.type, refusal.field, refusal.detail)
+        assert refusal.position is not None, told
+        assert refusal.position < len(verdicts), (told, verdicts, records)
+        verdict = verdicts[refusal.position]
+        assert not isinstance(verdict, Taken), (told, records[refusal.position])
+        self.refusals[f"{records[refusal.position]['kind']}: {refusal.detail}"] += 1
+        if isinstance(verdict, Refused):
+            types = {f"usance:{problem}" for problem, _ in verdict.problems}
+            assert refusal.type in types, (told, verdict, records[refusal.position])
+            assert refusal.status == (409 if refusal.type == "usance:stale" else 422), told
+
+    # --- what a plan's actions mean
+
+    def play(self, action: Action) -> None:
+        """Do what an action says, if anything that it needs is there."""
+        do = getattr(self, "do_" + action["do"], None)
+        if do is not None:
+            do(action)
+            return
+        record = self.record(action)
+        if record is not None:
+            self.offer(record[0], [record[1]], lag=action.get("lag", 0))
+
+    def record(self, action: Action) -> Record | None:
+        """The one record that an action is, with the party that signs it; None where something that it needs isn't
+        there."""
+        made: Record | None = getattr(self, "make_" + action["do"])(action)
+        return made
+
+    def of(self, *kinds: str) -> list[Entry]:
+        """Entries of these kinds, oldest first."""
+        return [entry for entry in self.known if entry.kind in kinds]
+
+    def by(self, action: Action, owner: bytes) -> str:
+        """Who signs: the one who may, or on purpose somebody else."""
+        return PARTIES[action["who"]] if action["stranger"] else name_of(owner)
+
+    def terms(self, drawn: Action, sources: list[Body], asset: bytes | None = None) -> Body:
+        """The fields of terms as drawn, for an asset with these sources."""
+        known = naive.closure_currencies(self.known, [s for s in sources if s.get("bps")])
+        own = (naive.currency_of(self.known, asset) if asset else None) or next(iter(sorted(known)), "EUR")
+        made = {**drawn, "currency": own if drawn["currency"] == "own" else drawn["currency"]}
+        if "splits" in drawn:
+            total = sum(weight for _, weight in drawn["splits"])
+            bps = [weight * 10_000 // total for _, weight in drawn["splits"]]
+            bps[0] += 10_000 - sum(bps)
+            names = [PARTIES[who] if who < GHOST else "ghost" for who, _ in drawn["splits"]]
+            made["splits"] = [{"party": public(n), "bps": part} for n, part in zip(names, bps, strict=True)]
+        if "arbiter" in drawn:
+            made["arbiter"] = public(PARTIES[drawn["arbiter"]])
+        return made
+
+    def sources(self, drawn: list[Any], party: str) -> list[Body]:
+        """Sources as drawn, with the shares that are right for the party, or wrong ones on purpose."""
+        found: dict[Any, Body] = {}
+        for target, relation, share in drawn:
+            asset = newest(self.of("asset"), target) if isinstance(target, int) else target
+            ref = asset.ref if isinstance(asset, Entry) else asset
+            if ref is None:
+                continue
+            made = {"asset": ref, "as": relation}
+            if isinstance(ref, bytes) and relation != "evaluated_on" and share != "none":
+                right = sorted(naive.right_shares(self.known, ref, public(party)))
+                made["bps"] = min(right[-1] + 1, 10_000) if share == "more" else right[share % len(right)]
+            found[ref, relation] = made
+        return list(found.values())
+
+    def make_asset(self, action: Action) -> Record:
+        party = PARTIES[action["who"]]
+        listed = self.sources(action["sources"], party)
+        body: Body = {"kind": "asset", "type": "model", "name": "m", "sources": listed}
+        if action["aka"]:
+            body["aka"] = action["aka"]
+        if action["terms"] is not None:
+            body["terms"] = self.terms(action["terms"], [s for s in listed if isinstance(s["asset"], bytes)])
+        return party, body
+
+    def do_chain(self, action: Action) -> None:
+        """Assets one from the other, each with what its source asks, and perhaps also from one further back."""
+        refs: list[bytes] = []
+        for place, who in enumerate(action["owners"]):
+            party = PARTIES[who]
+            behind = [refs[-1]] if refs else []
+            if action["skips"] and len(refs) > action["skips"]:
+                behind.append(refs[-1 - action["skips"]])
+            listed: list[Body] = []
+            for ref in behind:
+                bps = max(naive.right_shares(self.known, ref, public(party)))
+                listed.append({"asset": ref, "as": "derived_from", "bps": bps})
+            drawn: Action = {"offers": [], "currency": "own"}
+            if place == len(action["owners"]) - 1 and action["sells"]:
+                drawn = action["terms"]
+            terms = self.terms({**drawn, "derivatives": action["share"]}, listed)
+            body = {"kind": "asset", "type": "model", "name": f"m{place}", "sources": listed, "terms": terms}
+            answer = self.offer(party, [body])
+            if answer.refusal is not None:
+                return
+            refs.append(self.known[-1].ref)
+
+    def make_terms(self, action: Action) -> Record | None:
+        asset = newest(self.of("asset"), action["asset"])
+        if asset is None:
+            return None
+        fields = self.terms(action["terms"], naive.counted(asset.body), asset.ref)
+        return self.by(action, asset.party), {"kind": "terms", "asset": asset.ref, **fields}
+
+    def make_reprice(self, action: Action) -> Record | None:
+        asset = newest([e for e in self.of("asset") if naive.newest_terms(self.known, e.ref)], action["asset"])
+        if asset is None:
+            return None
+        fields = naive.fields_of_terms(naive.the(naive.newest_terms(self.known, asset.ref)))
+        offers = [{**offer, "price": action["price"]} for offer in fields["offers"]]
+        return name_of(asset.party), {**fields, "kind": "terms", "asset": asset.ref, "offers": offers}
+
+    def make_grant(self, action: Action) -> Record | None:
+        terms = newest([e for e in self.known if naive.has_terms(e)], action["terms"])
+        if terms is None:
+            return None
+        licensee = PARTIES[action["licensee"]] if action["licensee"] < GHOST else "ghost"
+        return self.by(action, terms.party), {"kind": "grant", "terms": terms.ref, "licensee": public(licensee)}
+
+    def make_withdraw(self, action: Action) -> Record | None:
+        target = newest(self.of("asset", "grant"), action["target"])
+        return target and (self.by(action, target.party), {"kind": "withdraw", "target": target.ref})
+
+    def make_use(self, action: Action) -> Record | None:
+        party = PARTIES[action["who"]]
+        target = action["asset"]
+        if isinstance(target, str):
+            claims = sorted(naive.claimants(self.known, target).values(), key=lambda claim: claim.index)
+            asset = newest(claims, 0)
+        else:
+            every = self.of("asset")
+            sold = [e for e in every if self.offers(e)]
+            asset = newest(sold if sold and action["offered"] else every, target)
+            target = asset and asset.ref
+        if target is None:
+            return None
+        body = {"kind": "usage", "asset": target, "from": 1, "until": 2}
+        body.update(self.amounts(action, asset))
+        if action["provider"]:
+            return party, {**body, "seen_by": "provider", "party": public("p0")}
+        agreed = self.named(action["named"], party, asset)
+        return party, {**body, "terms": agreed} if agreed else body
+
+    def amounts(self, action: Action, asset: Entry | None) -> Body:
+        """The use and its quantities: as drawn, or in units that have an offer."""
+        use, quantities = action["use"], action["quantities"]
+        offers = self.offers(asset) if asset else []
+        if action["offered"] and offers:
+            use = use if any(offer["use"] == use for offer in offers) else offers[0]["use"]
+            priced = [offer["unit"] for offer in offers if offer["use"] == use]
+            quantities = dict(zip(priced, quantities.values(), strict=False))
+        return {"use": use, "quantities": dict(sorted(quantities.items()))}
+
+    def offers(self, asset: Entry) -> list[Body]:
+        """What an asset's newest terms offer."""
+        terms = naive.newest_terms(self.known, asset.ref)
+        return list(naive.fields_of_terms(terms)["offers"]) if terms else []
+
+    def named(self, how: Any, party: str, asset: Entry | None) -> bytes | None:
+        """The terms that a usage names, as drawn."""
+        every = naive.all_terms(self.known, asset.ref) if asset else []
+        if how == "granted":
+            every = [terms for terms in every if naive.has_grant(self.known, terms.ref, public(party))]
+            how = 0
+        elif how == "other":
+            every = [e for e in self.known if naive.has_terms(e) and e not in every]
+            how = 0
+        found = None if how is None else newest(every, how)
+        return found and bytes(found.ref)
+
+    def make_correct(self, action: Action) -> Record | None:
+        every = self.of("usage")
+        charged = [usage for usage in every if naive.usage_lines(self.known, usage)[0]]
+        usage = newest(charged if charged and action["charged"] else every, action["usage"])
+        if usage is None:
+            return None
+        known = [usage, *naive.corrections(self.known, usage.ref)][-1].body["quantities"]
+        right = {}
+        for place, (unit, count) in enumerate(known.items()):
+            how = action["change"][place % len(action["change"])]
+            right[unit] = {"same": count, "none": 0, "less": count - 1, "half": count // 2, "more": count + 1}[how]
+        right = {unit: min(count, 2**63 - 1) for unit, count in right.items() if count}
+        body = {"kind": "correction", "usage": usage.ref, "quantities": right, "reason": "counted twice"}
+        return self.by(action, usage.party), body
+
+    def make_accept(self, action: Action) -> Record | None:
+        made = self.of("correction")
+        paid = [c for c in made if naive.usage_lines(self.known, naive.corrected_usage(self.known, c))[0]]
+        correction = newest(paid or made, action["correction"])
+        if correction is None:
+            return None
+        usage = naive.corrected_usage(self.known, correction)
+        payees = sorted(naive.usage_lines(self.known, usage)[0])
+        stranger = action["payee"] == "stranger" or not payees
+        party = PARTIES[action["who"]] if stranger else name_of(payees[action["payee"] % len(payees)])
+        return party, {"kind": "accept", "correction": correction.ref}
+
+    def account(self, place: int, *, is_due: bool) -> Account | None:
+        """One of the accounts that have lines, or of those where something is due."""
+        accounts = naive.accounts(self.known)
+        if is_due:
+            due = [a for a in accounts if naive.figures(self.known, a, len(self.known))["due"]]
+            accounts = due or accounts
+        return accounts[place % len(accounts)] if accounts else None
+
+    def make_statement(self, action: Action) -> Record | None:
+        account = self.account(action["account"], is_due=action["is_due"])
+        if account is None:
+            return None
+        to = max(len(self.known) - action["back"], 0)
+        fields = naive.figures(self.known, account, to)
+        if action["wrong"] is not None:
+            fields = alter(fields, action["wrong"])
+        stranger = action["by"] == "stranger"
+        party = PARTIES[action["who"]] if stranger else name_of(account[action["by"] == "payee"])
+        return party, {"kind": "statement", **fields, "due": min(fields["due"], naive.MONEY_MAX)}
+
+    def do_altered(self, action: Action) -> None:
+        """A statement that is wrong in one figure, for each of them, and then the right one."""
+        account = self.account(action["account"], is_due=True)
+        if account is None:
+            return
+        party = name_of(account[action["by"] == "payee"])
+        right = naive.figures(self.known, account, len(self.known))
+        if 0 < right["due"] < naive.MONEY_MAX:
+            for figure in FIGURES:
+                self.offer(party, [{"kind": "statement", **alter(right, figure)}])
+            self.offer(party, [{"kind": "statement", **right}])
+
+    def make_payment(self, action: Action) -> Record | None:
+        statement = newest(self.of("statement"), action["statement"])
+        if statement is None:
+            return None
+        fields = {"statement": statement.ref, "method": "sepa", "reference": "p", "amount": statement.body["due"]}
+        return self.by(action, statement.body["payer"]), {"kind": "payment", **fields}
+
+    def make_receipt(self, action: Action) -> Record | None:
+        statement = newest(self.of("statement"), action["statement"])
+        if statement is None:
+            return None
+        rest = statement.body["due"] - naive.received(self.known, statement.ref)
+        amount = {"rest": max(rest, 1), "half": max(rest // 2, 1), "over": rest + 1}[action["part"]]
+        fields: Body = {"statement": statement.ref, "method": "sepa", "amount": min(amount, naive.MONEY_MAX)}
+        fields["reference"] = "r0" if action["again"] else f"r{len(self.of('receipt'))}"
+        return self.by(action, statement.body["payee"]), {"kind": "receipt", **fields}
+
+    def do_together(self, action: Action) -> None:
+        """Several records in one batch, by the party that signs the first of them."""
+        made = [self.record({**one, "who": action["who"]}) for one in action["records"]]
+        records = [record for record in made if record is not None]
+        if records:
+            party = records[0][0]
+            self.offer(party, [body for who, body in records if who == party], lag=action["lag"])
+
+    def fresh_key(self) -> str:
+        """The name of a key that nobody has yet."""
+        self.new_keys += 1
+        return f"key {self.new_keys}"
+
+    def do_rotate(self, action: Action) -> None:
+        """A new main key."""
+        party, new = PARTIES[action["who"]], self.fresh_key()
+        self.offer_made(party, support.rotate(new, party))
+        self.signers[party][0] = new
+
+    def do_delegate(self, action: Action) -> None:
+        """One more key, which may sign everything about money."""
+        party, new = PARTIES[action["who"]], self.fresh_key()
+        self.offer_made(party, support.delegate(new, party, *DELEGABLE))
+        self.signers[party].append(new)
+
+    def do_revoke(self, action: Action) -> None:
+        """The end of a delegate."""
+        party = PARTIES[action["who"]]
+        if len(self.signers[party]) > 1:
+            self.offer_made(party, support.revoke(self.signers[party].pop()))
+
+    def offer_made(self, party: str, data: bytes) -> None:
+        """A record about keys, by the main key."""
+        body = check_body(data)
+        del body["at"]
+        assert self.offer(party, [body], main=True).refusal is None
+
+
+def alter(fields: Body, figure: str) -> Body:
+    """A statement with another value in one of its figures."""
+    value = fields[figure]
+    if figure in ("root", "credit_root"):
+        return {**fields, figure: bytes([value[0] ^ 1]) + value[1:]}
+    if isinstance(value, bytes):
+        return {**fields, figure: (int.from_bytes(value, "big") + 1).to_bytes(16, "big")}
+    return {**fields, figure: value + 1}

@@ -1,0 +1,143 @@
+"""Random ledgers against the naive money rules: assets, terms, uses, corrections, statements, receipts in any course."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+
+from ledger import accounts, keys
+from ledger.append import Group
+from ledger.errors import Refusal
+from ledger.postings import Account
+from ledger.replay import Replay
+from ledger.state import State
+from ledger.store import MemoryStore
+from proofs.entry import Batch
+from tests.ledger.support import Log, all_rows
+from tests.money import books, naive
+from tests.money.player import Answer, Player
+from tests.money.worlds import Action, interruptions, plans
+
+COMPARED_EVERY = 12
+
+
+def play(plan: list[Action]) -> Player:
+    """Play a plan; now and then and in the end, everything is compared."""
+    player = Player(Log(begin=False))
+    for count, action in enumerate(plan, 1):
+        before = len(player.known)
+        player.play(action)
+        for entry in player.known[before:]:
+            if entry.kind == "usage":
+                books.compare_usage(player.log.state, player.known, entry)
+        if count % COMPARED_EVERY == 0:
+            books.compare_all(player.log.state, player.known)
+    books.compare_all(player.log.state, player.known)
+    return player
+
+
+class SecondRun:
+    """The same batches once more, on a ledger of its own, with other groups, repeats, crashes and starts."""
+
+    def __init__(self) -> None:
+        self.log = Log(begin=False)
+        self.group: Group | None = None
+        self.pending: list[tuple[Batch, Answer]] = []
+        self.done: list[tuple[Batch, Answer]] = []
+
+    def send(self, batch: Batch, answer: Answer) -> None:
+        """A batch, to which the answer must be the same as in the first run."""
+        if batch.size > self.log.size:
+            self.commit()
+        self.pending.append((batch, answer))
+        self.take(batch, answer, repeated=False)
+
+    def take(self, batch: Batch, answer: Answer, *, repeated: bool) -> None:
+        """Judge it within the open group; statements that the committed log can judge are computed before, as a node
+        does."""
+        self.group = self.group or self.log.ledger.group()
+        prepared = self.log.prepare(batch)
+        state = State(self.log.store.snapshot())
+        figures = {
+            position: accounts.figures_at(state, Account(body["payer"], body["payee"], body["currency"]), body["to"])
+            for position, body in enumerate(prepared.bodies)
+            if body["kind"] == "statement" and body["to"] <= self.log.size
+        }
+        try:
+            outcome = self.group.take(dataclasses.replace(prepared, figures=figures))
+            found = Answer(outcome.first_index, tuple(outcome.statuses))
+            assert outcome.repeated == repeated
+        except Refusal as refusal:
+            found = Answer(refusal=refusal)
+        assert found == answer
+
+    def commit(self) -> None:
+        """What is held becomes durable."""
+        if self.group is not None:
+            self.group.commit()
+        self.group, self.pending, self.done = None, [], self.done + self.pending
+
+    def interrupt(self, how: str) -> None:
+        """What comes between two batches."""
+        if how == "commit":
+            self.commit()
+        elif how == "restart":
+            self.commit()
+            self.log.open()
+        elif how == "crash":
+            # Nothing of the open group was written or answered: its senders send it again.
+            lost, self.pending, self.group = self.pending, [], None
+            self.log.open()
+            for batch, answer in lost:
+                self.send(batch, answer)
+        elif how == "repeat":
+            taken = [pair for pair in (self.done + self.pending)[-3:] if pair[1].refusal is None]
+            for batch, answer in taken:
+                self.take(batch, answer, repeated=True)
+
+
+@pytest.mark.timeout(900)
+@given(plan=plans)
+def test_the_ledger_does_what_the_naive_rules_say(plan: list[Action]) -> None:
+    """Every answer, status, reason, line, credit, figure and receipt is that of the naive rules."""
+    play(plan)
+
+
+@pytest.mark.timeout(900)
+@given(plan=plans)
+def test_sums_hold_over_all_accounts(plan: list[Action]) -> None:
+    """What all accounts accrued is all charges less self-payments and credits; at each statement's `to` the dues add up
+    to gross less credits, less than a minor unit apart; a statement's trees are prefixes of the next one's."""
+    player = Player(Log(begin=False))
+    for action in plan:
+        player.play(action)
+    books.check_sums(player.log.state, player.known)
+    for account in naive.accounts(player.known):
+        books.check_statements(player.log.state, player.known, account)
+
+
+@pytest.mark.timeout(900)
+@given(plan=plans, between=interruptions)
+def test_order_of_commits_retries_and_starts_changes_nothing(plan: list[Action], between: list[str]) -> None:
+    """Other groups, repeats, crashes and new starts give the same answers and the same rows, bit for bit; so does a
+    replay of the entries elsewhere."""
+    player = Player(Log(begin=False))
+    for action in plan:
+        player.play(action)
+    rows = all_rows(player.log.store)
+    second = SecondRun()
+    for place, (batch, answer) in enumerate(player.tape):
+        second.send(batch, answer)
+        second.interrupt(between[place % len(between)])
+    second.commit()
+    assert all_rows(second.log.store) == rows
+    entries = player.log.entries()
+    full = Replay(player.log.identity, store=MemoryStore())
+    short = Replay(player.log.identity)
+    for replay in (full, short):
+        replay.feed(entries)
+        replay.finish()
+        assert (replay.size, replay.root) == (player.log.size, player.log.root)
+    assert all_rows(full.ledger.store) == rows
+    kept = {key: value for key, value in rows.items() if not key.startswith(keys.REPLAY_DROPS)}
+    assert all_rows(short.ledger.store) == kept

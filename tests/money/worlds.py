@@ -1,0 +1,183 @@
+"""What Hypothesis draws for random ledgers: plans, lists of actions that name things by small numbers.
+
+A plan knows nothing of the log. Which asset, terms or account a number means, and which values would be right there, is
+found when the plan is played (tests/money/player.py). So any part of a plan is a plan, and a failing one shrinks well.
+Some actions are wrong on purpose; whether they are, and how, the naive rules say.
+"""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+Action = dict[str, Any]
+Actions = st.SearchStrategy[Action]
+
+PARTIES = tuple(f"p{number}" for number in range(8))
+GHOST = len(PARTIES)  # a party that never joins
+NAMES = ("doi:10.1234/a", "pkg:pypi/b")
+CURRENCIES = ("EUR", "JPY", "USDC", "KWD")
+FIGURES = (
+    "lines", "gross", "root", "credit_lines", "credits", "credit_root", "billed", "due", "unpriced", "unlicensed",
+)  # fmt: skip
+RELATIONS = ("derived_from", "contains", "trained_on", "evaluated_on")
+
+
+@st.composite
+def weighted(draw: st.DrawFn, *choices: tuple[int, st.SearchStrategy[Any]]) -> Any:
+    """A draw from one of the strategies, by weight. (`one_of` takes each of its branches once.)"""
+    places = [place for place, (weight, _) in enumerate(choices) for _ in range(weight)]
+    return draw(choices[draw(st.sampled_from(places))][1])
+
+
+people = st.integers(0, len(PARTIES) - 1)
+# Counted from the newest, round and round: new things are more interesting than old ones.
+picks = st.sampled_from([0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 5, 7, 11])
+lags = st.sampled_from([0, 0, 0, 0, 0, 0, 1, 2, 3, 6, 20])
+rarely = st.sampled_from([False] * 11 + [True])
+often = st.sampled_from([True, True, True, False])
+uses = st.sampled_from(["train", "train", "train", "ground", "distill"])
+units = st.sampled_from(["item", "token", "token", "call"])
+counts = weighted(
+    (6, st.integers(1, 12)), (6, st.sampled_from([999, 1000, 1001, 10**6])), (1, st.sampled_from([2**40, 2**63 - 1]))
+)
+quantities = st.dictionaries(units, counts, min_size=1, max_size=3)
+
+prices = st.sampled_from([0, 1, 7, 100, 333, 10**6, 10**9 // 3, 10**9, 250 * 10**7, 2**53])
+offers = st.lists(
+    st.fixed_dictionaries({"use": uses, "unit": units, "price": prices, "per": st.sampled_from([1, 1, 1, 3, 1000])}),
+    max_size=5,
+    unique_by=lambda offer: (offer["use"], offer["unit"]),
+)
+# Parts by weight: three of the same are 3334, 3333 and 3333.
+splits = st.lists(
+    st.tuples(weighted((30, people), (1, st.just(GHOST))), st.sampled_from([1, 1, 1, 2, 5, 0])),
+    min_size=1,
+    max_size=4,
+    unique_by=lambda part: part[0],
+).filter(lambda parts: any(weight for _, weight in parts))
+shares = st.sampled_from([0, 1, 33, 250, 500, 500, 1000, 2500, 6000, 10_000])
+some_terms = st.fixed_dictionaries(
+    # "own": the asset's currency or that of what stands behind it, where there is one.
+    {"offers": offers, "currency": st.sampled_from(["own"] * 9 + list(CURRENCIES))},
+    optional={
+        "prohibits": st.lists(uses, max_size=1),
+        "splits": splits,
+        "derivatives": shares,
+        "needs_grant": st.sampled_from([False, True]),
+        "arbiter": people,
+    },
+)
+# Terms as they mostly are: something to sell, nothing odd.
+sound_terms = st.fixed_dictionaries(
+    {
+        "offers": st.tuples(prices, prices, st.sampled_from([1, 3, 1000])).map(
+            lambda drawn: [
+                {"use": "train", "unit": "token", "price": min(drawn[0], 10**12), "per": drawn[2]},
+                {"use": "train", "unit": "item", "price": min(drawn[1], 10**12), "per": 1},
+            ]
+        ),
+        "currency": st.just("own"),
+    },
+    optional={"splits": splits, "derivatives": st.sampled_from([0, 250, 500, 1000])},
+)
+likely_terms = weighted((3, sound_terms), (1, some_terms))
+# Which of the right shares, by place; or one that is wrong by so much.
+source_shares = st.sampled_from([0, 0, 0, 0, 1, "more", "none"])
+sources = st.tuples(
+    weighted((5, picks), (1, st.sampled_from(NAMES))),
+    st.sampled_from(RELATIONS),
+    source_shares,
+)
+
+
+def action(do: str, **fields: st.SearchStrategy[Any]) -> Actions:
+    """One action, whose `do` is its name."""
+    return st.fixed_dictionaries({"do": st.just(do), **fields})
+
+
+assets = action(
+    "asset",
+    who=people,
+    sources=st.lists(sources, max_size=4),
+    aka=weighted((2, st.just([])), (1, st.lists(st.sampled_from(NAMES), max_size=2, unique=True))),
+    terms=weighted((1, st.none()), (4, likely_terms)),
+)
+# Each from the one before, and perhaps from another: derivations ten deep, and diamonds.
+chains = action(
+    "chain",
+    owners=st.lists(people, min_size=2, max_size=10),
+    share=st.sampled_from([0, 1, 33, 250, 500, 1000]),
+    skips=st.integers(0, 3),
+    terms=likely_terms,
+    sells=often,
+)
+terms = action("terms", asset=picks, stranger=rarely, who=people, terms=likely_terms)
+# The same terms with another price, as owners mostly do.
+reprices = action("reprice", asset=picks, price=prices)
+grants = action("grant", terms=picks, licensee=weighted((11, people), (1, st.just(GHOST))), stranger=rarely, who=people)
+withdrawals = action("withdraw", target=picks, stranger=rarely, who=people)
+usages = action(
+    "use",
+    who=people,
+    asset=weighted((6, picks), (1, st.sampled_from(NAMES))),
+    use=uses,
+    offered=often,  # an asset, use and units that have offers, where there are any
+    quantities=quantities,
+    # Terms that are named: none, by place from the newest, or those of another asset.
+    named=st.sampled_from([None, None, None, 0, 0, 1, 2, "granted", "granted", "other"]),
+    provider=rarely,
+    lag=lags,
+)
+corrections = action(
+    "correct",
+    usage=picks,
+    charged=often,
+    stranger=rarely,
+    who=people,
+    # Each unit, in turn: the same, none, one less, half, or one more.
+    change=st.lists(st.sampled_from(["same", "none", "less", "half", "half", "more"]), min_size=1, max_size=3),
+)
+accepts = action("accept", correction=picks, payee=st.sampled_from([0, 0, 0, 1, 1, 2, 3, 4, "stranger"]), who=people)
+statements = action(
+    "statement",
+    account=st.integers(0, 20),
+    is_due=often,
+    by=st.sampled_from(["payer", "payee", "payer", "payee", "payer", "payee", "payer", "payee", "stranger"]),
+    who=people,
+    back=st.sampled_from([0, 0, 0, 0, 1, 2, 5, -1]),
+    wrong=weighted((5, st.none()), (1, st.sampled_from(FIGURES))),
+)
+# A right statement, and for each of its figures one that is wrong.
+altered = action("altered", account=st.integers(0, 20), by=st.sampled_from(["payer", "payee"]))
+payments = action("payment", statement=picks, stranger=rarely, who=people)
+receipts = action(
+    "receipt",
+    statement=picks,
+    stranger=rarely,
+    who=people,
+    part=st.sampled_from(["rest", "rest", "half", "over"]),
+    again=rarely,
+)
+rotations = action("rotate", who=people)
+delegations = action("delegate", who=people)
+revocations = action("revoke", who=people)
+simple = weighted((6, usages), (2, terms), (2, reprices), (1, assets), (1, corrections), (1, grants), (1, withdrawals))
+together = action("together", who=people, lag=lags, records=st.lists(simple, min_size=2, max_size=5))
+
+anything = weighted(
+    (8, usages), (3, assets), (1, chains), (2, terms), (3, reprices), (2, grants), (1, withdrawals), (3, together),
+    (3, corrections), (3, accepts), (3, statements), (1, altered), (1, payments), (3, receipts),
+    (1, rotations), (1, delegations), (1, revocations),
+)  # fmt: skip
+# An ordinary course of business, again and again, so that most plans come as far as receipts for later statements.
+business = st.tuples(usages, usages, usages, corrections, accepts, accepts, statements, receipts).map(list)
+opening = st.tuples(chains, assets, terms, grants).map(list)
+groups = weighted((3, anything.map(lambda action: [action])), (1, business))
+plans = st.tuples(opening, st.lists(groups, min_size=10, max_size=30)).map(
+    lambda parts: [*parts[0], *(action for group in parts[1] for action in group)]
+)
+
+# How a tape of batches is played again: after each of them, what comes between, round and round.
+interruptions = st.lists(
+    st.sampled_from(["go on", "go on", "go on", "commit", "restart", "crash", "repeat"]), min_size=5, max_size=40
+)
