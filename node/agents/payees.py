@@ -89,7 +89,8 @@ def parse_payees(data: bytes) -> Payees:
     accounts = {}
     for name in listed:
         where = f"payees.{name[:80]}"
-        accounts[_party(name, where)] = _account(_table(listed, name, "payees."), where)
+        party = _party(name, where)
+        accounts[party] = _account(_table(listed, name, "payees."), where)
     return Payees(payer, _account(debtor, "debtor"), accounts)
 
 
