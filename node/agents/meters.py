@@ -25,6 +25,8 @@ MISSING, QUANTITIES, WINDOW, END_USER, DUPLICATE = "missing", "quantities", "win
 WHATS = (MISSING, QUANTITIES, WINDOW, END_USER, DUPLICATE)
 AGREE, DIFFER, INCOMPLETE = "agree", "differ", "incomplete"
 BOTH = "both"
+PROVIDERS_MAX = 32
+"""Providers of one party and asset that are named; the records of all are counted."""
 FINDINGS_MAX = 10_000
 """Findings that are kept of each sort; all are counted."""
 
@@ -52,7 +54,8 @@ def show_target(target: Target) -> str:
 class Line:
     """What one party's records name: an asset and a use. `target`: as it was logged; `asset`: what that turned out to
     mean; `rank`: its place when lines are ordered by asset and use. Counts of records: `records` and `unnamed` (neither
-    call nor detail) on each side, `own` provider-seen ones that the party signed itself, `corrected` user-seen ones."""
+    call nor detail) on each side, `own` provider-seen ones that the party signed itself, `corrected` user-seen ones,
+    `providers` provider-seen ones of each signer."""
 
     party: bytes
     target: Target
@@ -63,6 +66,12 @@ class Line:
     unnamed: list[int] = field(default_factory=lambda: [0, 0])
     own: int = 0
     corrected: int = 0
+    providers: dict[bytes, int] = field(default_factory=dict)
+
+    def count_provider(self, signer: bytes) -> None:
+        """Count a provider-seen record of this signer, while there is room for its name."""
+        if signer in self.providers or len(self.providers) < PROVIDERS_MAX:
+            self.providers[signer] = self.providers.get(signer, 0) + 1
 
 
 RowKey = tuple[Line, bytes, str, int]
@@ -97,6 +106,7 @@ class Scope:
     named: tuple[set[str], set[str]] = field(default_factory=lambda: (set(), set()))
     own: int = 0
     corrected: int = 0
+    providers: Counter[bytes] = field(default_factory=Counter)
 
     @property
     def meters(self) -> str:
@@ -119,6 +129,7 @@ class Scope:
             "user_records": self.records[USER], "provider_records": self.records[PROVIDER],
             "user_unnamed": self.unnamed[USER], "provider_unnamed": self.unnamed[PROVIDER],
             "totals_only": list(self.totals_only), "provider_seen_by_itself": self.own, "corrected": self.corrected,
+            "providers": {signer.hex(): count for signer, count in sorted(self.providers.items())},
         }  # fmt: skip
 
 
@@ -268,6 +279,7 @@ def make_scopes(lines: Iterable[Line], marks: Iterable[Mark]) -> dict[ScopeKey, 
             scope.unnamed[side] += line.unnamed[side]
         scope.own += line.own
         scope.corrected += line.corrected
+        scope.providers.update(line.providers)
     for mark in marks:
         scopes[mark.line.party, mark.line.asset].named[mark.side].add(mark.sort)
     return scopes

@@ -171,7 +171,9 @@ class Reconciler:
         window = window_start(body["from"], self._window)
         user = body.get("user", b"") if self._by_user else b""
         line.records[side] += 1
-        line.own += side == PROVIDER and record.party == party
+        if side == PROVIDER:
+            line.own += record.party == party
+            line.count_provider(record.party)
         for unit, count in body["quantities"].items():
             self._sums(line, user, unit, window)[side] += count
         named = False

@@ -180,6 +180,8 @@ def _scope_lines(scope: Scope, rows: Iterable[Row], report: Report, names: _Name
         yield f"  ONE METER ONLY: {user} user-seen records, and no other party's provider-seen one"
     else:
         yield f"  ONE METER ONLY: {provider} provider-seen records, and no user-seen one"
+    if scope.providers:
+        yield f"  provider-seen records by: {_providers(scope, names)}"
     if scope.corrected:
         yield f"  {scope.corrected} user-seen records count with their newest correction"
     if scope.own:
@@ -194,6 +196,12 @@ def _scope_lines(scope: Scope, rows: Iterable[Row], report: Report, names: _Name
                 "call nor detail: compared in totals only"
             )
     yield from ("  " + line for line in _figures(list(rows), report))
+
+
+def _providers(scope: Scope, names: _Names) -> str:
+    shown = [f"{names.party(signer)} ({count})" for signer, count in scope.providers.most_common(REFS_SHOWN)]
+    others = scope.records[PROVIDER] - sum(count for _, count in scope.providers.most_common(REFS_SHOWN))
+    return ", ".join(shown) + (f", and {others} records of others" if others else "")
 
 
 def _figures(rows: Sequence[Row], report: Report) -> list[str]:

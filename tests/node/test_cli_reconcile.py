@@ -93,6 +93,7 @@ def test_differences_are_named_and_end_with_1(cli: Cli, lab: Actor, host: Actor)
     assert "THE METERS DIFFER: 1 of 1 figures differ, 4 findings" in text
     assert "'Lab'" in text
     assert "-999,986" in text
+    assert f"provider-seen records by: {host.key.hex()[:16]}… 'Host' (3)" in text
     assert "call c missing on the provider's side" in text
     assert "call b logged twice on the user's side" in text
     totals = cli("reconcile", "--party", lab.key.hex(), "--totals", "--json")

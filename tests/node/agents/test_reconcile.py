@@ -237,6 +237,17 @@ def test_filters_narrow_both_sides() -> None:
         assert [(row.user_seen, row.provider_seen) for row in rows] == expected, filters
 
 
+def test_the_providers_are_named_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody may log what it saw of a party, so a figure says whose records are in it; all records are counted."""
+    monkeypatch.setattr(meters, "PROVIDERS_MAX", 2)
+    book = Book()
+    book.use()
+    for provider in (HOST, RELAY, HOST, SHOP):
+        book.use(by=provider)
+    (scope,) = book.compare().scopes
+    assert (scope.records, scope.providers) == ([1, 4], {HOST: 2, RELAY: 1})
+
+
 # --- names
 
 
