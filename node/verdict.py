@@ -6,21 +6,17 @@ would rest on nothing. Names are claims of whoever signed them and stand beside 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from proofs import merkle
-from proofs.checkpoint import Checkpoint
-from proofs.entry import Entry, parse_entry
+from proofs.entry import parse_entry
 from proofs.errors import InputError
-from proofs.jsonform import to_json
 from proofs.manifest import Manifest, check_membership
 from proofs.policy import Policy
 from proofs.records import check_body
 from proofs.ref import Ref, unpack_ref
 from proofs.tlogproof import TlogProof
-
-GOOD, FAILED, INCOMPLETE = "good", "failed", "incomplete"
+from proofs.verdict import FAILED, GOOD, INCOMPLETE, Verdict, judge_checkpoint
 
 NOT_SHOWN = (
     "that the log bound this key to a party, and who a party is in the world: names are claims",
@@ -28,65 +24,7 @@ NOT_SHOWN = (
     "that the signer logged every use: what nobody logged can't be seen",
     "when it happened: times are the signer's word; only order is proved",
 )
-NO_WITNESS = "that the log shows everybody this same history: no witness's cosignature was asked for"
 REPLAY = "`usance audit` replays the whole log and shows the rules, bindings and gaps"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One check. `result`: good, failed or open; `says`: what it means; `rests_on`: what one has to trust for it."""
-
-    name: str
-    result: str
-    says: str
-    rests_on: str = ""
-
-
-@dataclass
-class Verdict:
-    """Steps in order, and what is known after them. `result`: good, failed, or incomplete: good as far as it goes."""
-
-    steps: list[Step] = field(default_factory=list)
-    not_shown: list[str] = field(default_factory=list)
-    checkpoint: Checkpoint | None = None
-    ref: Ref | None = None
-    entry: Entry | None = None
-    body: dict[str, Any] | None = None
-
-    @property
-    def result(self) -> str:
-        """good, failed or incomplete."""
-        results = {step.result for step in self.steps}
-        if FAILED in results:
-            return FAILED
-        return INCOMPLETE if "open" in results or not self.steps else GOOD
-
-    def good(self, name: str, says: str, rests_on: str = "") -> None:
-        """Add a step that holds."""
-        self.steps.append(Step(name, GOOD, says, rests_on))
-
-    def fail(self, name: str, error: InputError) -> None:
-        """Add the step that doesn't hold."""
-        expected = f" (expected {error.expected})" if error.expected else ""
-        self.steps.append(Step(name, FAILED, error.detail + expected))
-
-    def value(self) -> dict[str, Any]:
-        """As JSON."""
-        head = self.checkpoint
-        return {
-            "verdict": self.result,
-            "log": head.origin if head else None,
-            "size": head.size if head else None,
-            "ref": str(self.ref) if self.ref else None,
-            "key": self.entry.key.hex() if self.entry else None,
-            "number": self.entry.number if self.entry else None,
-            "record": to_json(self.body) if self.body is not None else None,
-            "steps": [
-                {"step": step.name, "result": step.result, "says": step.says, "rests_on": step.rests_on}
-                for step in self.steps
-            ],
-            "not_shown": self.not_shown,
-        }
 
 
 def judge_proof(proof: TlogProof, *, policy: Policy | None, entry: bytes | None = None) -> Verdict:
@@ -97,7 +35,7 @@ def judge_proof(proof: TlogProof, *, policy: Policy | None, entry: bytes | None 
     step = "checkpoint"
     try:
         checkpoint = verdict.checkpoint = proof.checkpoint
-        _judge_checkpoint(verdict, proof, policy, checkpoint)
+        judge_checkpoint(verdict, proof.checkpoint_note, policy, checkpoint)
         step = "inclusion"
         if data is None:
             raise InputError("the proof doesn't carry the entry", expected="--entry FILE with the entry's bytes")
@@ -126,24 +64,6 @@ def judge_proof(proof: TlogProof, *, policy: Policy | None, entry: bytes | None 
         verdict.fail(step, error)
     verdict.not_shown += list(NOT_SHOWN)
     return verdict
-
-
-def _judge_checkpoint(verdict: Verdict, proof: TlogProof, policy: Policy | None, checkpoint: Checkpoint) -> None:
-    about = f"log {checkpoint.origin}, size {checkpoint.size}"
-    if policy is None:
-        says = f"{about}: no key was given that could anchor it; give --log VKEY or --policy FILE"
-        verdict.steps.append(Step("checkpoint", "open", says, "nothing yet"))
-        return
-    checked = policy.check(proof.checkpoint_note)
-    verdict.good("checkpoint", f"{about}: signed by {checked.log.text}", "the log's key that you gave")
-    for cosigner in checked.cosigners:
-        when = f" at {cosigner.time_s} s since 1970" if cosigner.time_s else ""
-        verdict.good(
-            "cosignature", f"witness {cosigner.name} ({cosigner.key.text[:80]}) cosigned{when}: consistent with all "
-            "that it saw of this log", "the witness's key in the policy",
-        )  # fmt: skip
-    if not checked.cosigners:
-        verdict.not_shown.append(NO_WITNESS)
 
 
 def judge_item(
@@ -209,7 +129,7 @@ def _asset_behind(verdict: Verdict, asset: Verdict | None) -> dict[str, Any]:
         rests = "the same log's key; anybody may say so of a name"
     verdict.good("asset", f"{says}, entry {asset.ref}, signed by {key}: its own proof holds", rests)
     if asset.result == INCOMPLETE and verdict.result == GOOD:
-        verdict.steps.append(Step("asset", "open", "the asset's checkpoint is not anchored", "nothing yet"))
+        verdict.open("asset", "the asset's checkpoint is not anchored", "nothing yet")
     return owner
 
 

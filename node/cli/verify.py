@@ -1,34 +1,38 @@
-"""`usance verify`: what a proof file shows, without a network, a database or any package beyond the base."""
+"""`usance verify`: what a proof or evidence file shows, without a network, a database, or a package beyond the base."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from node import verdict as judged
 from node.cli.common import add_log, add_output, find_policy, read_file
 from node.cli.outcome import FAILED, INCOMPLETE, OK
 from node.cli.text import emit, show_value
 from node.errors import FileError
 from node.manifests import hash_file, position_of, read_manifest
-from node.verdict import Verdict, judge_item, judge_proof
+from node.verdict import REPLAY, judge_item, judge_proof
+from proofs import verdict as judged
 from proofs.errors import InputError, VerifyError
+from proofs.evidence import EVIDENCE_BYTES_MAX, Evidence, parse_evidence
+from proofs.evidencecheck import check_evidence
 from proofs.jsonform import to_json
 from proofs.policy import Policy
 from proofs.tiles import ENTRY_BYTES_MAX
 from proofs.tlogproof import PROOF_BYTES_MAX, TlogProof, parse_tlog_proof
+from proofs.verdict import Verdict
 
+_BYTES_MAX = max(PROOF_BYTES_MAX, EVIDENCE_BYTES_MAX)
 _MARKS = {"good": "ok  ", "failed": "FAIL", "open": "open"}
 _HEADLINES = {
     "good": "GOOD: every step holds",
     "failed": "FAILED: a step doesn't hold, and nothing after it was judged",
-    "incomplete": "GOOD AS FAR AS IT GOES: something is missing to anchor it",
+    "incomplete": "GOOD AS FAR AS IT GOES: what is marked open is missing",
 }
 
 
 def configure_verify(parser: argparse.ArgumentParser) -> None:
     """The file, what anchors it, and what else is to be shown with it."""
-    parser.add_argument("file", metavar="FILE", help="a .tlog-proof file; - for standard input")
+    parser.add_argument("file", metavar="FILE", help="a .tlog-proof or evidence file; - for standard input")
     anchor = parser.add_argument_group("what anchors it (without either, exit code 3)")
     add_log(anchor)  # type: ignore[arg-type]
     anchor.add_argument("--policy", metavar="FILE", help="a trust policy: logs, witnesses and a quorum (tlog-policy)")
@@ -42,18 +46,21 @@ def configure_verify(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run_verify)
 
 
-def _read(path: str) -> TlogProof:
+def _read(path: str) -> TlogProof | Evidence:
+    """By its first byte: evidence is one JSON object, a proof begins with its header."""
     if path == "-":
-        data = sys.stdin.buffer.read(PROOF_BYTES_MAX + 1)
+        data = sys.stdin.buffer.read(_BYTES_MAX + 1)
     else:
-        data = read_file(path, bytes_max=PROOF_BYTES_MAX, what="the proof")
+        data = read_file(path, bytes_max=_BYTES_MAX, what="the file")
+    is_evidence = data[:1] == b"{"
     try:
-        return parse_tlog_proof(data)
+        return parse_evidence(data) if is_evidence else parse_tlog_proof(data)
     except VerifyError:
         raise
     except InputError as error:
+        kind = "evidence file" if is_evidence else "proof"
         raise FileError(
-            f"{path} is not a readable proof: {error.detail}", field=error.field, expected=error.expected
+            f"{path} is not a readable {kind}: {error.detail}", field=error.field, expected=error.expected
         ) from None
 
 
@@ -64,13 +71,17 @@ def run_verify(args: argparse.Namespace) -> int:
     if not args.item and (args.manifest or args.asset_proof or args.item_path):
         raise InputError("--manifest, --asset-proof and --item-path go with --item FILE")
     policy = find_policy(args)
-    entry = None
-    if args.entry:
-        entry = read_file(args.entry, bytes_max=ENTRY_BYTES_MAX, what="the entry")
-    verdict = judge_proof(_read(args.file), policy=policy, entry=entry)
-    if args.item:
-        _with_item(args, verdict, policy)
-    emit({"file": args.file, **verdict.value()}, as_json=args.json, lines=_lines(args.file, verdict))
+    shown = _read(args.file)
+    if isinstance(shown, Evidence):
+        if args.entry or args.item:
+            raise InputError(f"{args.file} is evidence: --entry and --item go with a .tlog-proof file")
+        verdict = check_evidence(shown, policy=policy)
+    else:
+        entry = read_file(args.entry, bytes_max=ENTRY_BYTES_MAX, what="the entry") if args.entry else None
+        verdict = judge_proof(shown, policy=policy, entry=entry)
+        if args.item:
+            _with_item(args, verdict, policy)
+    emit({"file": args.file, **verdict.value()}, as_json=args.json, lines=show_verdict(args.file, verdict))
     if verdict.result == judged.FAILED:
         return FAILED
     return OK if verdict.result == judged.GOOD else INCOMPLETE
@@ -83,14 +94,20 @@ def _with_item(args: argparse.Namespace, verdict: Verdict, policy: Policy | None
             f"{args.file} is the proof of a usage: add --asset-proof FILE with the proof of its asset, {used} "
             "(`usance proof REF -o FILE` fetches it)"
         )
-    asset = judge_proof(_read(args.asset_proof), policy=policy) if args.asset_proof else None
+    asset = None
+    if args.asset_proof:
+        shown = _read(args.asset_proof)
+        if isinstance(shown, Evidence):
+            raise InputError(f"{args.asset_proof} is evidence", field="--asset-proof", expected="a .tlog-proof file")
+        asset = judge_proof(shown, policy=policy)
     manifest = read_manifest(args.manifest)
     digest, size = hash_file(args.item)
     position = position_of(manifest, args.item_path) if args.item_path else None
     judge_item(verdict, manifest=manifest, position=position, sha256=digest, size=size, asset=asset)
 
 
-def _lines(path: str, verdict: Verdict) -> list[str]:
+def show_verdict(path: str, verdict: Verdict) -> list[str]:
+    """The verdict for a person: steps and what each rests on, what the record says, who is who, what isn't shown."""
     lines = [f"{path}: {_HEADLINES[verdict.result]}"]
     if verdict.ref is not None:
         lines.append(f"entry {verdict.ref}")
@@ -100,7 +117,10 @@ def _lines(path: str, verdict: Verdict) -> list[str]:
     if verdict.body is not None:
         lines.append("the record says (the signer's claims):")
         lines += [f"  {name}: {show_value(name, value)}" for name, value in to_json(verdict.body).items()]
+    if verdict.more.get("parties"):
+        lines.append("parties (names are their own claims):")
+        lines += [f"  {party} {name}".rstrip() for party, name in verdict.more["parties"].items()]
     lines.append("NOT SHOWN:")
     lines += [f"  - {what}" for what in verdict.not_shown]
-    lines.append(f"  {judged.REPLAY}")
+    lines.append(f"  {REPLAY}")
     return lines

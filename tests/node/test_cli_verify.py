@@ -9,7 +9,7 @@ import sys
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from node.verdict import NO_WITNESS, NOT_SHOWN, judge_proof
+from node.verdict import NOT_SHOWN, judge_proof
 from proofs import cosignature, merkle, note
 from proofs.checkpoint import sign_checkpoint
 from proofs.ed25519 import public_bytes
@@ -18,6 +18,7 @@ from proofs.errors import InputError
 from proofs.policy import log_policy
 from proofs.records import make_body
 from proofs.tlogproof import TlogProof, format_tlog_proof, parse_tlog_proof
+from proofs.verdict import NO_WITNESS
 from tests.node.clitool import ROOT, Cli
 from tests.node.fakelog import NOW_MS, ORIGIN
 from tests.node.harness import NodeProcess
