@@ -28,8 +28,8 @@ CONFLICTS_MAX = 16
 BATCH_ACCEPTS_MAX = 16
 """Signatures of new keys that the writer itself has to check: it alone knows the signer's party."""
 ROOTS_MAX = 65_536
-ROWS_CACHED_MAX = 20_000
-CACHED = (keys.KEY, keys.PARTY, keys.ASSET_TERMS, keys.CLOSURE, keys.LIST_HEAD)
+ROWS_CACHED_MAX = 60_000
+CACHED = (keys.KEY, keys.PARTY, keys.ASSET_TERMS, keys.CLOSURE, keys.LIST_HEAD, keys.RIDER)
 STORE_VERSION = 1
 VERSION_KEY = keys.META + b"version"
 
@@ -364,6 +364,7 @@ class Group:
         index = ledger.size + len(self._leaves)
         ledger.memo.begin_batch()
         context = Context(ledger.log, ledger.memo, batch.key, batch.size, self._leaf_at, prepared.figures)
+        context.row, context.party = row, batch.key if row is None else row.party
         statuses: list[str] = []
         for position, body in enumerate(prepared.bodies):
             if row is not None and row.status != ACTIVE:
@@ -373,14 +374,13 @@ class Group:
             try:
                 if rule is None:
                     raise not_yet("kind", f"records of kind {kind}")
-                context.position, context.index, context.row = position, index + position, row
-                context.leaf = prepared.leaves[position]
+                context.position, context.index, context.leaf = position, index + position, prepared.leaves[position]
                 statuses.append(rule(state, context, body))
             except Refusal as refusal:
                 refusal.position = position
                 raise
             if kind in _REBINDING:
-                row = state.key(batch.key)
+                row = context.row = state.key(batch.key)
         if row is None:
             raise InvariantError("a batch was taken from a key that is not bound")
         context.postings.flush(state.overlay)

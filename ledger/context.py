@@ -95,7 +95,8 @@ class Context:
 
     `head`: the tree size that the batch signed. `leaf_at(index)`: the leaf hash of an entry before this batch, None
     past them. `figures`: what statements of this batch, by position, ought to say, where that was computed before.
-    `position`, `index`, `leaf` (hash of its entry), `row` (the signing key's, None while unbound): the record's.
+    `position`, `index`, `leaf` (hash of its entry), `row` (the signing key's, None while unbound) and `party` (the
+    signer's; an unbound key is about to become its own): the record's.
     """
 
     log: LogIdentity
@@ -109,11 +110,7 @@ class Context:
     index: int = 0
     leaf: bytes = b""
     row: KeyRow | None = None
-
-    @property
-    def party(self) -> bytes:
-        """The signer's party; an unbound key is about to become its own."""
-        return self.key if self.row is None else self.row.party
+    party: bytes = b""
 
     def check_ref(self, raw: bytes, field_name: str, what: str) -> int:
         """The leaf index in a reference to an earlier entry. Raises RuleRefusal where the entry has another hash."""

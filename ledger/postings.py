@@ -13,12 +13,12 @@ Lists, by their keys:
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from ledger import keys, sumlist
 from ledger.state import State
 from ledger.store import Overlay
-from ledger.sumlist import Pair
 
 LINES = b"l"
 CREDITS = b"c"
@@ -62,18 +62,14 @@ def account_of(key: bytes) -> Account:
 
 @dataclass(slots=True)
 class Postings:
-    """Entries of lists, ascending by leaf in each. Owner: the batch that is being taken."""
+    """Entries of lists: leaf and amount by turns, leaves ascending. Owner: the batch that is being taken."""
 
-    lists: dict[bytes, list[Pair]] = field(default_factory=dict)
+    lists: defaultdict[bytes, list[int]] = field(default_factory=lambda: defaultdict(list))
     riders: dict[bytes, int] = field(default_factory=dict)
 
     def add(self, key: bytes, index: int, amount: int) -> None:
         """One more entry of a list."""
-        found = self.lists.get(key)
-        if found is None:
-            self.lists[key] = [(index, amount)]
-        else:
-            found.append((index, amount))
+        self.lists[key] += (index, amount)
 
     def ride(self, *, asset: int, payer: bytes) -> None:
         """One more unlicensed use of an asset that has no terms yet."""
@@ -82,9 +78,9 @@ class Postings:
 
     def flush(self, overlay: Overlay) -> None:
         """Write what was gathered."""
-        for key, pairs in self.lists.items():
-            before = sumlist.append(overlay, key, pairs, with_tree=key[:1] in TREES)
-            if not before.count and key[:1] == LINES:
+        for key, flat in self.lists.items():
+            count = sumlist.append(overlay, key, flat, with_tree=key[:1] in TREES)
+            if not count and key[:1] == LINES:
                 overlay.put(keys.PAYEE + key[33:65] + key[1:33] + key[65:], b"")
         for key, count in self.riders.items():
             held = overlay.get(key)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ledger import keys
 from ledger.errors import StorageError
@@ -100,8 +100,7 @@ class AssetMore:
         return codec.pack([self.sources, self.aka])
 
 
-@dataclass(frozen=True, slots=True)
-class UsageRow:
+class UsageRow(NamedTuple):
     """What a usage came to. `party`: whose key signed it. `asset`: the asset it was judged as, or the only claimant of
     its name; `terms`: index of the terms it was judged by; both None where there are none. `charge`: nanos."""
 
@@ -167,13 +166,14 @@ class State:
 
     def __init__(self, view: View) -> None:
         self.view = view
+        self._overlay = view if isinstance(view, Overlay) else None
 
     @property
     def overlay(self) -> Overlay:
         """The overlay that rules write to."""
-        if not isinstance(self.view, Overlay):
+        if self._overlay is None:
             raise TypeError("this state is read only")
-        return self.view
+        return self._overlay
 
     def key(self, key: bytes) -> KeyRow | None:
         """The row of a bound key. Its status is its own: an ended party's keys are revoked too, see `key_status`."""

@@ -26,6 +26,8 @@ FAN_BITS = 8
 FAN = 1 << FAN_BITS
 HEAD_BYTES = 8 + SUM_BYTES
 PAIR_BYTES = 16
+_HEAD = struct.Struct(">Q")
+_NO_ENTRIES = bytes(HEAD_BYTES)
 
 Pair = tuple[int, int]
 """(leaf index, amount in nanos): amounts of one leaf are below 2^63."""
@@ -44,10 +46,6 @@ EMPTY = Extent(0, 0)
 
 def _unpack_extent(data: bytes) -> Extent:
     return Extent(int.from_bytes(data[:8], "big"), int.from_bytes(data[8:HEAD_BYTES], "big"))
-
-
-def _pack_extent(count: int, total: int) -> bytes:
-    return count.to_bytes(8, "big") + total.to_bytes(SUM_BYTES, "big")
 
 
 def _pairs(chunk: bytes) -> Iterator[Pair]:
@@ -79,30 +77,29 @@ def _locate(view: View, key: bytes, to: int) -> Extent:
     return EMPTY
 
 
-def append(overlay: Overlay, key: bytes, pairs: Sequence[Pair], *, with_tree: bool) -> Extent:
-    """Add entries, their leaves ascending and above all before; answers how the list was before."""
-    before = extent(overlay, key)
-    flat = [number for pair in pairs for number in pair]
-    count = before.count + len(pairs)
-    total = before.total + sum(flat[1::2])
-    overlay.put(
-        keys.LIST_CHUNK + key + keys.number(pairs[0][0]),
-        _pack_extent(before.count, before.total) + struct.pack(f">{len(flat)}Q", *flat),
-    )
-    overlay.put(keys.LIST_HEAD + key, _pack_extent(count, total))
+def append(overlay: Overlay, key: bytes, flat: Sequence[int], *, with_tree: bool) -> int:
+    """Add entries, given as leaf and amount by turns, their leaves ascending and above all before; answers how many
+    there were before."""
+    head = keys.LIST_HEAD + key
+    data = overlay.get(head) or _NO_ENTRIES
+    before, total = _HEAD.unpack_from(data)[0], int.from_bytes(data[8:], "big") + sum(flat[1::2])
+    overlay.put(keys.LIST_CHUNK + key + keys.number(flat[0]), data + struct.pack(f">{len(flat)}Q", *flat))
+    count = before + len(flat) // 2
+    overlay.put(head, count.to_bytes(8, "big") + total.to_bytes(SUM_BYTES, "big"))
     if with_tree:
-        for block in range(before.count >> FAN_BITS, count >> FAN_BITS):
-            _finish(overlay, key, block, pairs, before.count)
-    return before
+        for block in range(before >> FAN_BITS, count >> FAN_BITS):
+            _finish(overlay, key, block, flat, before)
+    return int(before)
 
 
-def _finish(overlay: Overlay, key: bytes, block: int, pairs: Sequence[Pair], offset: int) -> None:
+def _finish(overlay: Overlay, key: bytes, block: int, flat: Sequence[int], offset: int) -> None:
     """Keep the blob over the entries of a block that is full now, and those above that this completes."""
     start = block << FAN_BITS
     if start >= offset:  # all of it is in hand
-        members = list(pairs[start - offset : start - offset + FAN])
+        at = 2 * (start - offset)
+        members = list(zip(flat[at : at + 2 * FAN : 2], flat[at + 1 : at + 2 * FAN : 2], strict=True))
     else:
-        members = read_entries(overlay, key, start=start, count=FAN, below=pairs[-1][0] + 1)
+        members = read_entries(overlay, key, start=start, count=FAN, below=flat[-2] + 1)
     blob = sumtree.root([sumtree.leaf(index, amount) for index, amount in members])
     level, number = FAN_BITS, block
     while True:

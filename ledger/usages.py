@@ -114,14 +114,15 @@ def _claiming(state: State, context: Context, name: str, raw: bytes) -> int:
     )
 
 
-def _judge(state: State, context: Context, body: Body) -> UsageRow:
-    target, raw, party = body["asset"], body.get("terms"), context.party
-    if type(target) is bytes:
-        asset = asset_index(state, context, target, "asset")
+def _judge(state: State, context: Context, body: Body, index: int | None) -> UsageRow:
+    """What a user-seen use comes to. `index`: the asset that it refers to, None for an external name."""
+    raw, party = body.get("terms"), context.party
+    if index is not None:
+        asset = index
     elif raw is not None:
-        asset = _claiming(state, context, target, raw)
+        asset = _claiming(state, context, body["asset"], raw)
     else:
-        claimants = state.claimants(target)
+        claimants = state.claimants(body["asset"])
         if len(claimants) != 1:
             status = pricing.CONTESTED if claimants else pricing.UNCLAIMED
             return UsageRow(status, "", party, None, None, 0)
@@ -130,20 +131,19 @@ def _judge(state: State, context: Context, body: Body) -> UsageRow:
     agreed = _agreed(state, context, asset, plan, raw)
     if agreed is None:
         return UsageRow(pricing.UNLICENSED, pricing.NO_TERMS, party, asset, None, 0)
-    index, terms = agreed
-    charge = pricing.charge(terms, use=body["use"], quantities=body["quantities"])
-    status, reason, amount = charge.status, charge.reason, charge.amount
+    agreed_at, terms = agreed
+    status, reason, amount = pricing.charge(terms, use=body["use"], quantities=body["quantities"])
     if status != pricing.UNLICENSED:  # else prohibited, which comes first
         if plan.is_retired:
             status, reason, amount = pricing.UNLICENSED, pricing.RETIRED, 0
-        elif terms.needs_grant and state.granted(index, party) is None:
+        elif terms.needs_grant and state.granted(agreed_at, party) is None:
             status, reason, amount = pricing.UNLICENSED, pricing.NO_GRANT, 0
     if amount:
-        postings, number = context.postings, context.index
+        lists, number = context.postings.lists, context.index
         for payee, part in pricing.hand_down(amount, shares=plan.shares, rest=plan.rest).items():
             if payee != party:
-                postings.add(LINES + party + payee + plan.suffix, number, part)
-    return UsageRow(status, reason, party, asset, index, amount)
+                lists[LINES + party + payee + plan.suffix] += (number, part)
+    return UsageRow(status, reason, party, asset, agreed_at, amount)
 
 
 def _count_ride(state: State, context: Context, row: UsageRow) -> None:
@@ -168,12 +168,13 @@ def usage(state: State, context: Context, body: Body) -> str:
     if "claim" in body:
         raise not_yet("claim", "usage.claim")
     asset = body["asset"]
-    number = keys.number(context.index)
+    number = context.index.to_bytes(8, "big")
     overlay = state.overlay
     index = None
     if type(asset) is bytes:
         index = asset_index(state, context, asset, "asset")
-        overlay.put(keys.BY_ASSET + keys.number(index) + number, b"")
+        # A reference begins with the index as keys have it.
+        overlay.put(keys.BY_ASSET + asset[:8] + number, b"")
     else:
         overlay.put(keys.BY_NAME_USE + keys.text(asset) + number, b"")
     is_provider_seen = body.get("seen_by") == "provider"
@@ -186,7 +187,7 @@ def usage(state: State, context: Context, body: Body) -> str:
     if is_provider_seen:
         row = UsageRow(pricing.OBSERVED, "", context.party, index, None, 0)
     else:
-        row = _judge(state, context, body)
+        row = _judge(state, context, body, index)
         if row.status != pricing.LICENSED:
             _count_ride(state, context, row)
     overlay.put(keys.STATUS + number, row.pack())

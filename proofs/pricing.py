@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from proofs.codec import INT_MAX
 from proofs.errors import InputError
@@ -77,8 +77,7 @@ def read_terms(fields: Mapping[str, Any]) -> Terms:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(NamedTuple):
     """What a use comes to under terms. `reason`: one of REASONS, or "". `amount`: nanos, 0 unless charged."""
 
     status: str
@@ -186,6 +185,8 @@ def hand_down(amount: int, *, shares: Sequence[tuple[int, Splits]], rest: Splits
     Returns what reaches each party, those that get nothing left out. The amounts sum to `amount`; the payer's own part
     is among them. Raises InputError where the shares pass 10,000 bps.
     """
+    if not shares and len(rest) == 1:
+        return {rest[0][0]: amount} if amount else {}
     found: dict[bytes, int] = {}
     left = amount
     for bps, splits in shares:
