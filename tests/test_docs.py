@@ -245,9 +245,14 @@ def prefix_rows() -> list[list[str]]:
     found = [list(match.groups()) for match in pattern.finditer(source)]
     assert {row[0]: row[1].encode() for row in found} == keys.PREFIXES
     return [
-        [f"`{name}`", f"`{letter}`", key, value, owner, "no" if letter.encode() in keys.REPLAY_DROPS else "file" if letter.encode() in keys.REPLAY_SPILLS else "yes"]
+        [f"`{name}`", f"`{letter}`", key, value, owner, kept(letter.encode())]
         for name, letter, key, value, owner in found
     ]
+
+
+def kept(prefix: bytes) -> str:
+    """Where a replay keeps the rows of a prefix."""
+    return "no" if prefix in keys.REPLAY_DROPS else "file" if prefix in keys.REPLAY_SPILLS else "yes"
 
 
 def test_key_prefixes_are_those_of_the_code() -> None:

@@ -49,13 +49,11 @@ def test_the_same_name_may_be_registered_again(log: Log) -> None:
     log.check()
 
 
-def test_inline_terms_and_shares_are_not_yet_supported(log: Log) -> None:
-    """An asset with terms or a source's share above 0 is 422 and says that it is not yet supported."""
+def test_a_share_must_be_asked_for(log: Log) -> None:
+    """A share above 0 of a source that asks none is refused with the right one; 0 and no share at all are the same."""
     ref = log.register("owner", "corpus")
-    for fields, field in (({"terms": {"currency": "EUR", "offers": []}}, "terms"),
-                          ({"sources": [source(NAME), source(ref, bps=5)]}, "sources.1.bps")):  # fmt: skip
-        refusal = log.rule("lab", asset("model", **fields), field=field)
-        assert "not yet supported" in refusal.detail
+    refusal = log.rule("lab", asset("model", sources=[source(NAME), source(ref, bps=5)]), field="sources.1.bps")
+    assert refusal.expected == "0"
     log.register("lab", "model", sources=[source(ref, bps=0)])
 
 

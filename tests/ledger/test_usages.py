@@ -25,8 +25,8 @@ def status(log: Log, target: bytes | str, **fields: object) -> str:
 
 
 def test_use_by_reference_is_unlicensed(log: Log) -> None:
-    """No asset has terms yet: use of one by its reference is logged as unlicensed,
-    of one's own and of a retired one too."""
+    """Use of an asset without terms, by its reference, is logged as unlicensed, of one's own and of a retired one
+    too."""
     ref = log.register("owner", "corpus")
     own = log.register("lab", "own")
     assert status(log, ref) == status(log, own) == "unlicensed"
@@ -83,11 +83,10 @@ def test_statuses_within_a_batch_follow_its_order(log: Log) -> None:
     log.check()
 
 
-@pytest.mark.parametrize("field", ["terms", "claim"])
-def test_terms_and_claims_are_not_yet_supported(log: Log, field: str) -> None:
-    """A usage that names terms or accepts a claim is 422 and says that this is not yet supported."""
+def test_accepting_a_claim_is_not_yet_supported(log: Log) -> None:
+    """A usage that accepts a claim is 422 and says that this is not yet supported."""
     ref = log.register("owner", "corpus")
-    refusal = log.rule("lab", usage(), usage(ref, **{field: ref}), field=field, position=1)
+    refusal = log.rule("lab", usage(), usage(ref, claim=ref), field="claim", position=1)
     assert "not yet supported" in refusal.detail
 
 
