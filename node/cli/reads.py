@@ -9,17 +9,15 @@ from typing import Any
 from ledger.signrecord import write_durably
 from node.cli.common import add_node, need_log, open_client
 from node.cli.outcome import OK
-from node.cli.resolve import list_rows, resolve
+from node.cli.resolve import find_entry, list_rows, resolve
 from node.cli.text import emit, short, show_time, show_value, table
 from node.client import Client, VerifiedEntry, check_entry_proof
 from node.errors import FileError, NetworkError
 from proofs.checkpoint import open_checkpoint
-from proofs.errors import InputError, VerifyError, excerpt
+from proofs.errors import InputError
 from proofs.fields import is_external_name
 from proofs.jsonform import to_json
 from proofs.kinds import KINDS
-from proofs.ref import parse_ref
-from proofs.text import parse_decimal
 from proofs.tlogproof import parse_tlog_proof
 
 LIMIT_MAX = 100_000
@@ -68,7 +66,7 @@ def run_records(args: argparse.Namespace) -> int:
     if args.record is not None:
         if args.kind or args.asset or args.party:
             raise InputError("REF and filters exclude each other")
-        return _show_one(args, client, _entry(client, args.record))
+        return _show_one(args, client, find_entry(client, args.record))
     asset = args.asset
     if asset is not None and not is_external_name(asset):
         found = resolve(client, asset)
@@ -163,21 +161,10 @@ def _collect(
     return rows[: args.limit], start
 
 
-def _entry(client: Client, text: str, size: int | None = None) -> VerifiedEntry:
-    """The verified entry that an index or reference names. Raises VerifyError where the log has another one there."""
-    ref = parse_ref(text) if ":" in text else None
-    if ref is None and not (text.isascii() and text.isdigit()):
-        raise InputError(f"{excerpt(text)} is no record", field="REF", expected="an index, or INDEX:HEX")
-    found = client.entry(ref.index if ref else parse_decimal(text, field="REF"), size=size)
-    if ref is not None and found.ref != ref:
-        raise VerifyError(f"the log has another entry at {ref.index}", field="REF", expected=str(found.ref))
-    return found
-
-
 def run_proof(args: argparse.Namespace) -> int:
     """Nothing that wasn't checked is written; what was is written at once."""
     vkey = need_log(args)
-    found = _entry(open_client(args), args.record, args.size)
+    found = find_entry(open_client(args), args.record, size=args.size)
     # What stands in the file is what counts: read it back as a verifier will.
     proof = parse_tlog_proof(found.proof)
     check_entry_proof(proof, checkpoint=open_checkpoint(proof.checkpoint_note, vkey))

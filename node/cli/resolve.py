@@ -57,6 +57,32 @@ def resolve(client: Client, text: str) -> Found:
     return _by_name(client, text)
 
 
+def is_place(text: str) -> bool:
+    """Whether the text is an index or a reference, and no name."""
+    return (text.isascii() and text.isdigit()) or (":" in text and _ref(text) is not None)
+
+
+def find_entry(client: Client, text: str, *, field: str = "REF", size: int | None = None) -> VerifiedEntry:
+    """The verified entry that an index or reference names, in the tree of `size` (None: the newest). Raises InputError
+    for other text, VerifyError where the log has another entry there, and as Client.entry."""
+    if not is_place(text):
+        raise InputError(f"{excerpt(text)} is no record", field=field, expected="an index, or INDEX:HEX")
+    ref = parse_ref(text) if ":" in text else None
+    found = client.entry(ref.index if ref else parse_decimal(text, field=field), size=size)
+    if ref is not None and found.ref != ref:
+        raise VerifyError(f"the log has another entry at {ref.index}", field=field, expected=str(found.ref))
+    return found
+
+
+def find_kind(client: Client, text: str, *kinds: str, field: str) -> VerifiedEntry:
+    """As find_entry; raises InputError unless the entry is of one of the kinds."""
+    found = find_entry(client, text, field=field)
+    kind = found.body["kind"]
+    if kind not in kinds:
+        raise InputError(f"entry {found.ref.index} is of kind {kind}", field=field, expected=" or ".join(kinds))
+    return found
+
+
 def _ref(text: str) -> Ref | None:
     try:
         return parse_ref(text)
