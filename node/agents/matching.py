@@ -19,6 +19,8 @@ from proofs.ref import Ref
 
 # Banks break texts into lines and put spaces and marks between; a reference is letters and digits only.
 _BETWEEN = re.compile(r"[^A-Z0-9]+")
+ROUNDS_MAX = 16
+"""How often money for several statements is looked at again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,10 @@ def match(incoming: Iterable[Incoming], statements: Iterable[OpenStatement]) -> 
     return _Matcher(statements).run(incoming)
 
 
+class _Unclear(str):
+    """A reason that other money may take away."""
+
+
 class _Matcher:
     def __init__(self, statements: Iterable[OpenStatement]) -> None:
         self._by_reference: dict[str, OpenStatement] = {}
@@ -89,21 +95,36 @@ class _Matcher:
             self._receipted.update(statement.receipts)
 
     def run(self, incoming: Iterable[Incoming]) -> Matches:
+        credits = list(incoming)
+        verdicts: list[list[Matched] | str] = []
+        for money in credits:
+            if money.bank_reference in self._seen:
+                verdicts.append("the bank's reference stands twice in the file")
+                continue
+            self._seen.add(money.bank_reference)
+            verdicts.append(self._judge(money))
+        self._judge_again(credits, verdicts)
         matched: list[Matched] = []
         unmatched: list[Unmatched] = []
-        for money in incoming:
-            found = self._judge(money)
-            if isinstance(found, str):
-                unmatched.append(Unmatched(money, found))
+        for money, verdict in zip(credits, verdicts, strict=True):
+            if isinstance(verdict, str):
+                unmatched.append(Unmatched(money, verdict))
             else:
-                matched += found
+                matched += verdict
         return Matches(tuple(matched), tuple(unmatched))
+
+    def _judge_again(self, credits: list[Incoming], verdicts: list[list[Matched] | str]) -> None:
+        """Money for several statements may fit once later money has paid a part of them. Without this, it would fit
+        only when the same file is read again."""
+        for _ in range(ROUNDS_MAX):
+            unclear = [at for at, verdict in enumerate(verdicts) if isinstance(verdict, _Unclear)]
+            for at in unclear:
+                verdicts[at] = self._judge(credits[at])
+            if all(isinstance(verdicts[at], _Unclear) for at in unclear):
+                return
 
     def _judge(self, money: Incoming) -> list[Matched] | str:
         """The receipts, or the reason why there are none."""
-        if money.bank_reference in self._seen:
-            return "the bank's reference stands twice in the file"
-        self._seen.add(money.bank_reference)
         named = list(dict.fromkeys(self._named(money)))
         if not named:
             return "no statement's reference in it"
@@ -122,7 +143,8 @@ class _Matcher:
             return [self._take(unpaid[0], money, min(left, self._open[unpaid[0]]), left)]
         total = sum(self._open[name] for name in unpaid)
         if total != left:
-            return f"it names {len(unpaid)} statements with {_show(total)} {money.currency} open, but brought {_show(left)}"
+            told = f"{_show(total)} {money.currency} are open, {_show(left)} came"
+            return _Unclear(f"it names {len(unpaid)} statements, of which {told}")
         return [self._take(name, money, self._open[name], self._open[name]) for name in unpaid]
 
     def _take(self, name: str, money: Incoming, amount: int, left: int) -> Matched:

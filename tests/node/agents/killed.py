@@ -1,7 +1,7 @@
 """Runs one handover in a process of its own and kills it on the way: `killed.py STATE OUTBOX CALL before|after`.
 
-The process kills itself with SIGKILL before or after the CALLth of its calls that touch the disk; beyond the last one it
-ends normally.
+The process kills itself with SIGKILL before or after the CALLth of its calls that touch the disk; beyond the last one
+it ends normally.
 """
 
 import os

@@ -49,8 +49,9 @@ def test_other_forms_of_numbers_are_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "nanos"), [("0", 0), ("007.50", 7_500_000_000), ("1.000000001000", 1_000_000_001), ("9223372036", 9223372036 * 10**9)]
-)  # fmt: skip
+    ("text", "nanos"),
+    [("0", 0), ("007.50", 7_500_000_000), ("1.000000001000", 1_000_000_001), ("9223372036", 9223372036 * 10**9)],
+)
 def test_forms_that_banks_use_are_read(text: str, nanos: int) -> None:
     """Leading zeros, and zeros after the last decimal that counts."""
     assert parse_amount(text, field="amount") == nanos

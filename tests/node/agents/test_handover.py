@@ -312,7 +312,7 @@ def test_an_outbox_that_is_another_folder_stops_the_recovery(bank: Bank, calls: 
     crash_when_ready(bank, calls)
     away = bank.outbox.rename(bank.outbox.with_name("away"))
     for _ in range(2):
-        with pytest.raises(StorageError, match="can't look at|another folder"):
+        with pytest.raises(StorageError, match=r"can't look at|another folder"):
             bank.run()
         bank.outbox.mkdir(exist_ok=True)
     bank.outbox.rmdir()
@@ -341,9 +341,12 @@ def test_a_changed_journal_never_frees_a_payment(bank: Bank) -> None:
     for at in range(len(good)):
         path.write_bytes(good[:at] + bytes([good[at] ^ 1 << at % 8]) + good[at + 1 :])
         try:
-            assert handed_before(str(bank.state), [ORDERS[0]])
-        except (StorageError, InputError) as error:
-            assert "damaged" in error.detail or "other figures" in error.detail
+            safe = bool(handed_before(str(bank.state), [ORDERS[0]]))
+        except StorageError as error:
+            safe = "damaged" in error.detail
+        except InputError as error:
+            safe = "other figures" in error.detail
+        assert safe, at
 
 
 def test_a_cut_journal_stops_the_run(bank: Bank) -> None:
@@ -358,6 +361,18 @@ def test_a_cut_journal_stops_the_run(bank: Bank) -> None:
             bank.run()
     with pytest.raises(StorageError, match="lost lines"):
         HandedJournal(str(path)).write_at(len(good), [])
+
+
+def test_what_a_crash_left_behind_the_offset_is_cut_off(bank: Bank) -> None:
+    """Half-written lines go, and writing the same again changes nothing."""
+    bank.run()
+    path = bank.state / "handed"
+    good = path.read_bytes()
+    journal = HandedJournal(str(path))
+    path.write_bytes(good + b"half a line")
+    for _ in range(2):
+        journal.write_at(len(good), [])
+        assert path.read_bytes() == good
 
 
 @pytest.mark.parametrize("data", [b"", b"junk", b"\x80", b"\x81\xa6format\xa1x"])
@@ -422,4 +437,4 @@ def test_no_private_detail_reaches_the_journal(bank: Bank) -> None:
     bank.run()
     text = (bank.state / "handed").read_text()
     assert all(PAYEES[number].hex() in text for number in range(3))
-    assert not any(account.iban and account.iban in text or account.name in text for account in ACCOUNTS.values())
+    assert not any(account.name in text or (account.iban or account.name) in text for account in ACCOUNTS.values())

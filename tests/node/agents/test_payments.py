@@ -18,7 +18,17 @@ from node.agents.payees import Payees
 from node.agents.payments import ORDERS_MAX, Adapter, Order, Timing, identity_of, prepare, reference_of
 from proofs.errors import InputError
 from tests.node.agents.support import (
-    ACCOUNTS, BOOK, EUR_CENT, LATER, PAYEES, PAYER, TIMING, leaf_hashes, order, orders, statement,
+    ACCOUNTS,
+    BOOK,
+    EUR_CENT,
+    LATER,
+    PAYEES,
+    PAYER,
+    TIMING,
+    leaf_hashes,
+    order,
+    orders,
+    statement,
 )  # fmt: skip
 
 ADAPTERS: list[Adapter] = [CsvPayments(), *map(Pain001, VERSIONS)]
