@@ -28,6 +28,11 @@ class Connection:
             raise RuntimeError(f"GET {path}: {answer.status} {data[:200]!r}")
         return data
 
+    def get_json(self, path: str) -> dict[str, Any]:
+        """The object in a 200 answer."""
+        found: dict[str, Any] = json.loads(self.get(path))
+        return found
+
     def post(self, body: bytes) -> list[dict[str, Any]]:
         """The results of a request whose batches must all be taken."""
         self._http.request("POST", "/records", body, HEADERS)

@@ -9,7 +9,6 @@ import argparse
 import json
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
@@ -19,97 +18,14 @@ from typing import Any
 
 from ledger.leveldb import LevelStore
 from proofs.checkpoint import open_checkpoint
-from proofs.entry import Batch, encode_request, parse_entry
+from proofs.entry import parse_entry
 from proofs.merkle import check_inclusion, leaf_hash
-from proofs.note import VerifierKey, parse_vkey
 from proofs.records import check_body
-from proofs.ref import Ref
 from proofs.tlogproof import parse_tlog_proof
-from scripts.benchmark import floors
+from scripts.benchmark import floors, money
 from scripts.benchmark.load import Connection, blast, paced
-from scripts.benchmark.workload import ASSETS, Workload
-
-ORIGIN = "bench.example/log"
-USANCE = [sys.executable, "-m", "node.cli"]
-_MB = 1024 * 1024
-
-
-def say(text: str) -> None:
-    """Progress goes to stderr; stdout is the JSON."""
-    print(text, file=sys.stderr, flush=True)
-
-
-class Node:
-    """A node process on a free port, in a folder of its own."""
-
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
-        self.start_s = 0.0
-        if not os.path.exists(os.path.join(folder, "node.toml")):
-            subprocess.run([*USANCE, "node", "init", folder, "--origin", ORIGIN], check=True, stdout=subprocess.DEVNULL)
-        with open(os.path.join(folder, "log.vkey"), encoding="utf-8") as file:
-            self.vkey: VerifierKey = parse_vkey(file.read().strip())
-        self.start()
-
-    def start(self) -> None:
-        """Start it, and time how long it takes until it answers a checkpoint."""
-        begin = time.perf_counter()
-        self.process = subprocess.Popen(
-            [*USANCE, "node", "run", self.folder, "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True
-        )
-        for line in self.process.stdout or ():
-            found = re.search(r"http://([0-9.]+:[0-9]+)", line)
-            if found:
-                break
-        else:
-            raise RuntimeError("the node did not start")
-        self.address = found[1]
-        self.checkpoint()
-        self.start_s = time.perf_counter() - begin
-
-    def checkpoint(self) -> tuple[int, bytes]:
-        """(size, root) of the newest checkpoint, its signature verified."""
-        found = open_checkpoint(Connection(self.address).get("/checkpoint"), self.vkey)
-        return found.size, found.root
-
-    def rss_mb(self) -> float:
-        """Resident memory of the process."""
-        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as file:
-            for line in file:
-                if line.startswith("VmRSS:"):
-                    return round(int(line.split()[1]) / 1024, 1)
-        raise RuntimeError("no VmRSS")
-
-    def cpu_s(self) -> float:
-        """Processor seconds that it has used."""
-        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def stop(self) -> None:
-        """End it as an operator would."""
-        self.process.terminate()
-        if self.process.wait(timeout=60) != 0:
-            raise RuntimeError("the node did not stop cleanly")
-
-
-def requests_of(batches: list[Batch], *, batches_each: int) -> list[bytes]:
-    """The batches in requests of so many each."""
-    return [encode_request(batches[at : at + batches_each]) for at in range(0, len(batches), batches_each)]
-
-
-def set_up(node: Node, work: Workload) -> None:
-    """Register the parties and the assets."""
-    connection = Connection(node.address)
-    for request in requests_of(list(work.parties(node.checkpoint())), batches_each=256):
-        connection.post(request)
-    refs: list[Ref] = []
-    for request in requests_of(list(work.assets(node.checkpoint())), batches_each=ASSETS):
-        for result in connection.post(request):
-            index = result["first_index"]
-            proof = parse_tlog_proof(connection.get(f"/proof/{index}"))
-            refs.append(Ref(index, leaf_hash(proof.extra or b"")))
-    work.set_assets(refs)
+from scripts.benchmark.node import ORIGIN, USANCE, Node, requests_of, say, set_up
+from scripts.benchmark.workload import Workload
 
 
 def throughput(
@@ -231,6 +147,10 @@ def run(args: argparse.Namespace, folder: str) -> dict[str, Any]:
         say("single records at 100/s")
         result["single_record_answer"] = latency(node, work, seconds=args.latency_seconds)
         result["proof_check"] = proof_check(node)
+        say("uses with and without terms, in turns")
+        result["money_ingest"] = money.ingest(node, args.seed, records=args.records // 2, rounds=3)
+        say("a long account")
+        result["money_account"] = money.long_account(node, args.seed, lines=args.lines)
         if args.grow:
             say(f"growing to {args.grow} entries")
             result["rss_mb_before_growth"] = node.rss_mb()
@@ -258,6 +178,7 @@ def main() -> int:
     parser.add_argument("--records", type=int, default=102_400, help="records in each round (default %(default)s)")
     parser.add_argument("--latency-seconds", type=int, default=20, help="length of the latency run")
     parser.add_argument("--grow", type=int, default=0, metavar="N", help="grow the log to N entries first (1000000)")
+    parser.add_argument("--lines", type=int, default=100_000, metavar="N", help="lines of the long account (1000000)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", default=".bench", help="where the temporary node is made: its disk is measured")
     args = parser.parse_args()

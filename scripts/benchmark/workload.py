@@ -12,12 +12,18 @@ from collections.abc import Iterator
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from proofs.ed25519 import public_bytes
 from proofs.entry import Batch, sign_batch
 from proofs.records import make_body
-from proofs.ref import Ref
+from proofs.ref import Ref, unpack_ref
 
 PARTIES = 1_000
 ASSETS = 200
+DERIVED_EVERY = 5
+"""Of the priced assets every fifth is derived, two levels deep."""
+CURRENCY = "USD"
+SHARE_BPS = 500
+PRICE_NANOS, PER = 2_500_000_000, 1_000_000
 NOW_MS = 1_760_000_000_000
 UNITS = ("token", "input_token", "output_token", "item")
 
@@ -45,9 +51,29 @@ class Workload:
             fields = {"kind": "asset", "at": NOW_MS, "type": "dataset", "name": f"asset {place}", "version": "1"}
             yield self._sign(place, [make_body(fields)], head)
 
+    def terms(self) -> dict[str, object]:
+        """Terms with an offer for every unit of the load, and a share for what is made from the asset."""
+        offers = [{"per": PER, "price": PRICE_NANOS, "unit": unit, "use": "ground"} for unit in sorted(UNITS)]
+        return {"currency": CURRENCY, "derivatives": SHARE_BPS, "offers": offers}
+
+    def priced(self, place: int, *, name: str, source: Ref | None, head: tuple[int, bytes]) -> Batch:
+        """An asset with terms of its own, perhaps derived from another with such terms."""
+        fields: dict[str, object] = {"kind": "asset", "at": NOW_MS, "type": "dataset", "name": name}
+        if source is not None:
+            fields["sources"] = [{"as": "derived_from", "asset": source.pack(), "bps": SHARE_BPS}]
+        return self._sign(place, [make_body({**fields, "terms": self.terms()})], head)
+
     def set_assets(self, refs: list[Ref]) -> None:
         """The references of the registered assets."""
         self.refs = [ref.pack() for ref in refs]
+
+    def reference(self, place: int) -> Ref:
+        """The reference of an asset."""
+        return unpack_ref(self.refs[place])
+
+    def public(self, place: int) -> bytes:
+        """A party."""
+        return public_bytes(self.keys[place])
 
     def body(self) -> bytes:
         """One usage record of about 270 bytes."""
@@ -70,10 +96,10 @@ class Workload:
             }
         )
 
-    def batches(self, count: int, *, records: int, head: tuple[int, bytes]) -> Iterator[Batch]:
-        """`count` batches of `records` records, from one key after the other."""
+    def batches(self, count: int, *, records: int, head: tuple[int, bytes], only: int | None = None) -> Iterator[Batch]:
+        """`count` batches of `records` records, from one key after the other, or all from the key `only`."""
         for _ in range(count):
-            place = self._turn % PARTIES
+            place = self._turn % PARTIES if only is None else only
             self._turn += 1
             yield self._sign(place, [self.body() for _ in range(records)], head)
 

@@ -1,0 +1,119 @@
+"""What money costs: uses under terms beside uses without, a draft over a long account, the replay of it all.
+
+Rates with and without terms are taken in turns over the same node, so that a noisy machine is noisy for both.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from typing import Any
+
+from proofs.entry import Batch, encode_request
+from proofs.ref import Ref
+from scripts.benchmark.load import Connection, blast
+from scripts.benchmark.node import USANCE, Node, requests_of, say, set_up
+from scripts.benchmark.workload import ASSETS, CURRENCY, DERIVED_EVERY, Workload
+
+PAYER = 0
+OWNER = 1
+
+
+def _register(connection: Connection, node: Node, batches: list[Batch]) -> list[Ref]:
+    """Send batches of one asset each; their references."""
+    refs = []
+    for result in connection.post(encode_request(batches)):
+        record = connection.get_json(f"/records/{result['first_index']}")
+        index, _, leaf = str(record["ref"]).partition(":")
+        refs.append(Ref(int(index), bytes.fromhex(leaf)))
+    return refs
+
+
+def set_up_priced(node: Node, work: Workload) -> None:
+    """Parties and 200 assets under terms; every fifth derived from one that is derived from another."""
+    connection = Connection(node.address)
+    for request in requests_of(list(work.parties(node.checkpoint())), batches_each=256):
+        connection.post(request)
+    derived = [place for place in range(ASSETS) if place % DERIVED_EVERY == DERIVED_EVERY - 1]
+
+    def round_of(places: list[int], what: str, sources: dict[int, Ref]) -> dict[int, Ref]:
+        head = node.checkpoint()
+        made = [work.priced(p, name=f"{what} {p}", source=sources.get(p), head=head) for p in places]
+        return dict(zip(places, _register(connection, node, made), strict=True))
+
+    # The ancestors belong to parties that own nothing else, so that every share is a line of its own.
+    bases = round_of([place + ASSETS for place in derived], "base", {})
+    middles = round_of(
+        [p + 2 * ASSETS for p in derived], "middle", {p + 2 * ASSETS: bases[p + ASSETS] for p in derived}
+    )
+    found = round_of(list(range(ASSETS)), "asset", {p: middles[p + 2 * ASSETS] for p in derived})
+    work.set_assets([found[place] for place in range(ASSETS)])
+
+
+def ingest(node: Node, seed: int, *, records: int, rounds: int) -> dict[str, Any]:
+    """Records a second in batches of 256, without and with terms, in turns."""
+    plain, priced = Workload(seed + 100, node.origin), Workload(seed + 200, node.origin)
+    set_up(node, plain)
+    set_up_priced(node, priced)
+    rates: dict[str, list[int]] = {"without": [], "with": []}
+    for turn in range(rounds + 1):
+        for name, work in (("without", plain), ("with", priced)):
+            batches = list(work.batches(records // 256, records=256, head=node.checkpoint()))
+            took = blast(node.address, requests_of(batches, batches_each=1), connections=8)
+            if turn:  # the first round warms the caches of both
+                rates[name].append(round(len(batches) * 256 / took))
+        if turn:
+            say(f"  round {turn}: {rates['without'][-1]} without terms, {rates['with'][-1]} with")
+    ratios = [with_ / without for with_, without in zip(rates["with"], rates["without"], strict=True)]
+    return {
+        "without_terms_per_s": rates["without"],
+        "with_terms_per_s": rates["with"],
+        "ratio_of_best": round(max(rates["with"]) / max(rates["without"]), 3),
+        "ratio_median": round(statistics.median(ratios), 3),
+    }
+
+
+def long_account(node: Node, seed: int, *, lines: int) -> dict[str, Any]:
+    """One payer, one priced asset derived two levels deep, `lines` uses: drafts, evidence, and the audit of it all."""
+    work = Workload(seed + 300, node.origin)
+    set_up_priced(node, work)
+    connection = Connection(node.address)
+    derived = DERIVED_EVERY - 1
+    work.set_assets([work.reference(derived)] * ASSETS)
+    done = 0
+    while done < lines:
+        count = min(100, -(-(lines - done) // 1024))
+        batches = list(work.batches(count, records=1024, head=node.checkpoint(), only=PAYER))
+        blast(node.address, requests_of(batches, batches_each=1), connections=1)
+        done += count * 1024
+        say(f"  {done} of {lines} lines, {node.rss_mb()} MB resident")
+    payer, payee = work.public(PAYER), work.public(derived)
+    path = f"/accounts/{payer.hex()}/{payee.hex()}/{CURRENCY}"
+    times = []
+    draft: dict[str, Any] = {}
+    size = node.checkpoint()[0]
+    for turn in range(41):
+        # Another `to` each time, so that nothing is remembered from the one before.
+        begin = time.perf_counter()
+        draft = connection.get_json(f"{path}/draft?to={size - turn}")
+        times.append((time.perf_counter() - begin) * 1000)
+    times.sort()
+    return {
+        "lines": int(draft["statement"]["lines"]),
+        "draft_ms": {"p50": round(times[len(times) // 2], 2), "max": round(times[-1], 2)},
+        "rss_mb": node.rss_mb(),
+    }
+
+
+def audit_rate(node: Node) -> dict[str, Any]:
+    """Rate of `usance audit` over HTTP, with every charge, line and statement computed again."""
+    size, _ = node.checkpoint()
+    begin = time.perf_counter()
+    subprocess.run(
+        [*USANCE, "audit", f"http://{node.address}", "--log", os.path.join(node.folder, "log.vkey"), "--json"],
+        check=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    took = time.perf_counter() - begin
+    return {"per_s": round(size / took), "records": size, "seconds": round(took, 1)}
