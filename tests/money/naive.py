@@ -47,6 +47,13 @@ class Entry:
         """The record's kind."""
         return str(self.body["kind"])
 
+    @cached_property
+    def terms_of(self) -> Ref | None:
+        """The asset that it is terms of: a record of its own, or an asset with terms inside."""
+        if self.kind == "asset":
+            return self.ref if "terms" in self.body else None
+        return self.body["asset"] if self.kind == "terms" else None
+
 
 Log = list[Entry]
 
@@ -117,30 +124,20 @@ def fields_of_terms(entry: Entry) -> Body:
     return dict(entry.body["terms"]) if entry.kind == "asset" else entry.body
 
 
-def asset_of_terms(entry: Entry) -> Ref:
-    """The asset that terms are about."""
-    return entry.ref if entry.kind == "asset" else bytes(entry.body["asset"])
-
-
-def has_terms(entry: Entry) -> bool:
-    """Whether it is terms: a record of their own, or an asset with terms inside."""
-    return entry.kind == "terms" or (entry.kind == "asset" and "terms" in entry.body)
-
-
 def find_terms(log: Log, ref: Any) -> Entry | None:
     """The terms that a reference names."""
     found = find(log, ref, "terms", "asset")
-    return found if found and has_terms(found) else None
+    return found if found and found.terms_of else None
 
 
 def all_terms(log: Log, asset: Ref) -> list[Entry]:
     """Every terms that an asset ever had, oldest first."""
-    return [entry for entry in log if has_terms(entry) and asset_of_terms(entry) == asset]
+    return [entry for entry in log if entry.terms_of == asset]
 
 
 def newest_terms(log: Log, asset: Ref) -> Entry | None:
     """The newest terms in log order, which are in force."""
-    return (all_terms(log, asset) or [None])[-1]
+    return next((entry for entry in reversed(log) if entry.terms_of == asset), None)
 
 
 def currency_of(log: Log, asset: Ref) -> str | None:
@@ -276,7 +273,7 @@ def _judge_name(log: Log, party: Party, head: int, body: Body) -> Judged | Refus
     claims = claimants(log, body["asset"])
     if "terms" in body:
         named = find_terms(log, body["terms"])
-        asset = asset_of_terms(named) if named else b""
+        asset = named.terms_of if named else b""
         if asset in {claim.ref for claim in claims.values()}:
             return _judge_asset(log, party, head, body, asset)
         return Refused((("rule", "terms"), ("terms", "terms")))
@@ -292,7 +289,7 @@ def _judge_asset(log: Log, party: Party, head: int, body: Body, asset: Ref) -> J
     newest = newest_terms(log, asset)
     if "terms" in body:
         agreed = find_terms(log, body["terms"])
-        if agreed is None or asset_of_terms(agreed) != asset:
+        if agreed is None or agreed.terms_of != asset:
             return Refused((("rule", "terms"), ("terms", "terms")), newest and newest.ref)
     else:
         agreed = newest_terms(log[:head], asset)
@@ -558,7 +555,7 @@ def _grant(log: Log, party: Party, body: Body) -> Problems:
     terms = find_terms(log, body["terms"])
     if terms is None or terms.party != party:
         yield "rule", "terms"
-    elif is_withdrawn(log, asset_of_terms(terms)):
+    elif is_withdrawn(log, terms.terms_of or b""):
         yield Open("a grant of a retired asset's terms")
     if not is_bound(log, body["licensee"]):
         yield "rule", "licensee"

@@ -157,8 +157,8 @@ class Player:
 
     def terms(self, drawn: Action, sources: list[Body], asset: bytes | None = None) -> Body:
         """The fields of terms as drawn, for an asset with these sources."""
-        known = naive.closure_currencies(self.known, [s for s in sources if s.get("bps")])
-        own = (naive.currency_of(self.known, asset) if asset else None) or next(iter(sorted(known)), "EUR")
+        behind = [naive.currency_of(self.known, ref) for ref in naive.closure(self.known, sources)]
+        own = next((known for known in [asset and naive.currency_of(self.known, asset), *behind] if known), "EUR")
         made = {**drawn, "currency": own if drawn["currency"] == "own" else drawn["currency"]}
         if "splits" in drawn:
             total = sum(weight for _, weight in drawn["splits"])
@@ -233,7 +233,7 @@ class Player:
         return name_of(asset.party), {**fields, "kind": "terms", "asset": asset.ref, "offers": offers}
 
     def make_grant(self, action: Action) -> Record | None:
-        terms = newest([e for e in self.known if naive.has_terms(e)], action["terms"])
+        terms = newest([e for e in self.known if e.terms_of], action["terms"])
         if terms is None:
             return None
         licensee = PARTIES[action["licensee"]] if action["licensee"] < GHOST else "ghost"
@@ -285,7 +285,7 @@ class Player:
             every = [terms for terms in every if naive.has_grant(self.known, terms.ref, public(party))]
             how = 0
         elif how == "other":
-            every = [e for e in self.known if naive.has_terms(e) and e not in every]
+            every = [e for e in self.known if e.terms_of and e not in every]
             how = 0
         found = None if how is None else newest(every, how)
         return found and bytes(found.ref)

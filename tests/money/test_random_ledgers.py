@@ -1,9 +1,9 @@
-"""Random ledgers against the naive money rules: assets, terms, uses, corrections, statements, receipts in any course."""
+"""Random ledgers against the naive money rules: terms, uses, corrections, statements, receipts in any course."""
 
 import dataclasses
 
 import pytest
-from hypothesis import given
+from hypothesis import Phase, given, settings
 
 from ledger import accounts, keys
 from ledger.append import Group
@@ -13,12 +13,20 @@ from ledger.replay import Replay
 from ledger.state import State
 from ledger.store import MemoryStore
 from proofs.entry import Batch
+from tests.conftest import LONG
 from tests.ledger.support import Log, all_rows
 from tests.money import books, naive
 from tests.money.player import Answer, Player
 from tests.money.worlds import Action, interruptions, plans
 
 COMPARED_EVERY = 12
+
+
+def plays(parts: int) -> settings:
+    """The profile's examples, divided. The short form says that something is wrong, at once; the long form also finds
+    the shortest plan that shows it."""
+    phases = tuple(Phase) if LONG else (Phase.explicit, Phase.generate)
+    return settings(max_examples=settings().max_examples // parts, phases=phases)
 
 
 def play(plan: list[Action]) -> Player:
@@ -96,14 +104,16 @@ class SecondRun:
                 self.take(batch, answer, repeated=True)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
+@plays(2)
 @given(plan=plans)
 def test_the_ledger_does_what_the_naive_rules_say(plan: list[Action]) -> None:
     """Every answer, status, reason, line, credit, figure and receipt is that of the naive rules."""
     play(plan)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
+@plays(4)
 @given(plan=plans)
 def test_sums_hold_over_all_accounts(plan: list[Action]) -> None:
     """What all accounts accrued is all charges less self-payments and credits; at each statement's `to` the dues add up
@@ -116,7 +126,8 @@ def test_sums_hold_over_all_accounts(plan: list[Action]) -> None:
         books.check_statements(player.log.state, player.known, account)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
+@plays(4)
 @given(plan=plans, between=interruptions)
 def test_order_of_commits_retries_and_starts_changes_nothing(plan: list[Action], between: list[str]) -> None:
     """Other groups, repeats, crashes and new starts give the same answers and the same rows, bit for bit; so does a
