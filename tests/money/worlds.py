@@ -151,6 +151,12 @@ statements = action(
 )
 # A right statement, and for each of its figures one that is wrong.
 altered = action("altered", account=st.integers(0, 20), by=st.sampled_from(["payer", "payee"]))
+# A use that was there before once more, so that accounts get many lines.
+more = action("more", usage=picks, times=st.integers(1, 4))
+# Statements of all accounts where something is due, with receipts of all or a part of it.
+settlements = action("settle", by=st.sampled_from(["payer", "payee"]), receipts=often)
+# One batch: a use like an earlier one (by the payer) or an accept (by the payee), and a statement that covers it.
+same_batch = action("same batch", account=st.integers(0, 20), by=st.sampled_from(["payer", "payee"]))
 payments = action("payment", statement=picks, stranger=rarely, who=people)
 receipts = action(
     "receipt",
@@ -168,11 +174,13 @@ together = action("together", who=users, lag=lags, records=st.lists(simple, min_
 
 anything = weighted(
     (8, usages), (3, assets), (1, chains), (2, terms), (3, reprices), (2, grants), (1, withdrawals), (3, together),
-    (3, corrections), (3, accepts), (3, statements), (1, altered), (1, payments), (3, receipts),
-    (1, rotations), (1, delegations), (1, revocations),
+    (3, corrections), (3, accepts), (3, statements), (1, altered), (3, more), (1, settlements), (2, same_batch),
+    (1, payments), (3, receipts), (1, rotations), (1, delegations), (1, revocations),
 )  # fmt: skip
 # An ordinary course of business, again and again, so that most plans come as far as receipts for later statements.
-business = st.tuples(usages, usages, usages, corrections, accepts, accepts, statements, receipts).map(list)
+business = st.tuples(usages, usages, more, corrections, accepts, accepts, settlements, more, statements, receipts).map(
+    list
+)
 opening = st.tuples(chains, assets, terms, grants).map(list)
 groups = weighted((3, anything.map(lambda action: [action])), (1, business))
 plans = st.tuples(opening, st.lists(groups, min_size=10, max_size=30)).map(
