@@ -14,6 +14,7 @@ proofs/evidencecheck.py.
 
 from __future__ import annotations
 
+import binascii
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from proofs import jcs, merkle, note
 from proofs.entry import ENTRY_BYTES_MAX
 from proofs.errors import InputError
 from proofs.sumtree import SUM_BYTES, Step
-from proofs.text import encode_base64, parse_base64, parse_hash
+from proofs.text import encode_base64
 
 FORMAT = "usance/evidence/v1"
 EVIDENCE_BYTES_MAX = 4 * 1024 * 1024
@@ -193,7 +194,7 @@ def _parse_line(value: Any, where: str) -> ShownLine:
     )
     if type(account) is not list or len(account) != 3:
         raise InputError("not an account", field=where, expected="[payer, payee, currency]")
-    payer, payee = (parse_hash(_text(key, where), field=where) for key in account[:2])
+    payer, payee = (_hash(key, where) for key in account[:2])
     return ShownLine(
         account=Account(payer, payee, _text(account[2], where)),
         position=_index(position, where),
@@ -246,8 +247,23 @@ def _sum(value: Any, where: str) -> int:
     return int(value)
 
 
+def _decode(value: Any, where: str) -> bytes:
+    """Base64, in whatever form: that it is the canonical one shows when the file is rebuilt."""
+    try:
+        return binascii.a2b_base64(_text(value, where), strict_mode=True)
+    except ValueError:
+        raise InputError("not base64", field=where, expected="canonical base64") from None
+
+
+def _hash(value: Any, where: str) -> bytes:
+    digest = _decode(value, where)
+    if len(digest) != merkle.HASH_BYTES:
+        raise InputError(f"{len(digest)} bytes", field=where, expected=f"{merkle.HASH_BYTES} bytes")
+    return digest
+
+
 def _binary(value: Any, where: str, bytes_max: int) -> bytes:
-    data = parse_base64(_text(value, where), field=where)
+    data = _decode(value, where)
     if not 0 < len(data) <= bytes_max:
         raise InputError(f"{len(data)} bytes", field=where, expected=f"1 to {bytes_max} bytes")
     return data
@@ -260,10 +276,10 @@ def _path(value: Any, where: str) -> list[Any]:
 
 
 def _hashes(value: Any, where: str) -> tuple[bytes, ...]:
-    return tuple(parse_hash(_text(digest, where), field=where) for digest in _path(value, where))
+    return tuple(_hash(digest, where) for digest in _path(value, where))
 
 
 def _step(value: Any, where: str) -> Step:
     if type(value) is not list or len(value) != 2:
         raise InputError("not a sibling", field=where, expected="[hash, sum]")
-    return parse_hash(_text(value[0], where), field=where), _sum(value[1], where)
+    return _hash(value[0], where), _sum(value[1], where)

@@ -202,9 +202,10 @@ class _Judgement:
             verdict.not_shown.append(SHARES_NOT_SHOWN.format(missing=missing, all=len(lineage.edges)))
         self.step = "shares"
         parts = self.base = hand_down(self.usage, judged, lineage, self.usage.body["quantities"])
-        given = [f"{show_amount(part, currency)} to {self._name(party)}" for party, part in sorted(parts.items())]
-        verdict.good("shares", f"{', '.join(given)}; together the charge", "the newest terms of each in the file")
-        return {party: part for party, part in sorted(parts.items()) if party != judged.party}
+        ordered = sorted(parts.items(), key=lambda item: (-item[1], item[0]))
+        given = [f"{show_amount(part, currency)} to {self._name(party)}" for party, part in ordered]
+        verdict.good("shares", f"{', '.join(given)}: all of it", "the newest terms of each in the file")
+        return {party: part for party, part in ordered if party != judged.party}
 
     def _money(self, owed: dict[bytes, int]) -> None:
         """Line, statement and receipts of each payee."""
