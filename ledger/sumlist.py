@@ -2,12 +2,14 @@
 
 An account's lines and credits are such lists, and the counts of free rides. A list's rows:
 
-* LIST_HEAD: how many entries and their sum;
+* LIST_HEAD: how many entries and their sum; for lists with a tree, its peaks too: the blobs of the perfect subtrees
+  that it consists of, largest first;
 * LIST_CHUNK: the entries of one flush (a batch's, mostly), after the count and sum before them;
 * LIST_NODE: for lists with a tree, the blob over every 256 finished entries, every 65,536, and so on.
 
-So a count, a sum or a root at any leaf costs a seek and the tail (at most 255 entries a level), never the history. An
-entry, once there, never changes, and the list of an earlier leaf is a prefix of that of a later one.
+So the root of the whole list costs its peaks, and a count, a sum or a root at any leaf costs a seek and the tail (at
+most 255 entries a level), never the history. An entry, once there, never changes, and the list of an earlier leaf is a
+prefix of that of a later one.
 """
 
 from __future__ import annotations
@@ -79,37 +81,50 @@ def _locate(view: View, key: bytes, to: int) -> Extent:
 
 def append(overlay: Overlay, key: bytes, flat: Sequence[int], *, with_tree: bool) -> int:
     """Add entries, given as leaf and amount by turns, their leaves ascending and above all before; answers how many
-    there were before."""
+    there were before. Costs these entries and one row, however long the list."""
     head = keys.LIST_HEAD + key
     data = overlay.get(head) or _NO_ENTRIES
-    before, total = _HEAD.unpack_from(data)[0], int.from_bytes(data[8:], "big") + sum(flat[1::2])
-    overlay.put(keys.LIST_CHUNK + key + keys.number(flat[0]), data + struct.pack(f">{len(flat)}Q", *flat))
+    before, total = _HEAD.unpack_from(data)[0], int.from_bytes(data[8:HEAD_BYTES], "big") + sum(flat[1::2])
+    overlay.put(keys.LIST_CHUNK + key + keys.number(flat[0]), data[:HEAD_BYTES] + struct.pack(f">{len(flat)}Q", *flat))
     count = before + len(flat) // 2
-    overlay.put(head, count.to_bytes(8, "big") + total.to_bytes(SUM_BYTES, "big"))
-    if with_tree:
-        for block in range(before >> FAN_BITS, count >> FAN_BITS):
-            _finish(overlay, key, block, flat, before)
+    peaks = _grow(overlay, key, before, data[HEAD_BYTES:], flat) if with_tree else b""
+    overlay.put(head, count.to_bytes(8, "big") + total.to_bytes(SUM_BYTES, "big") + peaks)
     return int(before)
 
 
-def _finish(overlay: Overlay, key: bytes, block: int, flat: Sequence[int], offset: int) -> None:
-    """Keep the blob over the entries of a block that is full now, and those above that this completes."""
-    start = block << FAN_BITS
-    if start >= offset:  # all of it is in hand
-        at = 2 * (start - offset)
-        members = list(zip(flat[at : at + 2 * FAN : 2], flat[at + 1 : at + 2 * FAN : 2], strict=True))
-    else:
-        members = read_entries(overlay, key, start=start, count=FAN, below=flat[-2] + 1)
-    blob = sumtree.root([sumtree.leaf(index, amount) for index, amount in members])
-    level, number = FAN_BITS, block
-    while True:
-        overlay.put(_node_key(key, level, number), blob)
-        number += 1
-        if number & (FAN - 1):
-            return
-        blob = sumtree.root(_read_nodes(overlay, key, level, number - FAN, FAN))
-        number = (number >> FAN_BITS) - 1
-        level += FAN_BITS
+def _grow(overlay: Overlay, key: bytes, position: int, peaks: bytes, flat: Sequence[int]) -> bytes:
+    """The peaks after these entries, the first at a position; what is finished on the way becomes rows.
+
+    Nothing that was there before is read: otherwise somebody could fill many accounts up to one line below a full
+    subtree, and have them all read again by one batch.
+    """
+    stack = _split(peaks)
+    at, end = 0, len(flat)
+    while at < end:
+        if not position & (FAN - 1) and end - at >= 2 * FAN:
+            width, level = FAN, FAN_BITS
+            pairs = zip(flat[at : at + 2 * FAN : 2], flat[at + 1 : at + 2 * FAN : 2], strict=True)
+            blob = sumtree.root([sumtree.leaf(index, amount) for index, amount in pairs])
+        else:
+            width, level = 1, 0
+            blob = sumtree.leaf(flat[at], flat[at + 1])
+        number = position >> level
+        while True:
+            if level and not level % FAN_BITS:
+                overlay.put(_node_key(key, level, number), blob)
+            if not number & 1:
+                break
+            blob = sumtree.node(stack.pop(), blob)
+            number >>= 1
+            level += 1
+        stack.append(blob)
+        position += width
+        at += 2 * width
+    return b"".join(stack)
+
+
+def _split(peaks: bytes) -> list[bytes]:
+    return [peaks[at : at + BLOB_BYTES] for at in range(0, len(peaks), BLOB_BYTES)]
 
 
 def _node_key(key: bytes, level: int, number: int) -> bytes:
@@ -172,8 +187,15 @@ class SumTree:
         self._groups: dict[tuple[int, int], list[bytes]] = {}
 
     def root(self) -> bytes:
-        """The blob at the root."""
-        return sumtree.root_at(self.extent.count, self._read)
+        """The blob at the root. Costs the peaks alone where nothing was added since."""
+        head = self._view.get(keys.LIST_HEAD + self._key)
+        if head is None or _unpack_extent(head).count != self.extent.count:
+            return sumtree.root_at(self.extent.count, self._read)
+        stack = _split(head[HEAD_BYTES:])
+        blob = stack.pop()
+        while stack:
+            blob = sumtree.node(stack.pop(), blob)
+        return blob
 
     def position(self, index: int) -> int:
         """The 0-based position of the entry at a leaf. Raises StorageError where it has none there."""

@@ -15,6 +15,7 @@ and refuses a sum that doesn't fit.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from hashlib import sha256
 
@@ -29,11 +30,14 @@ EMPTY = merkle.EMPTY_ROOT + bytes(SUM_BYTES)
 Step = tuple[bytes, int]
 """One sibling of a line's path: its hash, 32 bytes, and its sum in nanos."""
 
+_pack_leaf = struct.Struct(">xQQQ").pack
+_LOW = 2**64 - 1
+
 
 def leaf(index: int, amount: int) -> bytes:
     """The blob of one line: the log's leaf `index` (below 2^63) and the `amount` in nanos (below 2^128)."""
-    tail = amount.to_bytes(SUM_BYTES, "big")
-    return sha256(b"\0" + index.to_bytes(8, "big") + tail).digest() + tail
+    data = _pack_leaf(index, amount >> 64, amount & _LOW)
+    return sha256(data).digest() + data[9:]
 
 
 def node(left: bytes, right: bytes) -> bytes:
