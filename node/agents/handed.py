@@ -59,10 +59,10 @@ class HandedJournal:
 
     def find(self, references: Container[str], *, until: int | None = None) -> list[Handed]:
         """The payments with these references. `until`: look at so many bytes only. Raises StorageError for a damaged
-        file. Cost: reads it all, some 300,000 lines a second."""
-        return [handed for handed in self._all(until) if handed.order.reference in references]
+        file. Cost: reads and checks it all, some 100,000 lines a second."""
+        return [_handed(found) for found in self._lines(until) if found[1].decode() in references]
 
-    def _all(self, until: int | None) -> Iterator[Handed]:
+    def _lines(self, until: int | None) -> Iterator[re.Match[bytes]]:
         left = self.size() if until is None else until
         if not left:
             return
@@ -75,10 +75,10 @@ class HandedJournal:
                 while left > 0:
                     number, line = number + 1, file.readline(LINE_BYTES_MAX)
                     left -= len(line)
-                    handed = _parse(line)
-                    if handed is None or left < 0:
+                    found = _LINE.fullmatch(line)
+                    if found is None or left < 0 or not _is_sound(found):
                         raise self._damaged(number)
-                    yield handed
+                    yield found
         except OSError as error:
             raise StorageError(f"can't read {self.path}: {error.strerror}; mend its permissions") from None
 
@@ -123,13 +123,15 @@ def sync_folder(folder: str) -> None:
         os.close(handle)
 
 
-def _parse(line: bytes) -> Handed | None:
-    found = _LINE.fullmatch(line)
-    if found is None:
-        return None
-    index, amount, leaf = int(found[2]), int(found[7]), bytes.fromhex(found[3].decode())
-    if index > INT_MAX or amount > INT_MAX or reference_of(leaf) != found[1].decode():
-        return None
-    payer, payee = bytes.fromhex(found[4].decode()), bytes.fromhex(found[5].decode())
-    order = Order(Ref(index, leaf), payer, payee, found[6].decode(), amount)
-    return Handed(order, found[8].decode(), bytes.fromhex(found[9].decode()))
+def _is_sound(found: re.Match[bytes]) -> bool:
+    """Whether a line's numbers are in range and its reference is its statement's."""
+    leaf = bytes.fromhex(found[3].decode())
+    return int(found[2]) <= INT_MAX and int(found[7]) <= INT_MAX and reference_of(leaf) == found[1].decode()
+
+
+def _handed(found: re.Match[bytes]) -> Handed:
+    index, leaf, payer, payee, currency, amount, file, digest = (found[n].decode() for n in range(2, 10))
+    order = Order(
+        Ref(int(index), bytes.fromhex(leaf)), bytes.fromhex(payer), bytes.fromhex(payee), currency, int(amount)
+    )
+    return Handed(order, file, bytes.fromhex(digest))

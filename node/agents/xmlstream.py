@@ -13,9 +13,10 @@ from xml.parsers import expat
 from proofs.errors import InputError, excerpt
 
 DEPTH_MAX = 64
-NODES_MAX = 500_000
-"""Elements held at a time: those of one record, and what stands around the records."""
+NODES_MAX = 300_000
+"""Elements held at a time: those of one record, and what stands around the records. Up to 150 MB."""
 
+_NO_ATTRIBUTES: dict[str, str] = {}
 _SEPARATOR = " "  # can't stand in a namespace name or an element's
 
 
@@ -26,9 +27,22 @@ class Node:
 
     def __init__(self, name: str, attributes: dict[str, str]) -> None:
         self.name = name
-        self.attributes = attributes
-        self.children: list[Node] = []
-        self.parts: list[str] = []
+        # Most elements have only one of these: lists and maps are made where something comes into them.
+        self.attributes = attributes or _NO_ATTRIBUTES
+        self.children: list[Node] | tuple[()] = ()
+        self.parts: list[str] | tuple[()] = ()
+
+    def add_child(self, child: Node) -> None:
+        """Put an element at its end."""
+        if isinstance(self.children, tuple):
+            self.children = []
+        self.children.append(child)
+
+    def add_text(self, text: str) -> None:
+        """Put text at its end."""
+        if isinstance(self.parts, tuple):
+            self.parts = []
+        self.parts.append(text)
 
     @property
     def text(self) -> str:
@@ -105,23 +119,23 @@ class _Reader:
                 "too much XML at a time", field="bank", expected=f"{DEPTH_MAX} levels, {NODES_MAX} elements an entry"
             )
         node = Node(name if namespace == self._namespace else "", attributes)
-        if self._open:
-            self._open[-1].children.append(node)
+        around = self._open[-1:]
         self._open.append(node)
-        if self._at_record():
+        if self._at_record():  # it goes to the caller, not to the element around it
             self._held_before = self._held - 1
+        elif around:
+            around[0].add_child(node)
 
     def _end(self, _qualified: str) -> None:
         if self._at_record():
             node = self._open.pop()
-            self._open[-1].children.pop()
             self._held = self._held_before
             self._on_record(node, self._open)
         else:
             self._open.pop()
 
     def _text(self, text: str) -> None:
-        self._open[-1].parts.append(text)
+        self._open[-1].add_text(text)
 
     def _at_record(self) -> bool:
         return len(self._open) == len(self._record) and all(
