@@ -147,7 +147,7 @@ class World:
             "due": round_down(max(0, gross - credited - billed), account.currency), "unpriced": 0, "unlicensed": 0,
         }  # fmt: skip
 
-    def state(self, signer: str, payer: str, payee: str, *, currency: str = USD, **changed: Any) -> int:
+    def state(self, signer: str, payer: str, payee: str, /, *, currency: str = USD, **changed: Any) -> int:
         """Log a statement of all so far; `changed`: figures that are not the right ones."""
         account = Account(public(payer), public(payee), currency)
         index = self.add(signer, "statement", **{**self.figures(account, self.size), **changed})
