@@ -1,7 +1,8 @@
 """Judging a whole log from what it serves: checkpoint, root, every tile, signature, number, head and rule.
 
 Entries are read ahead by a few threads and replayed in order (ledger/replay.py) over a store in memory, which keeps 32
-bytes an entry and the state that rules read; nothing else grows with the log.
+bytes an entry and the state that rules read; nothing else grows with the log. What the replay came to is then held
+against what a node says of money (node/moneyaudit.py) or what a node's database holds (node/rowaudit.py).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from ledger.context import LogIdentity
 from ledger.replay import AuditFailure, Replay, Watch
+from ledger.store import Store
 from node.signatures import SignaturePool
 from node.sources import Source, in_order
 from proofs import tiles
@@ -29,14 +31,18 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What a log that passed holds. `root_at(size)`: its root at any size up to the checkpoint's."""
+    """What a log that passed holds. `replay`: what its entries come to."""
 
     checkpoint: Checkpoint
     batches: int
     kinds: dict[str, int]
     statuses: dict[str, int]
     tiles: int
-    root_at: Callable[[int], bytes | None]
+    replay: Replay
+
+    def root_at(self, size: int) -> bytes | None:
+        """The log's root at any size up to the checkpoint's."""
+        return self.replay.ledger.root_at(size)
 
     def value(self) -> dict[str, Any]:
         """As JSON."""
@@ -52,28 +58,34 @@ class Audit:
         }
 
 
-def audit(source: Source, checkpoint: Checkpoint, vkey: VerifierKey, *, progress: Progress) -> Audit:
-    """Judge the log up to a checkpoint that was verified. Raises AuditFailure naming the first leaf that is wrong, or
-    VerifyError for a missing or wrong tile, and what the source raises."""
-    replay = replay_log(source, checkpoint, vkey, progress=progress)
+def audit(
+    source: Source, checkpoint: Checkpoint, vkey: VerifierKey, *, progress: Progress, store: Store | None = None,
+    size: int = 0,
+) -> Audit:  # fmt: skip
+    """Judge the log up to a checkpoint that was verified. `store`: an empty one to keep every row of the replay in;
+    `size`: where more entries than the checkpoint's are to be judged, how many. Raises AuditFailure naming the first
+    leaf that is wrong, or VerifyError for a missing or wrong tile, and what the source raises."""
+    replay = replay_log(source, checkpoint, vkey, progress=progress, store=store, size=size)
     count = _check_tiles(source, checkpoint, replay)
     check_root(replay, checkpoint)
     return Audit(
         checkpoint, replay.batches, dict(sorted(replay.kinds.items())), dict(sorted(replay.statuses.items())), count,
-        replay.ledger.root_at,
+        replay,
     )  # fmt: skip
 
 
 def replay_log(
-    source: Source, checkpoint: Checkpoint, vkey: VerifierKey, *, progress: Progress, watch: Watch | None = None
-) -> Replay:
-    """Judge every entry up to a checkpoint that was verified; `watch` is shown each record (see Replay). What it was
-    shown is the log's only after `check_root`. Raises AuditFailure, and what the source and `watch` raise."""
+    source: Source, checkpoint: Checkpoint, vkey: VerifierKey, *, progress: Progress, watch: Watch | None = None,
+    store: Store | None = None, size: int = 0,
+) -> Replay:  # fmt: skip
+    """Judge every entry up to a checkpoint that was verified; `watch` is shown each record, `store` keeps every row
+    (see Replay); `size` entries where that is more. What it was shown is the log's only after `check_root`. Raises
+    AuditFailure, and what the source and `watch` raise."""
     processes = min(SIGNATURE_PROCESSES_MAX, (os.cpu_count() or 1) - 1)
     pool = SignaturePool(processes) if processes else None
     try:
-        replay = Replay(LogIdentity(vkey.name, frozenset((vkey.key,))), executor=pool, watch=watch)
-        _replay(source, checkpoint, replay, progress)
+        replay = Replay(LogIdentity(vkey.name, frozenset((vkey.key,))), executor=pool, watch=watch, store=store)
+        _replay(source, max(size, checkpoint.size), replay, progress)
     finally:
         if pool is not None:
             pool.shutdown()
@@ -82,15 +94,15 @@ def replay_log(
 
 def check_root(replay: Replay, checkpoint: Checkpoint) -> None:
     """Raise VerifyError unless the replayed entries are the checkpoint's tree."""
-    if replay.root != checkpoint.root:
+    root = replay.ledger.root_at(checkpoint.size) or b""
+    if root != checkpoint.root:
         raise VerifyError(
-            f"the {checkpoint.size} entries hash to {replay.root.hex()}, and not to the checkpoint's root",
+            f"the {checkpoint.size} entries hash to {root.hex()}, and not to the checkpoint's root",
             field="root", expected=checkpoint.root.hex(),
         )  # fmt: skip
 
 
-def _replay(source: Source, checkpoint: Checkpoint, replay: Replay, progress: Progress) -> None:
-    size = checkpoint.size
+def _replay(source: Source, size: int, replay: Replay, progress: Progress) -> None:
     bundles = range(-(-size // TILE_WIDTH))
     read = in_order(bundles, lambda index: source.bundle(index, tiles.tile_width(0, index, size)))
     done = 0

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Protocol, TypeVar
 
 from ledger.errors import StartupError
+from ledger.store import View
 from node.errors import FileError, ProblemError
 from node.transport import Transport
 from proofs import note, tiles
@@ -153,7 +154,7 @@ class FolderSource(_Files):
 
 
 class NodeFolderSource:
-    """The folder of a node that isn't running: its database, and the checkpoint in its sign record."""
+    """The folder of a node that isn't running: its database, and the checkpoint in its sign record. `view`: all rows."""
 
     def __init__(self, folder: str, vkey: VerifierKey) -> None:
         """Raises StartupError where the database is missing, damaged, or held by a running node."""
@@ -171,7 +172,13 @@ class NodeFolderSource:
         self._note = record.note
         self._store = LevelStore(os.path.join(folder, "db"))
         ledger = Ledger(self._store, log=LogIdentity(vkey.name, frozenset((vkey.key,))))
-        self._reader = Reader(ledger.tree.view(self._store.snapshot()), EntryCache())
+        self.view: View = self._store.snapshot()
+        self._reader = Reader(ledger.tree.view(self.view), EntryCache())
+
+    @property
+    def size(self) -> int:
+        """Entries in the database: more than the checkpoint's where the node ended before it had signed them."""
+        return self._reader.size
 
     def checkpoint(self) -> bytes:
         """See Source."""

@@ -1,13 +1,20 @@
-"""`usance audit`: judge a whole log, over HTTP or from a folder, on the base dependencies alone."""
+"""`usance audit`: judge a whole log, over HTTP or from a folder, on the base dependencies alone.
+
+Every charge, line, statement and receipt is recomputed from the entries. What a node makes of them is compared: over
+HTTP its answers about money, in a stopped node's folder every derived row of the database.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ledger.errors import StorageError
 from ledger.replay import AuditFailure
+from ledger.state import State
 from node.audit import Audit, audit
 from node.cli.common import add_log, add_output, find_policy, need_log
 from node.cli.outcome import FAILED, OK, explain
@@ -15,10 +22,15 @@ from node.cli.progress import progress
 from node.cli.text import emit, note_line
 from node.errors import ForkError, IncompleteError
 from node.heads import HeadStore, state_folder
-from node.sources import open_source
+from node.moneyaudit import Compared, MoneyAudit, all_accounts
+from node.sources import HttpSource, NodeFolderSource, Source, open_source
+from node.transport import Transport
 from proofs.checkpoint import Checkpoint
 from proofs.errors import VerifyError
 from proofs.note import VerifierKey
+from proofs.policy import PolicyVerdict
+
+SAMPLED = ", evenly over the log (--deep: all)"
 
 
 def configure_audit(parser: argparse.ArgumentParser) -> None:
@@ -29,8 +41,35 @@ def configure_audit(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add_log(parser)
     parser.add_argument("--policy", metavar="FILE", help="a trust policy instead: logs, witnesses and a quorum")
+    parser.add_argument(
+        "--deep", action="store_true",
+        help="of a node, compare what it says of every record, and not only of a sample of them (slower)",
+    )  # fmt: skip
     add_output(parser)
     parser.set_defaults(run=run_audit)
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """What of money was recomputed, and what of a node's state was held against it. `rows`: of a database; `answers`:
+    of a node; `why_not`: why neither."""
+
+    accounts: int
+    rows: int = 0
+    answers: Compared | None = None
+    why_not: str = ""
+
+    def value(self) -> dict[str, object]:
+        """As JSON."""
+        found: dict[str, object] = {"accounts": self.accounts, "compared": None}
+        if self.answers is not None:
+            found |= {"compared": "answers", "statements": self.answers.statements, "records": self.answers.records,
+                      "node_size": self.answers.size}  # fmt: skip
+        elif self.rows:
+            found |= {"compared": "database", "rows": self.rows}
+        else:
+            found["why_not"] = self.why_not
+        return found
 
 
 def run_audit(args: argparse.Namespace) -> int:
@@ -46,8 +85,7 @@ def run_audit(args: argparse.Namespace) -> int:
         note = source.checkpoint()
         checked = policy.check(note)
         size = checked.checkpoint.size
-        with progress("auditing", unit="records", total=size, quiet=args.json) as bar:
-            found = audit(source, checked.checkpoint, checked.log, progress=bar.update)
+        found, money = _audit(args, source, checked)
         seen = _compare_with_seen(found, note, checked.log)
     except VerifyError as error:
         if not args.json:
@@ -59,15 +97,42 @@ def run_audit(args: argparse.Namespace) -> int:
     finally:
         source.close()
     seconds = time.monotonic() - began
-    value = {**found.value(), "cosigners": [cosigner.name for cosigner in checked.cosigners],
+    value = {**found.value(), "money": money.value(), "cosigners": [cosigner.name for cosigner in checked.cosigners],
              "seen_before": seen, "seconds": round(seconds, 3), "records_per_s": round(size / seconds)}  # fmt: skip
-    emit(value, as_json=args.json, lines=_lines(found, seen, seconds, len(checked.cosigners)))
+    emit(value, as_json=args.json, lines=_lines(found, money, seen, seconds, len(checked.cosigners)))
     if seen is not None and seen > size:
         raise IncompleteError(
             f"good as far as it goes: it ends at size {size}, but a checkpoint of size {seen} was seen before: whether "
             "that continues this one can only be told with the entries between"
         )
     return OK
+
+
+def _audit(args: argparse.Namespace, source: Source, checked: PolicyVerdict) -> tuple[Audit, Money]:
+    """Replay, then compare what the source has made of the entries. What it keeps is let go of at the command's end."""
+    checkpoint, store, size = checked.checkpoint, None, checked.checkpoint.size
+    if isinstance(source, NodeFolderSource):
+        from node.rowaudit import ScratchStore  # needs LevelDB, as the source does
+
+        store, size = args.at_end.enter_context(ScratchStore(source.view)), max(size, source.size)
+    with progress("auditing", unit="records", total=size, quiet=args.json) as bar:
+        found = audit(source, checkpoint, checked.log, progress=bar.update, store=store, size=size)
+    accounts = len(all_accounts(State(found.replay.ledger.store)))
+    if isinstance(source, NodeFolderSource) and store is not None:
+        from node.rowaudit import compare_rows
+
+        with progress("comparing", unit="rows", quiet=args.json) as bar:
+            return found, Money(accounts, rows=compare_rows(source.view, store, size=size, progress=bar.update))
+    if not isinstance(source, HttpSource):
+        return found, Money(accounts, why_not="a copy of the log holds no state")
+    transport = Transport(args.where)
+    args.at_end.callback(transport.close)
+    compared = MoneyAudit(transport.get_json, found.replay, size=size)
+    why_not = compared.is_served()
+    if why_not:
+        return found, Money(accounts, why_not=f"{args.where} answers nothing about accounts ({why_not})")
+    with progress("comparing", unit="answers", quiet=args.json) as bar:
+        return found, Money(accounts, answers=compared.compare(deep=args.deep, progress=bar.update))
 
 
 def _compare_with_seen(found: Audit, note: bytes, vkey: VerifierKey) -> int | None:
@@ -91,7 +156,26 @@ def _compare_with_seen(found: Audit, note: bytes, vkey: VerifierKey) -> int | No
     return seen.size if seen else None
 
 
-def _lines(found: Audit, seen: int | None, seconds: float, cosigners: int) -> list[str]:
+def _money_lines(found: Audit, money: Money) -> Iterator[str]:
+    counts = [(money.accounts, "accounts")]
+    counts += [(found.kinds.get(kind, 0), f"{kind}s") for kind in ("statement", "receipt", "correction")]
+    shown = ", ".join(f"{count} {what}" for count, what in counts)
+    yield f"  money: {shown}: every charge, line, statement and receipt recomputed from the entries alone"
+    if money.answers is not None:
+        said = money.answers
+        yield (
+            f"  the node says the same of {said.accounts} accounts and {said.statements} statements, and of "
+            f"{said.records} of {found.checkpoint.size} records" + SAMPLED * (said.records < found.checkpoint.size)
+        )
+        if said.size > found.checkpoint.size:
+            yield f"  it has gone on to {said.size} entries meanwhile: compared as of {found.checkpoint.size}"
+    elif money.rows:
+        yield f"  the database's {money.rows} derived rows are as recomputed"
+    else:
+        yield f"  not compared with a node's state: {money.why_not}"
+
+
+def _lines(found: Audit, money: Money, seen: int | None, seconds: float, cosigners: int) -> list[str]:
     head = found.checkpoint
     kinds = ", ".join(f"{count} {kind}" for kind, count in found.kinds.items())
     statuses = ", ".join(f"{count} {status}" for status, count in found.statuses.items())
@@ -104,6 +188,7 @@ def _lines(found: Audit, seen: int | None, seconds: float, cosigners: int) -> li
     if statuses:
         lines.append(f"  usage: {statuses}")
     lines.append(f"  every signature, number, head and rule holds; {found.tiles} tiles hash to the root")
+    lines += _money_lines(found, money)
     if seen is not None and seen <= head.size:
         lines.append(f"  one history with the checkpoint of size {seen} seen before")
     lines.append("NOT SHOWN: uses that nobody logged; who parties are in the world; what the log shows to others")
