@@ -6,6 +6,7 @@ all; in memory that would be a kilobyte each. The file is temporary and has no n
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 import weakref
@@ -24,9 +25,10 @@ KEY_BYTES = 9
 class _Column:
     """The rows of one prefix: keys are the prefix and 8 bytes, ascending as they come, never changed or deleted."""
 
-    __slots__ = ("ends", "numbers", "starts")
+    __slots__ = ("ends", "fresh", "numbers", "starts")
 
     def __init__(self) -> None:
+        self.fresh: list[tuple[bytes, bytes | None]] = []
         self.numbers = array("Q")
         self.starts = array("Q")
         self.ends = array("Q")
@@ -72,22 +74,35 @@ class SpillStore(MemoryStore):
 
     def write(self, rows: Mapping[bytes, bytes | None]) -> None:
         """See Store; durable only as long as the process. Raises StorageError where the file can't be written."""
-        columns, others = self._columns, {}
+        columns = self._columns
+        others: dict[bytes, bytes | None] = {}
         for key, value in rows.items():
-            column = columns.get(key[0])
-            if column is None:
+            if key[0] in columns:
+                columns[key[0]].fresh.append((key, value))
+            elif key[0] not in self._drop:
                 others[key] = value
-                continue
-            number = int.from_bytes(key[1:], "big")
-            if value is None or len(key) != KEY_BYTES or (column.numbers and number <= column.numbers[-1]):
-                raise InvariantError("rows that lie in the file come once, in order")
-            column.numbers.append(number)
-            column.starts.append(self._written + len(self._buffer))
-            self._buffer += value
-            column.ends.append(self._written + len(self._buffer))
+        for column in columns.values():
+            if column.fresh:
+                self._append(column)
         if len(self._buffer) >= BUFFER_BYTES:
             self._flush()
         super().write(others)
+
+    def _append(self, column: _Column) -> None:
+        """Put a column's new rows behind those before."""
+        numbers = [int.from_bytes(key[1:], "big") for key, _ in column.fresh]
+        values = [value for _, value in column.fresh if value is not None]
+        last = column.numbers[-1] if column.numbers else -1
+        ascending = all(left < right for left, right in itertools.pairwise((last, *numbers)))
+        if len(values) < len(numbers) or not ascending:
+            raise InvariantError("rows that lie in the file come once, in order")
+        at = self._written + len(self._buffer)
+        ends = list(itertools.accumulate(map(len, values), initial=at))
+        column.numbers.extend(numbers)
+        column.starts.extend(ends[:-1])
+        column.ends.extend(ends[1:])
+        self._buffer += b"".join(values)
+        column.fresh.clear()
 
     def _flush(self) -> None:
         try:

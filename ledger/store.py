@@ -12,6 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
+from ledger.sortedkeys import SortedKeys
+
 Row = tuple[bytes, bytes]
 
 INSORT_MAX = 64
@@ -47,7 +49,7 @@ class MemoryStore:
     def __init__(self, *, drop: tuple[bytes, ...] = ()) -> None:
         self._drop = frozenset(prefix[0] for prefix in drop)
         self._rows: dict[bytes, bytes] = {}
-        self._keys: dict[int, list[bytes]] = {}
+        self._keys: defaultdict[int, SortedKeys] = defaultdict(SortedKeys)
 
     def get(self, key: bytes) -> bytes | None:
         """See View."""
@@ -55,27 +57,24 @@ class MemoryStore:
 
     def scan(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Iterator[Row]:
         """See View; within one prefix, as every scan of this package is."""
-        keys = self._keys.get(start[0], [])
-        found = keys[bisect.bisect_left(keys, start) : bisect.bisect_left(keys, stop)]
-        for key in reversed(found) if reverse else found:
-            yield key, self._rows[key]
+        keys = self._keys.get(start[0])
+        if keys is not None:
+            for key in keys.between(start, stop, reverse=reverse):
+                yield key, self._rows[key]
 
     def write(self, rows: Mapping[bytes, bytes | None]) -> None:
         """See Store; durable only as long as the process."""
+        held, order = self._rows, self._keys
         for key, value in rows.items():
             if key[0] in self._drop:
                 continue
-            keys = self._keys.setdefault(key[0], [])
             if value is None:
-                if self._rows.pop(key, None) is not None:
-                    keys.pop(bisect.bisect_left(keys, key))
-            else:
-                if key not in self._rows:
-                    if not keys or key > keys[-1]:
-                        keys.append(key)
-                    else:
-                        bisect.insort(keys, key)
-                self._rows[key] = value
+                if held.pop(key, None) is not None:
+                    order[key[0]].remove(key)
+                continue
+            if key not in held:
+                order[key[0]].add(key)
+            held[key] = value
 
     def snapshot(self) -> View:
         """A copy."""
