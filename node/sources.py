@@ -154,7 +154,8 @@ class FolderSource(_Files):
 
 
 class NodeFolderSource:
-    """The folder of a node that isn't running: its database, and the checkpoint in its sign record. `view`: all rows."""
+    """The folder of a node that isn't running: its database, and the checkpoint in its sign record. `view`: all of the
+    database's rows."""
 
     def __init__(self, folder: str, vkey: VerifierKey) -> None:
         """Raises StartupError where the database is missing, damaged, or held by a running node."""
