@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 HEADERS = {"Content-Type": "application/msgpack"}
@@ -45,6 +46,42 @@ class Connection:
             if result["status"] != 200:
                 raise RuntimeError(f"refused: {result}")
         return results
+
+
+class Flood:
+    """Requests that the node refuses, sent at a fixed rate beside other work; their answers are read and counted."""
+
+    def __init__(self, address: str, requests: Sequence[bytes]) -> None:
+        self._address = address
+        self._requests = requests
+        self._end = threading.Event()
+        self.answered = 0
+
+    @contextlib.contextmanager
+    def running(self, *, per_s: float, connections: int = 4) -> Iterator[None]:
+        """Send until the end of the block, or of the requests."""
+        begin = time.perf_counter()
+        counts = [0] * connections
+
+        def run(worker: int) -> None:
+            link = http.client.HTTPConnection(self._address, timeout=120)
+            for place in range(worker, len(self._requests), connections):
+                if self._end.wait(max(0.0, begin + place / per_s - time.perf_counter())):
+                    return
+                link.request("POST", "/records", self._requests[place], HEADERS)
+                link.getresponse().read()
+                counts[worker] += 1
+
+        threads = [threading.Thread(target=run, args=(worker,)) for worker in range(connections)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._end.set()
+            for thread in threads:
+                thread.join()
+            self.answered = sum(counts)
 
 
 def blast(address: str, requests: Sequence[bytes], *, connections: int) -> float:

@@ -149,6 +149,8 @@ def run(args: argparse.Namespace, folder: str) -> dict[str, Any]:
         result["proof_check"] = proof_check(node)
         say("uses with and without terms, in turns")
         result["money_ingest"] = money.ingest(node, args.seed, records=args.records // 2, rounds=3)
+        say("uses beside wrong statements")
+        result["money_wrong_statements"] = money.wrong_statements(node, args.seed, records=args.records // 2)
         say("a long account")
         result["money_account"] = money.long_account(node, args.seed, lines=args.lines)
         if args.grow:

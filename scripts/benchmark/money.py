@@ -12,8 +12,10 @@ import time
 from typing import Any
 
 from proofs.entry import Batch, encode_request
+from proofs.jsonform import from_json
+from proofs.records import make_body
 from proofs.ref import Ref
-from scripts.benchmark.load import Connection, blast
+from scripts.benchmark.load import Connection, Flood, blast
 from scripts.benchmark.node import USANCE, Node, requests_of, say, set_up
 from scripts.benchmark.workload import ASSETS, CURRENCY, DERIVED_EVERY, Workload
 
@@ -117,3 +119,42 @@ def audit_rate(node: Node) -> dict[str, Any]:
     )  # fmt: skip
     took = time.perf_counter() - begin
     return {"per_s": round(size / took), "records": size, "seconds": round(took, 1)}
+
+
+def wrong_statements(node: Node, seed: int, *, records: int, per_s: int = 1_000) -> dict[str, Any]:
+    """Uses a second in batches of 256 while a payer sends wrong statements, each signed, `per_s` a second; in turns
+    with none."""
+    work, payer = Workload(seed + 400, node.origin), Workload(seed + 500, node.origin)
+    set_up_priced(node, work)
+    set_up_priced(node, payer)
+    connection = Connection(node.address)
+    payer.set_assets([payer.reference(OWNER)] * ASSETS)
+    connection.post(encode_request(list(payer.batches(1, records=1024, head=node.checkpoint(), only=PAYER))))
+    draft = f"/accounts/{payer.public(PAYER).hex()}/{payer.public(OWNER).hex()}/{CURRENCY}/draft"
+    fields = from_json({"kind": "statement", "at": 1, **connection.get_json(draft)["statement"]})
+    rates: dict[str, list[int]] = {"alone": [], "flooded": []}
+    sent = 0
+    for turn in range(4):
+        for name in rates:
+            batches = list(work.batches(records // 256, records=256, head=node.checkpoint()))
+            requests = requests_of(batches, batches_each=1)
+            if name == "alone":
+                took = blast(node.address, requests, connections=6)
+            else:
+                head = node.checkpoint()
+                # Another `to` each, so that nothing is remembered from the one before.
+                bodies = [make_body({**fields, "to": 1 + at % head[0], "unpriced": 10**6}) for at in range(per_s * 6)]
+                flood = Flood(node.address, [encode_request([payer.unsent(PAYER, body, head)]) for body in bodies])
+                with flood.running(per_s=per_s):
+                    took = blast(node.address, requests, connections=6)
+                sent += flood.answered
+            if turn:
+                rates[name].append(round(len(batches) * 256 / took))
+        if turn:
+            say(f"  round {turn}: {rates['alone'][-1]} alone, {rates['flooded'][-1]} beside wrong statements")
+    return {
+        "alone_per_s": rates["alone"],
+        "flooded_per_s": rates["flooded"],
+        "wrong_statements_answered": sent,
+        "ratio_of_best": round(max(rates["flooded"]) / max(rates["alone"]), 3),
+    }

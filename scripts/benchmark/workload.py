@@ -103,6 +103,12 @@ class Workload:
             self._turn += 1
             yield self._sign(place, [self.body() for _ in range(records)], head)
 
+    def unsent(self, place: int, body: bytes, head: tuple[int, bytes]) -> Batch:
+        """A batch of one at the key's next number, which stays the next: for what will be refused."""
+        return sign_batch(
+            self.keys[place], origin=self.origin, size=head[0], root=head[1], first=self.numbers[place], bodies=[body]
+        )
+
     def _sign(self, place: int, bodies: list[bytes], head: tuple[int, bytes]) -> Batch:
         batch = sign_batch(
             self.keys[place], origin=self.origin, size=head[0], root=head[1], first=self.numbers[place], bodies=bodies
