@@ -68,8 +68,8 @@ class Taken:
 
 @dataclass(frozen=True)
 class Refused:
-    """The ledger must refuse the record. `problems`: what is wrong with it, as (problem type, field or ""); it may name
-    any of them. `right`: what stands in the answer, where the design promises that."""
+    """The ledger must refuse the record. `problems`: what is wrong with it, as (problem type, field); the answer
+    names one of them. `right`: what stands in the answer, where the design promises that."""
 
     problems: tuple[tuple[str, str], ...]
     right: Any = None
@@ -504,7 +504,7 @@ def judge(log: Log, party: Party, head: int, body: Body) -> Verdict:
     open_points = [problem for problem in problems if isinstance(problem, Open)]
     wrong = tuple(problem for problem in problems if not isinstance(problem, Open))
     if wrong:
-        return Refused(wrong, _right_answer(log, body, wrong))
+        return Refused(wrong, _right_answer(log, party, body, wrong))
     return open_points[0] if open_points else Taken()
 
 
@@ -513,19 +513,18 @@ Problems = Iterator[tuple[str, str] | Open]
 
 def _terms_problems(log: Log, asset: Ref | None, sources: list[Body], terms: Body, prefix: str = "") -> Problems:
     """Of terms, inside of an asset (None: not in the log yet) or in a record of their own."""
-    named = [s["party"] for s in terms.get("splits", ())] + ([terms["arbiter"]] if "arbiter" in terms else [])
-    if not all(is_bound(log, party) for party in named):
-        yield "rule", ""
-    currencies = {terms["currency"]} | ({currency_of(log, asset)} if asset and currency_of(log, asset) else set())
-    if len(currencies) > 1:
+    if not all(is_bound(log, split["party"]) for split in terms.get("splits", ())):
+        yield "rule", prefix + "splits"
+    if "arbiter" in terms and not is_bound(log, terms["arbiter"]):
+        yield "rule", prefix + "arbiter"
+    first = currency_of(log, asset) if asset else None
+    behind = closure_currencies(log, sources)
+    if (first and first != terms["currency"]) or (len(behind) == 1 and terms["currency"] not in behind):
         yield "rule", prefix + "currency"
-    elif len(currencies | closure_currencies(log, sources)) > 1:
-        if terms["offers"]:
-            yield "rule", ""
-        else:
-            yield Open("terms without offers in another currency than that of the closure")
+    elif len(behind) > 1 and not terms["offers"]:
+        yield Open("terms without offers where the closure mixes currencies")
     if terms["offers"] and why_no_offers(log, sources):
-        yield "rule", ""
+        yield "rule", prefix + "offers"
 
 
 def _asset(log: Log, party: Party, body: Body) -> Problems:
@@ -599,19 +598,19 @@ def _account(body: Body) -> Account:
 def _statement(log: Log, party: Party, body: Body) -> Problems:
     account = _account(body)
     if party not in account[:2]:
-        yield "rule", ""
+        yield "rule", "payer"
     earlier = statements_of(log, account)
     last = earlier[-1].body if earlier else {"to": -1, "lines": 0, "credit_lines": 0}
     if body["to"] <= last["to"]:
-        yield "stale", ""
+        yield "stale", "to"
     if body["to"] > len(log):
         yield "rule", "to"
         return
     right = figures(log, account, body["to"])
     if (right["lines"], right["credit_lines"]) == (last["lines"], last["credit_lines"]):
-        yield "rule", ""
+        yield "rule", "to"
     if not 0 < right["due"] <= MONEY_MAX:
-        yield "rule", ""
+        yield "rule", "due"
     for field, value in right.items():
         if body[field] != value:
             yield "rule", field
@@ -652,11 +651,15 @@ _PROBLEMS = {
 }
 
 
-def _right_answer(log: Log, body: Body, wrong: tuple[tuple[str, str], ...]) -> Any:
-    """What the refusal has to name: the right figures of a statement, the newest statement for a past `to`, the shares
-    that a source may have."""
+def _right_answer(log: Log, party: Party, body: Body, wrong: tuple[tuple[str, str], ...]) -> Any:
+    """What the refusal has to name: the right figures of a statement, the newest statement for a past `to`, or the
+    shares that each source may have."""
     if body["kind"] == "statement":
-        if ("stale", "") in wrong:
-            return statements_of(log, _account(body))[-1].ref
+        if ("stale", "to") in wrong:
+            return statements_of(log, _account(body))[-1].index
         return figures(log, _account(body), body["to"]) if body["to"] <= len(log) else None
+    if body["kind"] == "asset" and ("rule", "sources") in wrong:
+        return {
+            s["asset"]: right_shares(log, s["asset"], party) for s in counted(body) if find(log, s["asset"], "asset")
+        }
     return None

@@ -14,6 +14,7 @@ from proofs.entry import Batch
 from proofs.kinds import DELEGABLE
 from proofs.merkle import leaf_hash
 from proofs.records import check_body
+from proofs.ref import unpack_ref
 from tests.conftest import LONG
 from tests.ledger import support
 from tests.ledger.support import ORIGIN, Log, public
@@ -54,6 +55,28 @@ def offer(log: Log, batch: Batch, group: Group | None = None) -> Answer:
     except Refusal as refusal:
         return Answer(refusal=refusal)
     return Answer(outcome.first_index, tuple(outcome.statuses))
+
+
+def check_refusal(refusal: Refusal, verdict: Refused, record: Body, *, size: int) -> None:
+    """It says one of the things that are wrong, by type and field, and what would be right. `size`: the log's, without
+    the refused batch."""
+    told = (refusal.type, refusal.field, refusal.expected, refusal.extra)
+    problem, field = refusal.type.removeprefix("usance:"), refusal.field.partition(".")
+    named = {refusal.field, field[0], ".".join((field[0], field[2].partition(".")[0]))}
+    assert any((problem, name) in verdict.problems for name in named), (told, verdict, record)
+    assert refusal.status == (409 if problem == "stale" else 422), told
+    if problem == "terms" and verdict.right is not None:
+        ref = unpack_ref(verdict.right)
+        # Terms of the refused batch itself never come into force, and have no reference.
+        right = str(ref) if ref.index < size else str(ref.index)
+        assert refusal.expected == refusal.extra["terms"] == right, (told, verdict)
+    elif problem == "stale":
+        assert refusal.extra["statement"] == verdict.right, told
+    elif record["kind"] == "statement" and refusal.field not in ("payer", "to") and record["due"]:
+        assert refusal.extra["figures"] == verdict.right, told
+    elif record["kind"] == "asset" and field[0] == "sources":
+        asked = verdict.right[record["sources"][int(field[2].partition(".")[0])]["asset"]]
+        assert refusal.expected in {str(bps) for bps in asked}, told
 
 
 def name_of(party: bytes) -> str:
@@ -127,9 +150,7 @@ class Player:
         assert not isinstance(verdict, Taken), (told, records[refusal.position])
         self.refusals[f"{records[refusal.position]['kind']}: {refusal.detail}"] += 1
         if isinstance(verdict, Refused):
-            types = {f"usance:{problem}" for problem, _ in verdict.problems}
-            assert refusal.type in types, (told, verdict, records[refusal.position])
-            assert refusal.status == (409 if refusal.type == "usance:stale" else 422), told
+            check_refusal(refusal, verdict, records[refusal.position], size=len(self.known))
 
     # --- what a plan's actions mean
 
