@@ -297,6 +297,8 @@ def _edge(book: Book, asset: Logged, source: Logged, bps: int) -> Edge:
     newest = book.newest(source, below=asset.index)
     if newest is None:
         return Edge(asset, source, bps, None, None)
+    if newest.by is not source:  # inline terms are the owner's as the asset is
+        book.use(newest, book.entries.party_of(source))
     if newest.terms.derivatives == bps:
         return Edge(asset, source, bps, newest, None)
     owner, registrant = book.entries.party_of(source), book.entries.party_of(asset)
