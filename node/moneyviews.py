@@ -51,7 +51,10 @@ def _usage(query: Query, accounts: AccountQuery, index: int) -> dict[str, Any]:
     if row.asset is not None:
         found["judged_as"] = ref_text(query, row.asset)
     if row.terms is not None:
+        terms = query.state.terms(row.terms)
         found["terms"] = ref_text(query, row.terms)
+        if terms is not None:
+            found["currency"] = terms.terms.currency
         found["charge"] = str(row.charge)
     if row.charge:
         found["lines"] = [

@@ -9,6 +9,7 @@ from proofs.currencies import MINOR_UNIT_DIGITS, NANOS_DIGITS, minor_unit_nanos
 from proofs.errors import InputError, excerpt
 
 UNIT_NANOS = 10**NANOS_DIGITS
+_MONEY = re.compile(r"([0-9.]{1,40})(?: ([A-Z0-9]{3,12})|([A-Z][A-Z0-9]{2,11}))", re.ASCII)
 _DECIMAL = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,18}))?", re.ASCII)
 
 
@@ -38,6 +39,17 @@ def parse_amount(text: str, *, field: str) -> int:
     if nanos > INT_MAX:
         raise InputError(f"too large: {excerpt(text)}", field=field, expected="at most 2^63-1 nanos")
     return nanos
+
+
+def parse_money(text: str, *, field: str) -> tuple[int, str]:
+    """Nanos and currency of an amount with its currency: `100.00 EUR`, or `100.00EUR` where it begins with a letter.
+
+    Raises InputError for any other form.
+    """
+    found = _MONEY.fullmatch(text)
+    if found is None:
+        raise InputError(f"no amount of money: {excerpt(text)}", field=field, expected="as 100.00EUR, or '100.00 EUR'")
+    return parse_amount(found[1], field=field), found[2] or found[3]
 
 
 def is_payable(nanos: int, currency: str) -> bool:

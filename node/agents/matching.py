@@ -19,6 +19,8 @@ from proofs.ref import Ref
 
 # Banks break texts into lines and put spaces and marks between; a reference is letters and digits only.
 _BETWEEN = re.compile(r"[^A-Z0-9]+")
+NO_REFERENCE = "no statement's reference in it"
+"""Why most money of a bank's file gets no receipt: it has nothing to do with the log."""
 ROUNDS_MAX = 16
 """How often money for several statements is looked at again."""
 
@@ -127,7 +129,7 @@ class _Matcher:
         """The receipts, or the reason why there are none."""
         named = list(dict.fromkeys(self._named(money)))
         if not named:
-            return "no statement's reference in it"
+            return NO_REFERENCE
         fresh = [name for name in named if money.bank_reference not in self._by_reference[name].receipts]
         if not fresh:
             return "receipted already"

@@ -1,4 +1,4 @@
-"""`usance asset`, `describe` and `withdraw`: what there is to use, and whose it is (design section 4)."""
+"""`usance asset`, `describe` and `withdraw`: what there is to use, whose it is, what it was made from (section 4)."""
 
 from __future__ import annotations
 
@@ -6,22 +6,26 @@ import argparse
 import os
 from typing import Any
 
+from node.agents.termsfile import read_terms_file
 from node.cli.common import add_key, add_node, hex_bytes, open_signing
+from node.cli.lineage import add_sources, resolve_sources, sources_wanted
 from node.cli.outcome import OK
 from node.cli.progress import progress
-from node.cli.resolve import need_ref, resolve
+from node.cli.resolve import find_entry, is_place, need_ref, resolve
+from node.cli.terms import in_file, terms_lines
 from node.cli.text import emit, note_line, parse_time
 from node.cli.writing import body_of, fields_given, log_one, report
-from node.client import Client
+from node.errors import ProblemError
 from node.manifests import Found, scan, write_manifest
 from proofs.errors import InputError
-from proofs.fields import ASSET_ORIGINS, ASSET_TYPES, RELATIONS
+from proofs.fields import ASSET_ORIGINS, ASSET_TYPES
+from proofs.jsonform import to_json
 from proofs.manifest import Manifest
 
 LEFT_OUT_SHOWN = 3
 
 
-def _described(parser: argparse.ArgumentParser) -> None:
+def _described(parser: argparse.ArgumentParser, *, with_shares: bool) -> None:
     """Options for the fields that assets and descriptions share."""
     parser.add_argument("--type", choices=ASSET_TYPES, default="dataset", help="default: dataset")
     parser.add_argument("--version", help="which version of it")
@@ -34,11 +38,7 @@ def _described(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--modality", help="as text, image, audio")
     group.add_argument("--collected-from", metavar="TIME", help="ISO 8601, or milliseconds since 1970")
     group.add_argument("--collected-until", metavar="TIME", help="likewise")
-    sources = parser.add_argument_group("what it was made from (each may come several times)")
-    for relation in RELATIONS:
-        sources.add_argument(
-            f"--{relation.replace('_', '-')}", dest=relation, metavar="ASSET", action="append", default=[]
-        )
+    add_sources(parser, with_shares=with_shares)
     content = parser.add_argument_group("its content, where it is not hashed here")
     content.add_argument("--root", metavar="HEX", help="the manifest's root, with --items and --bytes")
     content.add_argument("--items", type=int, metavar="N", help="files in the manifest")
@@ -70,7 +70,8 @@ def configure_asset(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="an external name that this asset claims (repeatable)",
     )
-    _described(parser)
+    parser.add_argument("--terms", metavar="FILE", help="its terms from the beginning, as TOML: see docs/terms.md")
+    _described(parser, with_shares=True)
     _hashed(parser)
     parser.set_defaults(run=run_asset)
 
@@ -80,7 +81,7 @@ def configure_describe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="an external name: pkg:…, http(s)://…, doi:10.…/… or model:…/…")
     parser.add_argument("--title", help="what people call it")
     parser.add_argument("--path", metavar="PATH", help="a copy of it here: its files are hashed into a manifest")
-    _described(parser)
+    _described(parser, with_shares=False)
     _hashed(parser)
     parser.set_defaults(run=run_describe)
 
@@ -125,33 +126,41 @@ def _remark(found: Found) -> None:
         note_line(f"left out, because they are no regular files: {shown}{more}")
 
 
-def _fields(args: argparse.Namespace, client: Client | None) -> dict[str, Any]:
-    sources = [
-        {"asset": resolve(client, text).target if client else text, "as": relation}
-        for relation in RELATIONS
-        for text in getattr(args, relation)
-    ]
+def _fields(args: argparse.Namespace) -> dict[str, Any]:
     times = {
         name: parse_time(value, field=f"--{name.replace('_', '-')}")
         for name in ("collected_from", "collected_until")
         if (value := getattr(args, name)) is not None
     }
     plain = ("type", "version", "license", "uri", "media", "iscc", "origin", "modality")
-    return {**{name: getattr(args, name) for name in plain}, **times, "sources": sources or None}
+    return {**{name: getattr(args, name) for name in plain}, **times}
 
 
 def _run(args: argparse.Namespace, kind: str, name: str, more: dict[str, Any]) -> int:
+    wanted = sources_wanted(args)
     content = _content(args)
-    fields = {"kind": kind, "name": name, **more, **content}
-    shown = {key: value.hex() if isinstance(value, bytes) else value for key, value in fields_given(content).items()}
+    fields = {"kind": kind, "name": name, **more, **content, **_fields(args)}
+    shown: dict[str, Any] = {
+        key: value.hex() if isinstance(value, bytes) else value for key, value in fields_given(content).items()
+    }
+    terms = more.get("terms")
+    lines = [f"  terms: {line}" for line in terms_lines(terms)] if terms else []
+    json = {"terms": to_json(terms)} if terms else {}
+    body_of(fields)
     if args.dry_run:
-        body_of(fields_given({**fields, **_fields(args, None), "sources": None}))
-        emit({"kind": kind, "name": name, "logged": False, **shown}, as_json=args.json,
-             lines=[f"{kind} {name}, not logged", *(f"  {key} {value}" for key, value in shown.items())])  # fmt: skip
+        said = [f"{kind} {name}, not logged", *(f"  {key} {value}" for key, value in shown.items()), *lines]
+        emit({"kind": kind, "name": name, "logged": False, **shown, **json}, as_json=args.json, lines=said)
         return OK
     signing = open_signing(args)
-    ref, status = log_one(signing, {**fields, **_fields(args, signing.client)})
-    report(args, kind, ref, status, name=name, **shown)
+    sources, words = resolve_sources(signing.client, wanted, with_shares=kind == "asset")
+    try:
+        ref, status = log_one(signing, {**fields, "sources": sources or None})
+    except ProblemError as error:
+        if terms and error.field.startswith("terms."):
+            raise in_file(error, args.terms) from None
+        raise
+    report(args, kind, ref, status, name=name, **shown, lines=[*(f"  {line}" for line in words), *lines],
+           json={**json, "sources": to_json({"sources": sources})["sources"]})  # fmt: skip
     return OK
 
 
@@ -160,7 +169,8 @@ def run_asset(args: argparse.Namespace) -> int:
     if args.path is None and args.name is None:
         raise InputError("no asset: give PATH, or --name NAME")
     name = args.name if args.name is not None else os.path.basename(os.path.abspath(args.path))
-    return _run(args, "asset", name, {"aka": args.aka or None})
+    terms = read_terms_file(args.terms) if args.terms is not None else None
+    return _run(args, "asset", name, {"aka": args.aka or None, "terms": terms})
 
 
 def run_describe(args: argparse.Namespace) -> int:
@@ -169,17 +179,25 @@ def run_describe(args: argparse.Namespace) -> int:
 
 
 def configure_withdraw(parser: argparse.ArgumentParser) -> None:
-    """Which asset."""
-    parser.add_argument("asset", metavar="ASSET", help="a reference, an index, or name[@version]")
+    """Which asset, or which grant."""
+    parser.add_argument(
+        "target", metavar="TARGET", help="an asset (a reference, an index, or name[@version]), or a grant's index"
+    )
     add_key(parser)
     add_node(parser)
     parser.set_defaults(run=run_withdraw)
 
 
 def run_withdraw(args: argparse.Namespace) -> int:
-    """Retire an asset; what happened stays."""
+    """Retire an asset, or end a grant; what happened stays."""
     signing = open_signing(args)
-    found = resolve(signing.client, args.asset)
-    ref, status = log_one(signing, {"kind": "withdraw", "target": need_ref(found, "ASSET")})
+    client, text = signing.client, args.target
+    entry = find_entry(client, text, field="TARGET") if is_place(text) else None
+    if entry is not None and entry.body["kind"] == "grant":
+        ref, status = log_one(signing, {"kind": "withdraw", "target": entry.ref.pack()})
+        report(args, "withdraw", ref, status, grant=str(entry.ref), licensee=entry.body["licensee"].hex())
+        return OK
+    found = resolve(client, text)
+    ref, status = log_one(signing, {"kind": "withdraw", "target": need_ref(found, "TARGET")})
     report(args, "withdraw", ref, status, asset=found.text)
     return OK

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from node.agents.agent import Agent
+from node.cli.progress import steps
 from node.client import Client
 from node.errors import FileError
 from node.heads import state_folder
 from node.keyfiles import load_key
+from node.sources import HttpSource
 from proofs.checkpoint import parse_log_vkey
 from proofs.ed25519 import check_public_key, public_bytes
 from proofs.errors import InputError, excerpt
@@ -165,3 +168,11 @@ def open_signing(args: argparse.Namespace) -> Signing:
     """The key first, so that a wrong file is noticed without a network."""
     key = signing_key(args)
     return Signing(open_client(args), key)
+
+
+def open_agent(args: argparse.Namespace) -> Agent:
+    """An agent of the signing key's party; what it opens is closed when the command ends."""
+    signing = open_signing(args)
+    source = HttpSource(need_node(args))
+    args.at_end.callback(source.close)
+    return Agent(signing.client, source, signing.key, now_ms, show=steps(quiet=args.json))

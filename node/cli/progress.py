@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 EVERY_S = 0.1
@@ -65,6 +65,17 @@ class _Rich:
             self._progress.update(self._task, completed=done)
         else:
             self._progress.update(self._task, completed=done, total=total)
+
+
+def steps(*, quiet: bool) -> Callable[[str, str, int], AbstractContextManager[Callable[[int], None]]]:
+    """`show(what, unit, total)` for agents, which know no command line: a bar for each of their steps."""
+
+    @contextmanager
+    def show(what: str, unit: str, total: int) -> Iterator[Callable[[int], None]]:
+        with progress(what, unit=unit, total=total, quiet=quiet) as bar:
+            yield bar.update
+
+    return show
 
 
 @contextmanager

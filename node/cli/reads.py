@@ -8,6 +8,7 @@ from typing import Any
 
 from ledger.signrecord import write_durably
 from node.cli.common import add_node, need_log, open_client
+from node.cli.moneytext import extras_in, extras_lines, money_text
 from node.cli.outcome import OK
 from node.cli.resolve import find_entry, list_rows, resolve
 from node.cli.text import emit, short, show_time, show_value, table
@@ -94,12 +95,21 @@ def _show_one(args: argparse.Namespace, client: Client, found: VerifiedEntry) ->
     value = {
         "index": found.ref.index, "ref": str(found.ref), "verified": True,
         "signer": {"key": entry.key.hex(), "party": party}, "number": entry.number, "status": status, "record": body,
+        "node_says": extras_in(said),
     }  # fmt: skip
     lines = [f"{found.ref}", f"  signed by {entry.key.hex()}, its record {entry.number}"]
     lines += [f"  node says: party {party}, status {status}"]
-    lines += [f"  {name} {show_value(name, item)}" for name, item in body.items()]
+    lines += [f"  node says: {line}" for line in extras_lines(extras_in(said), currency=body.get("currency"))]
+    lines += [f"  {name} {_in_words(body, name, item)}" for name, item in body.items()]
     emit(value, as_json=args.json, lines=lines)
     return OK
+
+
+def _in_words(body: dict[str, Any], name: str, value: Any) -> str:
+    """A field of a record's JSON form; a statement's sums in its currency too."""
+    if body["kind"] == "statement" and name in ("gross", "credits", "billed", "due"):
+        return f"{value} ({money_text(value, body['currency'])})"
+    return show_value(name, value)
 
 
 def _record_row(row: dict[str, Any]) -> tuple[str, ...]:
@@ -109,6 +119,7 @@ def _record_row(row: dict[str, Any]) -> tuple[str, ...]:
     key = signer.get("key", "") if isinstance(signer, dict) else ""
     what = [short(str(body[name])) for name in ("name", "use", "asset", "target", "key") if name in body]
     what += [short(show_value("", body["quantities"]))] if "quantities" in body else []
+    what += [f"due {money_text(body['due'], body.get('currency'))}"] if "due" in body else []
     at = body.get("at")
     return (
         str(row.get("index")), str(body.get("kind")), str(row.get("status")), str(key)[:16],

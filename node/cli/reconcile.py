@@ -41,7 +41,7 @@ from node.cli.outcome import FAILED, OK
 from node.cli.outcome import INCOMPLETE as EXIT_INCOMPLETE
 from node.cli.progress import progress
 from node.cli.resolve import resolve
-from node.cli.text import emit, parse_time, short, table
+from node.cli.text import emit, parse_time, right, short, table
 from node.client import Client
 from node.sources import HttpSource
 from proofs.checkpoint import Checkpoint
@@ -216,13 +216,7 @@ def _figures(rows: Sequence[Row], report: Report) -> list[str]:
             (row.use, row.unit, window_label(row.window, report.window), f"{row.user_seen:,}",
              f"{row.provider_seen:,}", difference, short(row.user.hex() or "none") if by_user else "")
         )  # fmt: skip
-    return table(_right(cells, 3, 6))
-
-
-def _right(rows: list[tuple[str, ...]], first: int, end: int) -> list[tuple[str, ...]]:
-    """The columns `first` to `end` - 1 with what they hold at their right."""
-    widths = [max(len(row[at]) for row in rows) if first <= at < end else 0 for at in range(len(rows[0]))]
-    return [tuple(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return table(right(cells, 3, 6))
 
 
 def _finding_lines(what: str, report: Report, names: _Names) -> Iterator[str]:

@@ -68,6 +68,12 @@ def table(rows: Iterable[tuple[str, ...]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in kept]
 
 
+def right(rows: list[tuple[str, ...]], first: int, end: int) -> list[tuple[str, ...]]:
+    """The columns `first` to `end` - 1 of a table with what they hold at their right, as figures stand."""
+    widths = [max(len(row[at]) for row in rows) if first <= at < end else 0 for at in range(len(rows[0]))]
+    return [tuple(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+
+
 def parse_time(text: str, *, field: str) -> int:
     """Unix milliseconds from a decimal number of them, or an ISO 8601 date or time (UTC where it names no zone).
 

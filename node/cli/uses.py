@@ -10,9 +10,12 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
+from node.agents.inforce import PublishedTerms, terms_in_force, terms_of_entry
 from node.cli.common import add_key, add_node, hex_bytes, now_ms, open_signing
+from node.cli.moneytext import extras_lines, extras_of
 from node.cli.outcome import OK
-from node.cli.resolve import need_ref, resolve
+from node.cli.quantities import add_quantities, read_quantities
+from node.cli.resolve import Found, find_entry, need_ref, resolve
 from node.cli.text import parse_time
 from node.cli.writing import body_of, fields_given, log_one, report, split_pair
 from node.client import Client
@@ -20,14 +23,12 @@ from node.errors import FileError
 from node.manifests import position_of, read_manifest
 from proofs import codec, merkle
 from proofs.errors import InputError
-from proofs.fields import UNITS, USES, is_text
+from proofs.fields import USES, is_text
+from proofs.ref import unpack_ref
 
 SALT_BYTES = 32
 COMMITMENT_FORMAT = "usance/commitment/v1"
-# --item and --call name things; these units are given with --quantity.
-SHORT_UNITS = tuple(unit for unit in UNITS if unit not in ("item", "call"))
 _HEX_DIGEST = re.compile(r"[0-9a-f]{64}")
-_COUNT = re.compile(r"[1-9][0-9]{0,18}")
 _ATTRIBUTE = "NAME=TEXT, or NAME:=NUMBER"
 
 
@@ -35,12 +36,13 @@ def configure_use(parser: argparse.ArgumentParser) -> None:
     """The asset, the use, how much, when, into what."""
     parser.add_argument("asset", metavar="ASSET", help="a reference, an index, an external name, or name[@version]")
     parser.add_argument("--as", dest="use", required=True, choices=USES, metavar="USE", help=", ".join(USES))
-    amounts = parser.add_argument_group("how much (one at least)")
-    for unit in SHORT_UNITS:
-        amounts.add_argument(f"--{unit.replace('_', '-')}", dest=f"unit_{unit}", metavar="N")
-    amounts.add_argument("--quantity", metavar="UNIT=N", action="append", default=[],
-                         help="for any unit: " + ", ".join(UNITS) + " (repeatable)")  # fmt: skip
+    add_quantities(parser, "how much (one at least)")
     _period(parser, "default: now")
+    parser.add_argument(
+        "--terms", metavar="TERMS",
+        help="agree to these terms only, by index or reference, or `current` for those in force now (default: those in "
+        "force at the newest tree head that this program has verified)",
+    )  # fmt: skip
     into = parser.add_argument_group("what it went into")
     into.add_argument("--into", metavar="ASSET", help="an asset of the party, which lists the used one")
     into.add_argument("--into-name", metavar="NAME", help="the name of what is being made")
@@ -103,11 +105,31 @@ def run_use(args: argparse.Namespace) -> int:
     fields["asset"] = found.target
     if args.into is not None:
         fields["into"] = need_ref(resolve(client, args.into), "--into")
+    if args.terms is not None:
+        fields["terms"] = _agreed(client, args.terms, found).ref.pack()
     if commitment[1]:
         _write_salts(args.commit_out, {"log": client.origin, **commitment[1]})
     ref, status = log_one(signing, {**fields, **commitment[0]})
-    report(args, "usage", ref, status, asset=found.text, use=args.use, quantities=fields["quantities"])
+    said = extras_of(client, ref.index)
+    news = {name: value for name, value in said.items() if value != found.text}  # judged as what was named: no news
+    report(args, "usage", ref, status, asset=found.text, use=args.use, quantities=fields["quantities"],
+           json={"node_says": said}, lines=[f"  node says: {line}" for line in extras_lines(news)])  # fmt: skip
     return OK
+
+
+def _agreed(client: Client, text: str, found: Found) -> PublishedTerms:
+    """The terms that --terms means. That they are the used asset's is for the log to judge: an external name may be
+    claimed by several."""
+    if text != "current":
+        return terms_of_entry(find_entry(client, text, field="--terms"))
+    if isinstance(found.target, str):
+        raise InputError(
+            f"{found.target} is an external name", field="--terms", expected="the terms of an asset that claims it"
+        )
+    terms = terms_in_force(client, unpack_ref(found.target))
+    if terms is None:
+        raise InputError(f"{found.text} has no terms", field="--terms", expected="an asset with terms, or no --terms")
+    return terms
 
 
 def _fields(args: argparse.Namespace) -> dict[str, Any]:
@@ -117,7 +139,7 @@ def _fields(args: argparse.Namespace) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "kind": "usage",
         "use": args.use,
-        "quantities": _quantities(args),
+        "quantities": read_quantities(args, least=1),
         "from": start if start is not None else (until if until is not None else now),
         "until": until if until is not None else max(now, start or 0),
         "into_name": args.into_name,
@@ -133,23 +155,6 @@ def _fields(args: argparse.Namespace) -> dict[str, Any]:
     if args.into is not None and args.into_name is not None:
         raise InputError("--into and --into-name exclude each other")
     return fields_given(fields)
-
-
-def _quantities(args: argparse.Namespace) -> dict[str, int]:
-    given = [(unit, text) for unit in SHORT_UNITS if (text := getattr(args, f"unit_{unit}")) is not None]
-    given += [split_pair(pair, option="--quantity", expected="UNIT=N") for pair in args.quantity]
-    found: dict[str, int] = {}
-    for unit, text in given:
-        if unit not in UNITS or unit in found:
-            what = "twice" if unit in found else "is no unit"
-            raise InputError(f"{unit[:80]} {what}", field="--quantity", expected="each once, of " + ", ".join(UNITS))
-        if not _COUNT.fullmatch(text) or int(text) > codec.INT_MAX:
-            expected = "a whole number, 1 or more, below 2^63"
-            raise InputError(f"{text[:80]!r} is no quantity", field=unit, expected=expected)
-        found[unit] = int(text)
-    if not found:
-        raise InputError("no quantity: give at least one, as --token N or --quantity item=N")
-    return found
 
 
 def _hex(text: str | None, option: str) -> bytes | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from typing import Any
 
 from node.cli.common import Signing, now_ms
@@ -29,12 +30,15 @@ def log_one(signing: Signing, fields: dict[str, Any]) -> tuple[Ref, str]:
     return taken.refs[0], taken.statuses[0]
 
 
-def report(args: argparse.Namespace, kind: str, ref: Ref, status: str, **more: Any) -> None:
-    """Say where a record stands."""
-    lines = [f"{kind} logged as {ref}" + (f", {status}" if status != "logged" else "")]
-    lines += [f"  {name} {show_value(name, value)}" for name, value in more.items() if value is not None]
-    emit({"kind": kind, "ref": str(ref), "index": ref.index, "status": status, **fields_given(more)},
-         as_json=args.json, lines=lines)  # fmt: skip
+def report(
+    args: argparse.Namespace, kind: str, ref: Ref, status: str, *, lines: Iterable[str] = (),
+    json: dict[str, Any] | None = None, **more: Any,
+) -> None:  # fmt: skip
+    """Say where a record stands. `lines`: more of it for people, `json`: more of it for programs, `more`: for both."""
+    shown = [f"{kind} logged as {ref}" + (f", {status}" if status != "logged" else "")]
+    shown += [f"  {name} {show_value(name, value)}" for name, value in more.items() if value is not None]
+    value = {"kind": kind, "ref": str(ref), "index": ref.index, "status": status, **fields_given(more), **(json or {})}
+    emit(value, as_json=args.json, lines=[*shown, *lines])
 
 
 def split_pair(text: str, *, option: str, expected: str, separator: str = "=") -> tuple[str, str]:
