@@ -10,8 +10,8 @@ from aiohttp import web
 from ledger.errors import StorageError
 from node.context import CONTEXT, Missing, NodeContext
 from node.problems import CONTENT_TYPE, bad_input, problem
+from node.routes import evidence, money, reads, writes
 from node.routes import log as log_routes
-from node.routes import money, reads, writes
 from proofs.entry import REQUEST_BYTES_MAX
 from proofs.errors import InputError
 
@@ -65,6 +65,6 @@ def make_app(context: NodeContext) -> web.Application:
     app = web.Application(middlewares=[problems], client_max_size=REQUEST_BYTES_MAX)
     app[CONTEXT] = context
     app.on_response_prepare.append(_as_problem)
-    for module in (log_routes, writes, reads, money):
+    for module in (log_routes, writes, reads, money, evidence):
         module.setup(app)
     return app
