@@ -82,7 +82,12 @@ COMMANDS = (
             "  usance assets --name corpus"),
     Command("proof", "reads", "fetch the proof of a record, check it, and write it to a file",
             "  usance proof 1234 -o use.tlog-proof"),
-    Command("verify", "verify", "check a proof file without a network, and say what it shows and what it doesn't",
+    Command("evidence", "evidence", "fetch one file that shows what a use came to and that it was paid, and check it",
+            "  usance evidence 1234 -o use.evidence.json\n  usance evidence 1234 --payee HEX -o mine.evidence.json"),
+    Command("disclose", "evidence", "add hidden fields or single calls of a use to its evidence file",
+            "  usance disclose use.evidence.json --from use.private.json --field model -o shown.evidence.json"),
+    Command("verify", "verify",
+            "check a proof or evidence file without a network, and say what it shows and what it doesn't",
             "  usance verify use.tlog-proof --log log.vkey\n"
             "  usance verify use.tlog-proof --log log.vkey --item a/b.txt --manifest corpus.manifest "
             "--asset-proof corpus.tlog-proof"),
