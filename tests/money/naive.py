@@ -307,7 +307,7 @@ def _judge_asset(log: Log, party: Party, head: int, body: Body, asset: Ref) -> J
     charge, without = price(terms, body["use"], body["quantities"])
     if len(without) == len(body["quantities"]):
         return Judged("unpriced", "no-offer", asset, agreed)
-    if charge > MONEY_MAX:
+    if charge > round_down(MONEY_MAX, terms["currency"]):  # what one statement can bill
         return Judged("unpriced", "overflow", asset, agreed)
     return Judged("part-priced" if without else "licensed", "", asset, agreed, charge)
 
@@ -609,7 +609,9 @@ def _statement(log: Log, party: Party, body: Body) -> Problems:
     right = figures(log, account, body["to"])
     if (right["lines"], right["credit_lines"]) == (last["lines"], last["credit_lines"]):
         yield "rule", "to"
-    if not 0 < right["due"] <= MONEY_MAX:
+    if right["due"] > MONEY_MAX:
+        yield "rule", "to"
+    if right["due"] == 0:
         yield "rule", "due"
     for field, value in right.items():
         if body[field] != value:

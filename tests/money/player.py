@@ -242,6 +242,35 @@ class Player:
                 return
             refs.append(self.known[-1].ref)
 
+    def do_crowd(self, action: Action) -> None:
+        """Assets that ask for shares, in one batch, and one that is made from all of them and sells."""
+        owner, party = PARTIES[action["owner"]], PARTIES[action["who"]]
+        made: Body = {"kind": "asset", "type": "work"}
+        plain = {"currency": "EUR", "offers": []}
+        batch = [
+            {**made, "name": f"c{place}", "terms": {**plain, "derivatives": bps}}
+            for place, bps in enumerate(action["asked"])
+        ]
+        if action["other_currency"]:
+            batch[-1]["terms"]["currency"] = "USDC"
+        if self.offer(owner, batch).refusal is not None:
+            return
+        listed = [
+            {"asset": entry.ref, "as": "contains", "bps": bps}
+            for entry, bps in zip(self.known[-len(batch) :], action["asked"], strict=True)
+        ]
+        if action["between"]:
+            self.offer(party, [{**made, "name": "between", "sources": listed}])
+            listed = [{"asset": self.known[-1].ref, "as": "derived_from", "bps": 0}]
+        sold = {**made, "name": "sold", "sources": listed}
+        if self.offer(party, [{**sold, "terms": self.terms(action["terms"], listed)}]).refusal is None:
+            return
+        self.offer(party, [sold])
+        asset = self.known[-1].ref
+        fields = {"kind": "terms", "asset": asset, **self.terms(action["terms"], listed, asset)}
+        self.offer(party, [fields])
+        self.offer(party, [{**fields, "offers": []}])
+
     def make_terms(self, action: Action) -> Record | None:
         asset = newest(self.of("asset"), action["asset"])
         if asset is None:
@@ -255,7 +284,8 @@ class Player:
             return None
         fields = naive.fields_of_terms(naive.the(naive.newest_terms(self.known, asset.ref)))
         offers = [{**offer, "price": action["price"]} for offer in fields["offers"]]
-        return name_of(asset.party), {**fields, "kind": "terms", "asset": asset.ref, "offers": offers}
+        made = {**fields, "kind": "terms", "asset": asset.ref, "offers": offers}
+        return name_of(asset.party), made
 
     def make_grant(self, action: Action) -> Record | None:
         terms = newest([e for e in self.known if e.terms_of], action["terms"])
@@ -263,6 +293,28 @@ class Player:
             return None
         licensee = PARTIES[action["licensee"]] if action["licensee"] < GHOST else "ghost"
         return self.by(action, terms.party), {"kind": "grant", "terms": terms.ref, "licensee": public(licensee)}
+
+    def do_keep(self, action: Action) -> None:
+        """A grant, other terms, a use under the granted ones (named, or those at the signed head), the grant's end."""
+        asset = newest([e for e in self.of("asset") if self.offers(e)], action["asset"])
+        if asset is None:
+            return
+        owner, party = name_of(asset.party), PARTIES[action["who"]]
+        terms = naive.the(naive.newest_terms(self.known, asset.ref))
+        self.offer(owner, [{"kind": "grant", "terms": terms.ref, "licensee": public(party)}])
+        grant = self.known[-1].ref
+        fields = {**naive.fields_of_terms(terms), "kind": "terms", "asset": asset.ref}
+        fields.pop("at", None)
+        offers = [{**offer, "price": action["price"]} for offer in fields["offers"]]
+        self.offer(owner, [{**fields, "offers": offers}])
+        use = {"kind": "usage", "asset": asset.ref, "from": 1, "until": 2, "use": offers[0]["use"]}
+        use["quantities"] = {offers[0]["unit"]: 1000}
+        if action["names"]:
+            use["terms"] = terms.ref
+        self.offer(party, [use], lag=1)
+        if action["ends"]:
+            self.offer(owner, [{"kind": "withdraw", "target": grant}])
+            self.offer(party, [use], lag=2)
 
     def make_withdraw(self, action: Action) -> Record | None:
         target = newest(self.of("asset", "grant"), action["target"])
@@ -314,6 +366,30 @@ class Player:
             how = 0
         found = None if how is None else newest(every, how)
         return found and bytes(found.ref)
+
+    def make_huge(self, action: Action) -> Record | None:
+        asset = newest([e for e in self.of("asset") if any(o["price"] for o in self.offers(e))], action["asset"])
+        if asset is None:
+            return None
+        offer = max(self.offers(asset), key=lambda o: (o["price"], o["use"], o["unit"]))
+        largest = naive.round_down(naive.MONEY_MAX, naive.currency_of(self.known, asset))
+        most = min(largest * offer["per"] // offer["price"], naive.MONEY_MAX)
+        body = {"kind": "usage", "asset": asset.ref, "use": offer["use"], "from": 1, "until": 2}
+        return PARTIES[action["who"]], {**body, "quantities": {offer["unit"]: most}}
+
+    def do_bare(self, action: Action) -> None:
+        """A use of an asset without terms, whose owner has an account with the user already."""
+        account = self.account(action["account"], is_due=False)
+        if account is None:
+            return
+        payer, payee = name_of(account[0]), name_of(account[1])
+        self.offer(payee, [{"kind": "asset", "type": "work", "name": "bare"}])
+        ref = self.known[-1].ref
+        use = {"kind": "usage", "asset": ref, "use": "train", "quantities": {"item": 1}, "from": 1, "until": 2}
+        self.offer(payer, [use, use])
+        if action["then"] != "nothing":
+            currency = account[2] if action["then"] == "own" else "KWD"
+            self.offer(payee, [{"kind": "terms", "asset": ref, "currency": currency, "offers": []}])
 
     def make_correct(self, action: Action) -> Record | None:
         every = self.of("usage")

@@ -113,10 +113,24 @@ chains = action(
     terms=likely_terms,
     sells=often,
 )
+# Several assets that all ask something, and one made from all of them: the whole and a bit more, 32 assets and one
+# more.
+crowds = action(
+    "crowd",
+    owner=people,
+    who=people,
+    asked=st.sampled_from([(5000, 5000), (5000, 5001), (10_000,), (9999, 1, 1), (1,) * 32, (1,) * 33]),
+    # What lies between them and what is sold: nothing, or an asset that asks nothing.
+    between=st.sampled_from([False, False, True]),
+    other_currency=rarely,
+    terms=likely_terms,
+)
 terms = action("terms", asset=picks, stranger=rarely, who=people, terms=likely_terms)
 # The same terms with another price, as owners mostly do.
 reprices = action("reprice", asset=picks, price=prices)
 grants = action("grant", terms=picks, licensee=weighted((11, people), (1, st.just(GHOST))), stranger=rarely, who=people)
+# Terms that are granted, replaced, used all the same, and perhaps taken away again.
+kept_terms = action("keep", asset=picks, who=users, price=prices, names=often, ends=often)
 withdrawals = action("withdraw", target=picks, stranger=rarely, who=people)
 usages = action(
     "use",
@@ -130,6 +144,11 @@ usages = action(
     provider=rarely,
     lag=lags,
 )
+# As much as can be charged at once, of an asset that has an offer.
+huge = action("huge", who=users, asset=picks)
+# An asset without terms by somebody who is paid, uses of it, and perhaps terms for it: in the account's currency or
+# not.
+bare = action("bare", account=st.integers(0, 20), then=st.sampled_from(["own", "other", "nothing"]))
 corrections = action(
     "correct",
     usage=picks,
@@ -175,6 +194,7 @@ together = action("together", who=users, lag=lags, records=st.lists(simple, min_
 anything = weighted(
     (8, usages), (3, assets), (1, chains), (2, terms), (3, reprices), (2, grants), (1, withdrawals), (3, together),
     (3, corrections), (3, accepts), (3, statements), (1, altered), (3, more), (1, settlements), (2, same_batch),
+    (1, crowds), (1, huge), (1, kept_terms), (1, bare),
     (1, payments), (3, receipts), (1, rotations), (1, delegations), (1, revocations),
 )  # fmt: skip
 # An ordinary course of business, again and again, so that most plans come as far as receipts for later statements.
