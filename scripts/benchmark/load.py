@@ -58,7 +58,7 @@ class Flood:
         self.answered = 0
 
     @contextlib.contextmanager
-    def running(self, *, per_s: float, connections: int = 4) -> Iterator[None]:
+    def running(self, *, per_s: float, connections: int = 100) -> Iterator[None]:
         """Send until the end of the block, or of the requests."""
         begin = time.perf_counter()
         counts = [0] * connections
