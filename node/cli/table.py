@@ -97,4 +97,7 @@ COMMANDS = (
             "compare what users logged of their use with what providers logged of it, over the whole log",
             "  usance reconcile --party HEX --window day --since 2026-01-01 --until 2026-02-01\n"
             "  usance reconcile --asset corpus --json"),
+    Command("report", "report", "show a statement as a page, text or CSV; or what was used in a month, item by item",
+            "  usance report statement 1250 --html statement.html --csv statement.csv\n"
+            "  usance report items --party HEX --month 2026-11 --asset corpus --manifest corpus.manifest"),
 )  # fmt: skip
