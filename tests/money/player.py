@@ -372,7 +372,7 @@ class Player:
         if asset is None:
             return None
         offer = max(self.offers(asset), key=lambda o: (o["price"], o["use"], o["unit"]))
-        largest = naive.round_down(naive.MONEY_MAX, naive.currency_of(self.known, asset))
+        largest = naive.round_down(naive.MONEY_MAX, str(naive.currency_of(self.known, asset.ref)))
         most = min(largest * offer["per"] // offer["price"], naive.MONEY_MAX)
         body = {"kind": "usage", "asset": asset.ref, "use": offer["use"], "from": 1, "until": 2}
         return PARTIES[action["who"]], {**body, "quantities": {offer["unit"]: most}}
