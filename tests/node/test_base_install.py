@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.node.harness import Actor, NodeProcess, nil_body
+from tests.node.harness import Actor, NodeProcess, nil_body, use_body
 
 
 @pytest.fixture(scope="module")
@@ -23,18 +23,20 @@ def base(repo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_base_install_verifies_and_audits(base: Path, node: NodeProcess, tmp_path: Path) -> None:
-    """Neither the server's nor the database's package is there, and a proof and a whole running log are judged."""
+    """Neither the server's nor the database's package is there, and a proof, evidence and a whole running log are judged."""
     listed = subprocess.run(
         [base.parent / "python", "-c", "import plyvel, aiohttp"], capture_output=True, timeout=60, check=False
     )
     assert listed.returncode != 0
     actor = Actor(node).join()
     first = actor.log(nil_body())["first_index"]
-    proof = tmp_path / "use.tlog-proof"
+    proof, evidence = tmp_path / "use.tlog-proof", tmp_path / "use.evidence.json"
     proof.write_bytes(node.get(f"/proof/{first}").body)
+    evidence.write_bytes(node.get(f"/evidence/{actor.log(use_body())['first_index']}").body)
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     key = str(node.folder / "log.vkey")
-    for words, said in ((("verify", str(proof)), "GOOD"), (("audit", node.url), "GOOD")):
+    judged = (("verify", str(proof)), "GOOD"), (("verify", str(evidence)), "GOOD"), (("audit", node.url), "GOOD")
+    for words, said in judged:
         done = subprocess.run(
             [base, *words, "--log", key], env=environment, capture_output=True, text=True, timeout=60, check=False
         )
