@@ -23,7 +23,7 @@ def base(repo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_base_install_verifies_and_audits(base: Path, node: NodeProcess, tmp_path: Path) -> None:
-    """Neither the server's nor the database's package is there, and a proof, evidence and a whole running log are judged."""
+    """Without the server's and the database's packages, a proof, evidence and a whole running log are judged."""
     listed = subprocess.run(
         [base.parent / "python", "-c", "import plyvel, aiohttp"], capture_output=True, timeout=60, check=False
     )
