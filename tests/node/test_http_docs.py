@@ -14,13 +14,13 @@ import node.app
 import node.connections
 from ledger.errors import PROBLEM_TYPES
 from node.problems import TITLES
-from node.routes import log, reads, writes
+from node.routes import evidence, log, reads, writes
 from proofs.entry import encode_request
 from tests.node.harness import Actor, NodeProcess, body, nil_body, use_body
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "http.md"
 HEADING = re.compile(r"^### `(GET|POST) (/[^`]*)`$", re.M)
-MODULES = (log, reads, writes)
+MODULES = (log, reads, writes, evidence)
 
 
 def page() -> str:
@@ -62,7 +62,7 @@ def test_every_route_is_documented_and_no_other() -> None:
 def test_the_application_has_these_routes() -> None:
     """The application is made of the modules that the tests here look at."""
     source = inspect.getsource(node.app.make_app)
-    assert re.search(r"for module in \(log_routes, writes, reads\)", source)
+    assert re.search(r"for module in \(log_routes, writes, reads, money, evidence\)", source)
 
 
 @pytest.mark.parametrize("route", sorted(ROUTES), ids="{0[0]} {0[1]}".format)
