@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from proofs.codec import INT_MAX
+from proofs.currencies import NANOS_DIGITS, round_down
 from proofs.errors import InputError
 from proofs.fields import BPS_MAX as BPS_MAX
 
 CHARGE_MAX = INT_MAX
+"""Of any currency; of one with minor units, rounded down to a whole number of them (see `charge`)."""
 CLOSURE_MAX = 32
 """Assets that an asset with offers may have to pay."""
 
@@ -104,7 +106,9 @@ def charge(terms: Terms, *, use: str, quantities: Mapping[str, int]) -> Charge:
             priced += 1
     if not priced:
         return Charge(UNPRICED, NO_OFFER, 0)
-    if amount > CHARGE_MAX:
+    # What one statement can bill: on top of a fraction that rounding left open, a charge of more could put the account
+    # out of every statement's reach, for ever.
+    if amount > CHARGE_MAX - 10**NANOS_DIGITS and amount > round_down(CHARGE_MAX, terms.currency):
         return Charge(UNPRICED, OVERFLOW, 0)
     return Charge(LICENSED if priced == len(quantities) else PART_PRICED, "", amount)
 
