@@ -26,6 +26,8 @@ from proofs.codec import INT_MAX
 from proofs.currencies import round_down
 
 DUE_MAX = INT_MAX
+STATEMENT_STEPS = 512
+"""See Context.spend: the tails of two trees are hashed, at most 255 entries a level, where nobody did so before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +182,10 @@ def statement(state: State, context: Context, body: Body) -> str:
     figures = context.figures.get(context.position)
     if isinstance(figures, Refusal):
         raise figures
+    context.spend(STATEMENT_STEPS, "to")
+    # Also where the figures are at hand: what a batch has cost must not hang on that.
+    context.postings.flush(state.overlay)
     if figures is None:
-        context.postings.flush(state.overlay)
         figures = figures_at(state, account, to)
     compare_statement(body, account, row, figures)
     due = body["due"]
@@ -216,6 +220,10 @@ def compare_statement(body: Body, account: Account, row: AccountRow, figures: Fi
     if figures.lines == row.lines and figures.credit_lines == row.credit_lines:
         raise RuleRefusal("nothing new to state", field="to", expected="a new line or credit below `to`")
     right = statement_fields(account, figures, to=body["to"], billed=row.billed)
+    if right["due"] > DUE_MAX:
+        raise RuleRefusal(
+            "more is due than one statement can say", field="to", expected="a lower `to`", extra={"figures": right}
+        )
     for field, value in right.items():
         if body[field] != value:
             raise RuleRefusal(

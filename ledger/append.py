@@ -30,7 +30,7 @@ BATCH_ACCEPTS_MAX = 16
 ROOTS_MAX = 65_536
 ROWS_CACHED_MAX = 60_000
 CACHED = (keys.KEY, keys.PARTY, keys.ASSET_TERMS, keys.CLOSURE, keys.LIST_HEAD, keys.RIDER)
-STORE_VERSION = 1
+STORE_VERSION = 2
 VERSION_KEY = keys.META + b"version"
 
 Rule = Callable[[State, Context, Body], str]
@@ -363,7 +363,7 @@ class Group:
         batch, ledger = prepared.batch, self._ledger
         index = ledger.size + len(self._leaves)
         ledger.memo.begin_batch()
-        context = Context(ledger.log, ledger.memo, batch.key, batch.size, self._leaf_at, prepared.figures)
+        context = Context(ledger.log, ledger.memo, batch.key, batch.size, index, self._leaf_at, prepared.figures)
         context.row, context.party = row, batch.key if row is None else row.party
         statuses: list[str] = []
         for position, body in enumerate(prepared.bodies):

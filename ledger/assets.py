@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ledger import keys
-from ledger.context import Behind, Body, Context, asset_index
+from ledger.context import LOOKUP_STEPS, Behind, Body, Context, asset_index
 from ledger.errors import RuleRefusal
 from ledger.events import note_event
 from ledger.state import LOGGED, AssetMore, AssetRow, State
@@ -107,7 +107,10 @@ def _sources(state: State, context: Context, body: Body) -> tuple[tuple[Target, 
     may_share = body["kind"] == "asset"
     for position, source in enumerate(body.get("sources", ())):
         raw = source["asset"]
-        target: Target = raw if isinstance(raw, str) else asset_index(state, context, raw, f"sources.{position}.asset")
+        target: Target = raw
+        if not isinstance(raw, str):
+            context.spend(LOOKUP_STEPS, f"sources.{position}.asset")
+            target = asset_index(state, context, raw, f"sources.{position}.asset")
         if source["as"] == "evaluated_on":
             continue
         counted[target] = None
@@ -121,21 +124,14 @@ def _sources(state: State, context: Context, body: Body) -> tuple[tuple[Target, 
                     expected=str(asked),
                 )
             shares[target] = max(bps, shares.get(target, 0))
-    return tuple(counted), _closure(state, context, shares)
+    return tuple(counted), _closure(state, shares)
 
 
-def _closure(state: State, context: Context, shares: dict[int, int]) -> Closure:
+def _closure(state: State, shares: dict[int, int]) -> Closure:
     sources: list[Source] = []
-    seen: set[Closure] = set()
     for index, bps in shares.items():
         have = state.asset_terms(index)
-        closure = state.closure(index)
-        if closure not in seen:  # what many sources have in common is gone through once
-            seen.add(closure)
-            context.memo.edges += len(closure.shares)
-            if context.memo.edges > EDGES_MAX:
-                raise _too_far("sources")
-        sources.append(Source(index, bps, have.currency if have else "", closure))
+        sources.append(Source(index, bps, have.currency if have else "", state.closure(index)))
     return pricing.close(sources)
 
 
@@ -229,7 +225,7 @@ def withdraw(state: State, context: Context, body: Body) -> str:
         )
     if row.retired:
         raise RuleRefusal(f"withdrawn already, by entry {row.retired}", field="target", expected="a standing asset")
-    context.memo.terms_changed()
+    context.terms_changed()
     state.put_asset(ref.index, replace(row, retired=context.index))
     for name in state.asset_more(ref.index).aka:
         state.overlay.delete(keys.AKA + keys.text(name) + context.party + keys.number(ref.index))

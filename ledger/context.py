@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 from ledger.errors import RuleRefusal
 from ledger.postings import Postings
 from ledger.state import KeyRow, State
-from proofs.errors import InvariantError
 from proofs.pricing import Splits, Terms
-from proofs.ref import Ref, unpack_ref
+from proofs.ref import unpack_ref
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +24,11 @@ class LogIdentity:
 
 REFS_MAX = 65_536
 PLANS_MAX = 4096
+STEPS_MAX = 131_072
+"""Work that the records of one batch may cost together. A step is a few microseconds: a payee's part of a charge. What
+else costs how many is beside its rule, and all of it in docs/spec.md."""
+LOOKUP_STEPS = 8
+"""For each asset whose terms, or whose place among sources, a rule looks up."""
 
 
 class Behind(NamedTuple):
@@ -38,17 +42,19 @@ class Behind(NamedTuple):
 class Plan:
     """What a use of an asset comes to under the terms in force now, looked up once for many uses.
 
-    `newest` and `first`: indices of its terms, None without any. `shares`: bps and splits of every asset of the
-    closure; `rest`: the asset's own splits. `suffix`: the currency as it ends the keys of accounts.
+    `newest`: index of its terms, None without any; `ref`: their reference. `shares`: bps and splits of every asset of
+    the closure; `rest`: the asset's own splits; `parts`: how many splits that is. `suffix`: the currency as it ends the
+    keys of accounts.
     """
 
     owner: bytes
     is_retired: bool
     newest: int | None
-    first: int
+    ref: bytes
     terms: Terms | None
     shares: tuple[tuple[int, Splits], ...]
     rest: Splits
+    parts: int
     suffix: bytes
 
 
@@ -60,7 +66,8 @@ class Memo:
     came to, and what they found, kept to the batch's end: were it forgotten sooner, a batch would pay again, and
     whether it is taken would hang on what this process happens to remember. `refs`: references known to name an asset;
     only those below `committed`, the log's size when the group began: what a refused batch held was never there.
-    `plans`: by asset, emptied by whatever changes one, and once more after the batch that did, taken or refused.
+    `plans`: by asset, emptied by whatever changes one; a batch that has changed one, or has registered the asset,
+    keeps its plans to itself, for it may yet be refused.
     """
 
     behind: OrderedDict[bytes, Behind] = field(default_factory=OrderedDict)
@@ -70,20 +77,11 @@ class Memo:
     committed: int = 0
     refs: dict[bytes, int] = field(default_factory=dict)
     plans: dict[int, Plan] = field(default_factory=dict)
-    are_plans_tentative: bool = False
 
     def begin_batch(self) -> None:
         """Nothing was walked for the batch that comes now."""
         self.edges = 0
         self.paid.clear()
-        if self.are_plans_tentative:
-            self.plans.clear()
-            self.are_plans_tentative = False
-
-    def terms_changed(self) -> None:
-        """The batch at hand, which may yet be refused, changes what uses come to."""
-        self.plans.clear()
-        self.are_plans_tentative = True
 
 
 LeafAt = Callable[[int], bytes | None]
@@ -95,6 +93,8 @@ class Context:
 
     `head`: the tree size that the batch signed. `leaf_at(index)`: the leaf hash of an entry before this batch, None
     past them. `figures`: what statements of this batch, by position, ought to say, where that was computed before.
+    `start`: the leaf of its first record. `plans`: of the assets that it has used, the terms being as they are now;
+    `are_terms_changed`: by the batch itself. `steps`: what it has cost so far.
     `position`, `index`, `leaf` (hash of its entry), `row` (the signing key's, None while unbound) and `party` (the
     signer's; an unbound key is about to become its own): the record's.
     """
@@ -103,9 +103,13 @@ class Context:
     memo: Memo
     key: bytes
     head: int
+    start: int
     leaf_at: LeafAt
     figures: Mapping[int, Any]
     postings: Postings = field(default_factory=Postings)
+    plans: dict[int, Plan] = field(default_factory=dict)
+    are_terms_changed: bool = False
+    steps: int = 0
     position: int = 0
     index: int = 0
     leaf: bytes = b""
@@ -119,12 +123,26 @@ class Context:
             raise RuleRefusal(f"{ref} is no entry of this log", field=field_name, expected=what)
         return ref.index
 
-    def ref(self, index: int) -> Ref:
-        """The reference to an entry before this batch."""
-        leaf = self.leaf_at(index)
-        if leaf is None:
-            raise InvariantError(f"entry {index} is not before this batch")
-        return Ref(index, leaf)
+    def spend(self, steps: int, field_name: str) -> None:
+        """Count work that the batch costs. Raises RuleRefusal where it comes to more than STEPS_MAX: what stands before
+        this record would be taken as a batch of its own, and so would this record.
+
+        The count follows from the log alone, never from what this process remembers, so that a replay judges alike.
+        """
+        self.steps += steps
+        if self.steps > STEPS_MAX:
+            raise RuleRefusal(
+                "too much work for one batch",
+                field=field_name,
+                expected=f"at most {STEPS_MAX} steps a batch: send it in smaller ones",
+                extra={"batch_max": self.position},
+            )
+
+    def terms_changed(self) -> None:
+        """The record changes what uses come to."""
+        self.are_terms_changed = True
+        self.plans.clear()
+        self.memo.plans.clear()
 
 
 def not_yet(field_name: str, what: str) -> RuleRefusal:

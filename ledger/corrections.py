@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger import keys
-from ledger.context import Body, Context
+from ledger.context import LOOKUP_STEPS, Body, Context
 from ledger.errors import RuleRefusal, StorageError
 from ledger.events import note_event
-from ledger.postings import Account
+from ledger.postings import Account, Spend
 from ledger.state import LOGGED, State, UsageRow
 from proofs import codec, pricing
+from proofs.pricing import Splits, Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,35 +51,50 @@ def base_of(state: State, usage: int, payee: bytes) -> tuple[int, int] | None:
     return base, accepted
 
 
-def handed_down(state: State, index: int, row: UsageRow, use: str, quantities: Mapping[str, int]) -> dict[bytes, int]:
-    """H(quantities) for the usage at leaf `index`: what would reach each party, the payer's own part included. Nothing
-    for a usage that was not charged."""
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """By what a charged usage is handed down, once and for ever: its own terms and closure, and the splits that were
+    the newest before its leaf. `quantities`: as it logged them."""
+
+    terms: Terms
+    shares: tuple[tuple[int, Splits], ...]
+    rest: Splits
+    use: str
+    quantities: dict[str, int]
+
+    def handed_down(self, quantities: Mapping[str, int]) -> dict[bytes, int]:
+        """H(quantities): what would reach each party, the payer's own part included."""
+        amount = pricing.charge(self.terms, use=self.use, quantities=quantities).amount
+        return pricing.hand_down(amount, shares=self.shares, rest=self.rest)
+
+
+def basis_of(state: State, index: int, row: UsageRow, *, spend: Spend | None = None, field: str = "") -> Basis | None:
+    """The basis of the usage at leaf `index`; None where it was not charged.
+
+    Looks up the splits of up to 33 assets; `spend` counts them, in the name of `field`, and may raise RuleRefusal.
+    """
     if not row.charge or row.terms is None or row.asset is None:
-        return {}
+        return None
+    closure = state.closure(row.asset)
+    if spend is not None:
+        spend(2 * LOOKUP_STEPS * (1 + len(closure.shares)), field)
     found = state.terms(row.terms)
     if found is None:
         raise StorageError(f"terms {row.terms} are missing: the database is damaged")
-    amount = pricing.charge(found.terms, use=use, quantities=quantities).amount
-    return pricing.payments(
-        amount,
-        asset=row.asset,
-        closure=state.closure(row.asset),
-        payees_of=lambda source: state.splits_at(source, index),
-    )
-
-
-def lines_of(state: State, index: int, row: UsageRow) -> dict[Account, int]:
-    """The lines of the usage at leaf `index`: one for each payee but the payer itself, in nanos."""
-    if not row.charge or row.terms is None:
-        return {}
-    found = state.terms(row.terms)
-    if found is None:
-        raise StorageError(f"terms {row.terms} are missing: the database is damaged")
+    shares = tuple((bps, state.splits_at(source, index)) for source, bps in closure.shares)
     body = state.body(index)
-    parts = handed_down(state, index, row, body["use"], body["quantities"])
-    return {
-        Account(row.party, payee, found.terms.currency): part for payee, part in parts.items() if payee != row.party
-    }
+    return Basis(found.terms, shares, state.splits_at(row.asset, index), body["use"], body["quantities"])
+
+
+def lines_of(
+    state: State, index: int, row: UsageRow, *, spend: Spend | None = None, field: str = ""
+) -> dict[Account, int]:
+    """The lines of the usage at leaf `index`: one for each payee but the payer itself, in nanos. Costs as basis_of."""
+    basis = basis_of(state, index, row, spend=spend, field=field)
+    if basis is None:
+        return {}
+    currency, parts = basis.terms.currency, basis.handed_down(basis.quantities)
+    return {Account(row.party, payee, currency): part for payee, part in parts.items() if payee != row.party}
 
 
 def correction(state: State, context: Context, body: Body) -> str:
@@ -121,20 +137,18 @@ def accept(state: State, context: Context, body: Body) -> str:
             f"a newer correction replaced this one, entry {newest.index}", field="correction", expected=expected
         )
     party = context.party
-    use, quantities = state.body(usage)["use"], state.body(usage)["quantities"]
     held = base_of(state, usage, party)
-    base = held[0] if held else handed_down(state, usage, row, use, quantities).get(party, 0)
-    if party == row.party or (held is None and not base):
-        raise RuleRefusal("not a payee of the corrected usage", field="correction", expected=expected)
     if held is not None and held[1] == index:
         raise RuleRefusal("accepted already", field="correction", expected="one acceptance of a correction by a payee")
-    lowered = handed_down(state, usage, row, use, newest.quantities).get(party, 0)
+    basis = basis_of(state, usage, row, spend=context.spend, field="correction")
+    base = held[0] if held else 0 if basis is None else basis.handed_down(basis.quantities).get(party, 0)
+    if basis is None or party == row.party or (held is None and not base):
+        raise RuleRefusal("not a payee of the corrected usage", field="correction", expected=expected)
+    lowered = basis.handed_down(newest.quantities).get(party, 0)
     state.overlay.put(keys.BASE + keys.number(usage) + party, codec.pack([min(base, lowered), index]))
-    if base > lowered and row.terms is not None:
-        found = state.terms(row.terms)
-        if found is not None:
-            account = Account(row.party, party, found.terms.currency)
-            context.postings.add(account.credits, context.index, base - lowered)
+    if base > lowered:
+        account = Account(row.party, party, basis.terms.currency)
+        context.postings.add(account.credits, context.index, base - lowered)
     for target in (usage, index):
         note_event(state, target, context.index, "accept")
     return LOGGED

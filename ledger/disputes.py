@@ -8,14 +8,16 @@ other side leaves the dispute open to all the rest; any other outcome ends it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ledger import keys
 from ledger.accounts import statement_row
-from ledger.context import Body, Context
+from ledger.context import LOOKUP_STEPS, Body, Context
 from ledger.corrections import corrected_usage, lines_of
 from ledger.errors import RuleRefusal
 from ledger.events import note_event
+from ledger.postings import Spend
 from ledger.state import LOGGED, State
 from ledger.stored import party_of
 from proofs import codec
@@ -26,72 +28,76 @@ FINAL = ("conceded", "withdrawn", "upheld", "dismissed")
 """States that nothing follows; `dismissed` is the arbiter's rejection."""
 REJECTED = "rejected"
 
-Sides = tuple[frozenset[bytes], frozenset[bytes]]
-"""Who made the target, and whom it is about."""
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """The record that a dispute is about, and who signed it. `spend`, `field`: see Context.spend."""
+
+    index: int
+    signer: bytes
+    body: dict[str, Any]
+    spend: Spend
+    field: str
 
 
-def _usage_sides(state: State, index: int, signer: bytes, body: dict[str, Any]) -> Sides:
-    about: set[bytes] = set()
+def _concerns_usage(state: State, target: _Target, party: bytes) -> bool:
+    """Those that it pays, the asset's owner, and whom a provider saw using it."""
+    if target.body["kind"] == "correction":
+        index = unpack_ref(target.body["usage"]).index
+        body = state.body(index)
+    else:
+        index, body = target.index, target.body
     row = state.usage(index)
-    if row is not None:
-        about.update(account.payee for account in lines_of(state, index, row))
-        asset = None if row.asset is None else state.asset(row.asset)
-        if asset is not None:
-            about.add(asset.party)
-    if "party" in body:
-        about.add(body["party"])
-    return frozenset((signer,)), frozenset(about)
-
-
-def _correction_sides(state: State, index: int, signer: bytes, body: dict[str, Any]) -> Sides:
-    usage = unpack_ref(body["usage"]).index
-    return _usage_sides(state, usage, signer, state.body(usage))
-
-
-def _accept_sides(state: State, index: int, signer: bytes, body: dict[str, Any]) -> Sides:
-    usage = corrected_usage(state, unpack_ref(body["correction"]).index)
-    row = None if usage is None else state.usage(usage)
-    return frozenset((signer,)), frozenset(() if row is None else (row.party,))
-
-
-def _statement_sides(state: State, index: int, signer: bytes, body: dict[str, Any]) -> Sides:
-    at = index if body["kind"] == "statement" else unpack_ref(body["statement"]).index
-    row = statement_row(state, at)
+    asset = None if row is None or row.asset is None else state.asset(row.asset)
+    if party == body.get("party") or (asset is not None and party == asset.party):
+        return True
     if row is None:
-        return frozenset(), frozenset()
-    sides = frozenset((row.account.payer,)), frozenset((row.account.payee,))
-    return sides if signer == row.account.payer else (sides[1], sides[0])
+        return False
+    lines = lines_of(state, index, row, spend=target.spend, field=target.field)
+    return any(party == account.payee for account in lines)
 
 
-def _grant_sides(state: State, index: int, signer: bytes, body: dict[str, Any]) -> Sides:
-    return frozenset((signer,)), frozenset((body["licensee"],))
+def _concerns_accept(state: State, target: _Target, party: bytes) -> bool:
+    usage = corrected_usage(state, unpack_ref(target.body["correction"]).index)
+    row = None if usage is None else state.usage(usage)
+    return row is not None and party == row.party
 
 
-def _asset_sides(state: State, index: int, signer: bytes, body: dict[str, Any]) -> Sides:
-    """An asset is also about the owners of what it lists, and about others who claim the same names."""
-    about: set[bytes] = set()
-    for source in body.get("sources", ()):
-        row = None if isinstance(source["asset"], str) else state.asset(unpack_ref(source["asset"]).index)
-        if row is not None:
-            about.add(row.party)
-    for name in body.get("aka", ()):
-        about.update(party for party, _ in state.claimants(name, most=CLAIMANTS_MAX))
-    return frozenset((signer,)), frozenset(about - {signer})
+def _concerns_statement(state: State, target: _Target, party: bytes) -> bool:
+    body = target.body
+    row = statement_row(state, target.index if body["kind"] == "statement" else unpack_ref(body["statement"]).index)
+    return row is not None and party != target.signer and party in (row.account.payer, row.account.payee)
 
 
-CLAIMANTS_MAX = 64
-_SIDES: dict[str, Callable[[State, int, bytes, dict[str, Any]], Sides]] = {
-    "usage": _usage_sides,
-    "correction": _correction_sides,
-    "accept": _accept_sides,
-    "statement": _statement_sides,
-    "payment": _statement_sides,
-    "receipt": _statement_sides,
-    "grant": _grant_sides,
-    "asset": _asset_sides,
-    "description": _asset_sides,
+def _concerns_grant(state: State, target: _Target, party: bytes) -> bool:
+    return bool(party == target.body["licensee"])
+
+
+def _concerns_asset(state: State, target: _Target, party: bytes) -> bool:
+    """The owners of what it lists, and others who claim the same names."""
+    sources, names = target.body.get("sources", ()), target.body.get("aka", ())
+    target.spend(LOOKUP_STEPS * (len(sources) + len(names)), target.field)
+    if party == target.signer:
+        return False
+    refs = [source["asset"] for source in sources if not isinstance(source["asset"], str)]
+    owners = (state.asset(unpack_ref(raw).index) for raw in refs)
+    return any(row is not None and row.party == party for row in owners) or any(
+        state.claim_of(name, party) is not None for name in names
+    )
+
+
+_CONCERNS: dict[str, Callable[[State, _Target, bytes], bool]] = {
+    "usage": _concerns_usage,
+    "correction": _concerns_usage,
+    "accept": _concerns_accept,
+    "statement": _concerns_statement,
+    "payment": _concerns_statement,
+    "receipt": _concerns_statement,
+    "grant": _concerns_grant,
+    "asset": _concerns_asset,
+    "description": _concerns_asset,
 }
-"""Kinds that can be disputed."""
+"""Kinds that can be disputed, and whom besides its signer a record of them is about."""
 
 
 def _arbiter(state: State, index: int, body: dict[str, Any]) -> bytes | None:
@@ -129,18 +135,21 @@ def dispute_state(state: State, index: int) -> tuple[bytes, int, str] | None:
 
 def dispute(state: State, context: Context, body: Body) -> str:
     """A party to the target says that it is wrong."""
-    expected = "a reference to a " + ", ".join(_SIDES) + " that the signer is a party to"
-    target = context.check_ref(body["target"], "target", expected)
-    about = state.body(target)
-    sides_of = _SIDES.get(about["kind"])
-    if sides_of is None:
-        raise RuleRefusal(f"a {about['kind']} can't be disputed", field="target", expected=expected)
-    made_by, those = sides_of(state, target, party_of(state.view, target), about)
-    if context.party not in made_by | those:
+    expected = "a reference to a " + ", ".join(_CONCERNS) + " that the signer is a party to"
+    index = context.check_ref(body["target"], "target", expected)
+    target = _target(state, context, index, "target")
+    concerns = _CONCERNS.get(target.body["kind"])
+    if concerns is None:
+        raise RuleRefusal(f"a {target.body['kind']} can't be disputed", field="target", expected=expected)
+    if context.party != target.signer and not concerns(state, target, context.party):
         raise RuleRefusal("a dispute by a stranger", field="target", expected=expected)
-    state.overlay.put(keys.DISPUTE + keys.number(context.index), codec.pack([context.party, target, OPEN]))
-    note_event(state, target, context.index, "dispute")
+    state.overlay.put(keys.DISPUTE + keys.number(context.index), codec.pack([context.party, index, OPEN]))
+    note_event(state, index, context.index, "dispute")
     return LOGGED
+
+
+def _target(state: State, context: Context, index: int, field: str) -> _Target:
+    return _Target(index, party_of(state.view, index), state.body(index), context.spend, field)
 
 
 def resolution(state: State, context: Context, body: Body) -> str:
@@ -150,32 +159,33 @@ def resolution(state: State, context: Context, body: Body) -> str:
     found = dispute_state(state, index)
     if found is None:
         raise RuleRefusal("not a dispute", field="dispute", expected=expected)
-    disputer, target, now = found
+    disputer, at, now = found
     if now in FINAL:
         raise RuleRefusal(f"ended already: {now}", field="dispute", expected=expected)
-    about = state.body(target)
-    outcome = body["outcome"]
-    after = _outcome(state, context.party, disputer, target, about, outcome)
+    after = _outcome(state, _target(state, context, at, "dispute"), context.party, disputer, body["outcome"])
     if after == REJECTED == now:
         raise RuleRefusal("rejected already", field="outcome", expected="another outcome")
-    state.overlay.put(keys.DISPUTE + keys.number(index), codec.pack([disputer, target, after]))
-    for at in (index, target):
-        note_event(state, at, context.index, "resolution")
+    state.overlay.put(keys.DISPUTE + keys.number(index), codec.pack([disputer, at, after]))
+    for about in (index, at):
+        note_event(state, about, context.index, "resolution")
     return LOGGED
 
 
-def _outcome(state: State, party: bytes, disputer: bytes, target: int, about: dict[str, Any], outcome: str) -> str:
+def _outcome(state: State, target: _Target, party: bytes, disputer: bytes, outcome: str) -> str:
     """The dispute's state after a resolution. Raises RuleRefusal where the signer can't say that."""
     if outcome == "withdrawn":
         if party == disputer:
             return outcome
         raise RuleRefusal("withdrawn by another", field="outcome", expected="the disputer as signer")
-    if party == _arbiter(state, target, about) and outcome in ("upheld", REJECTED):
+    concerns = _CONCERNS[target.body["kind"]]
+    is_other_side = concerns(state, target, party) if disputer == target.signer else party == target.signer
+    # Nobody arbitrates a dispute of his own: whoever names himself as arbiter stays what he is in it.
+    is_arbiter = not is_other_side and party != disputer and party == _arbiter(state, target.index, target.body)
+    if is_arbiter and outcome in ("upheld", REJECTED):
         return "dismissed" if outcome == REJECTED else outcome
     if outcome == "upheld":
         raise RuleRefusal("upheld by another", field="outcome", expected="the arbiter that the terms name as signer")
-    made_by, those = _SIDES[about["kind"]](state, target, party_of(state.view, target), about)
-    if party != disputer and party in (those if disputer in made_by else made_by):
+    if party != disputer and is_other_side:
         return outcome
     raise RuleRefusal(
         f"{outcome} by another", field="outcome",

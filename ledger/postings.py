@@ -9,11 +9,13 @@ Lists, by their keys:
 * ``p payer owner currency 0``: uses of assets of that currency, unpriced or part-priced; ``u …``: unlicensed ones;
 * ``n payer owner``: unlicensed uses of assets that had no terms at the use's leaf; when such an asset gets its first
   terms, its uses so far go to ``o payer owner`` (taken out) and ``i payer owner currency 0`` (put in), at that leaf.
+  This holds for the first RIDERS_MAX parties that used it; uses by others count as of no currency for ever.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ledger import keys, sumlist
@@ -29,6 +31,16 @@ MOVED_OUT = b"o"
 MOVED_IN = b"i"
 
 TREES = (LINES, CREDITS)
+
+LIST_STEPS = 4
+"""What the first entry of a batch in a list costs the batch beyond the entry itself (see Context.spend)."""
+RIDER_STEPS = 16
+"""For each party whose uses an asset's first terms move."""
+RIDERS_MAX = 4096
+"""Parties whose uses of an asset without terms are followed until it has some, and a currency."""
+
+Spend = Callable[[int, str], None]
+"""Context.spend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +96,40 @@ class Postings:
                 overlay.put(keys.PAYEE + key[33:65] + key[1:33] + key[65:], b"")
         for key, count in self.riders.items():
             held = overlay.get(key)
-            overlay.put(key, keys.number(count + (int.from_bytes(held, "big") if held else 0)))
+            if held is not None or _follow(overlay, key[:9]):
+                overlay.put(key, keys.number(count + (int.from_bytes(held, "big") if held else 0)))
         self.lists.clear()
         self.riders.clear()
 
 
-def move_riders(state: State, postings: Postings, *, asset: int, owner: bytes, currency: str, index: int) -> None:
+def _follow(overlay: Overlay, key: bytes) -> bool:
+    """One more user of an asset without terms; whether there is room. `key`: of the row that counts them."""
+    held = overlay.get(key)
+    count = int.from_bytes(held, "big") if held else 0
+    if count == RIDERS_MAX:
+        return False
+    overlay.put(key, keys.number(count + 1))
+    return True
+
+
+def move_riders(
+    state: State, postings: Postings, *, asset: int, owner: bytes, currency: str, index: int, spend: Spend
+) -> None:
     """The asset gets its first terms at leaf `index`: its uses so far count for accounts of that currency alone.
 
-    Each use was a record of its own and is moved once, so that this costs what was logged before, whoever logs it.
+    Raises RuleRefusal, by `spend`, where the batch has cost too much already.
     """
     postings.flush(state.overlay)
     prefix = keys.RIDER + keys.number(asset)
-    for key, value in list(state.view.scan(prefix, keys.after(prefix))):
-        payer, count = key[len(prefix) :], int.from_bytes(value, "big")
-        postings.add(MOVED_OUT + payer + owner, index, count)
-        postings.add(MOVED_IN + payer + owner + keys.text(currency), index, count)
+    count = state.view.get(prefix)
+    if count is None:
+        return
+    spend(RIDER_STEPS * int.from_bytes(count, "big"), "asset")
+    state.overlay.delete(prefix)
+    for key, value in list(state.view.scan(prefix + b"\0", keys.after(prefix))):
+        payer, uses = key[len(prefix) :], int.from_bytes(value, "big")
+        postings.add(MOVED_OUT + payer + owner, index, uses)
+        postings.add(MOVED_IN + payer + owner + keys.text(currency), index, uses)
         state.overlay.delete(key)
 
 

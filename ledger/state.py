@@ -135,11 +135,13 @@ class TermsRow:
 
 @dataclass(frozen=True, slots=True)
 class AssetTerms:
-    """An asset's terms so far: indices of the `newest` and the `first`, and the currency, which is for ever."""
+    """An asset's terms so far: indices of the `newest` and the `first`, the currency, which is for ever, and the share
+    of derivatives that the newest ask."""
 
     newest: int
     first: int
     currency: str
+    derivatives: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,11 +253,11 @@ class State:
             start = end
         return found
 
-    def claims(self, name: str, party: bytes, asset: int) -> bool:
-        """Whether the asset is the newest one by which the party claims an external name."""
+    def claim_of(self, name: str, party: bytes) -> int | None:
+        """The newest asset by which the party claims an external name; None where it claims it by none."""
         prefix = keys.AKA + keys.text(name) + party
         newest = next(iter(self.view.scan(prefix, keys.after(prefix), reverse=True)), None)
-        return newest is not None and newest[0][-8:] == keys.number(asset)
+        return None if newest is None else int.from_bytes(newest[0][-8:], "big")
 
     def usage(self, index: int) -> UsageRow | None:
         """What the usage at this leaf came to; None where there is no usage."""
@@ -318,7 +320,14 @@ class State:
 
     def splits_at(self, asset: int, below: int) -> Splits:
         """Who gets what the asset gets, by its newest terms below a leaf: their splits, or all to its owner."""
-        index = self.terms_below(asset, below)
+        return self._splits(asset, self.terms_below(asset, below))
+
+    def splits_now(self, asset: int) -> Splits:
+        """The same by its newest terms of all."""
+        have = self.asset_terms(asset)
+        return self._splits(asset, None if have is None else have.newest)
+
+    def _splits(self, asset: int, index: int | None) -> Splits:
         found = None if index is None else self.terms(index)
         if found is not None and found.terms.splits:
             return found.terms.splits

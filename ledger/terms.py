@@ -70,14 +70,19 @@ def publish(
     for field, party in named:
         if state.party(party) is None:
             raise RuleRefusal("no party of this log", field=prefix + field, expected="a party bound before")
-    context.memo.terms_changed()
-    if before is None:
-        move_riders(state, context.postings, asset=asset, owner=row.party, currency=currency, index=context.index)
+    if asset != context.index:  # of a new asset nobody has asked yet what its use comes to
+        context.terms_changed()
+        if before is None:
+            move_riders(
+                state, context.postings, asset=asset, owner=row.party, currency=currency, index=context.index,
+                spend=context.spend,
+            )  # fmt: skip
     put, index = state.overlay.put, keys.number(context.index)
     put(keys.TERMS + index, codec.pack([asset, context.leaf, dict(fields)]))
     put(keys.TERMS_OF + keys.number(asset) + index, b"")
     first = before.first if before else context.index
-    put(keys.ASSET_TERMS + keys.number(asset), codec.pack([context.index, first, currency]))
+    derivatives = fields.get("derivatives", 0)
+    put(keys.ASSET_TERMS + keys.number(asset), codec.pack([context.index, first, currency, derivatives]))
 
 
 def find_terms(state: State, raw: bytes) -> tuple[int, TermsRow] | None:
@@ -137,8 +142,7 @@ def agreed_share(state: State, *, source: int, registrant: bytes, bps: int) -> i
     """None where `bps` is what the source asks of its derivatives, by its newest terms or by terms granted to the
     registrant; else what its newest terms ask."""
     have = state.asset_terms(source)
-    newest = None if have is None else state.terms(have.newest)
-    asked = 0 if newest is None else newest.terms.derivatives
+    asked = 0 if have is None else have.derivatives
     if bps == asked:
         return None
     prefix = keys.GRANT_SHARE + registrant + keys.number(source) + bps.to_bytes(2, "big")

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from ledger import keys
 from ledger.assets import behind_asset, pack_into, target_of
-from ledger.context import PLANS_MAX, Body, Context, Memo, Plan, asset_index, not_yet
+from ledger.context import LOOKUP_STEPS, PLANS_MAX, Body, Context, Plan, asset_index, not_yet
 from ledger.errors import TERMS, RuleRefusal
-from ledger.postings import LINES, NO_TERMS, PART, UNLICENSED
+from ledger.postings import LINES, LIST_STEPS, NO_TERMS, PART, UNLICENSED
 from ledger.state import LOGGED, State, UsageRow
 from ledger.terms import find_terms
 from proofs import pricing
-from proofs.codec import INT_MAX
-from proofs.errors import InvariantError
 from proofs.pricing import Terms
-from proofs.ref import unpack_ref
+from proofs.ref import Ref, unpack_ref
 
 
 def _check_into(state: State, context: Context, body: Body) -> None:
@@ -35,14 +33,24 @@ def _check_into(state: State, context: Context, body: Body) -> None:
         )
 
 
-def plan_of(state: State, memo: Memo, asset: int) -> Plan:
-    """What a use of the asset comes to now."""
-    plan = memo.plans.get(asset)
+def plan_of(state: State, context: Context, asset: int) -> Plan:
+    """What a use of the asset comes to now.
+
+    A batch pays for it once, and again after it has changed terms itself, whether or not the plan is remembered.
+    """
+    plan = context.plans.get(asset)
+    if plan is not None:
+        return plan
+    plans = context.memo.plans
+    plan = plans.get(asset)
     if plan is None:
         plan = _make_plan(state, asset)
-        if len(memo.plans) >= PLANS_MAX:
-            memo.plans.clear()
-        memo.plans[asset] = plan
+        if not context.are_terms_changed and asset < context.start:
+            if len(plans) >= PLANS_MAX:
+                plans.clear()
+            plans[asset] = plan
+    context.spend(LOOKUP_STEPS * (1 + len(plan.shares)), "asset")
+    context.plans[asset] = plan
     return plan
 
 
@@ -53,22 +61,20 @@ def _make_plan(state: State, asset: int) -> Plan:
     have = state.asset_terms(asset)
     newest = None if have is None else state.terms(have.newest)
     if have is None or newest is None:
-        return Plan(row.party, row.retired > 0, None, 0, None, (), (), b"")
-    below = INT_MAX
-    shares = tuple((bps, state.splits_at(source, below)) for source, bps in state.closure(asset).shares)
+        return Plan(row.party, row.retired > 0, None, b"", None, (), (), 0, b"")
+    shares = tuple((bps, state.splits_now(source)) for source, bps in state.closure(asset).shares)
     rest = newest.terms.splits or ((row.party, pricing.BPS_MAX),)
+    parts = len(rest) + sum(len(splits) for _, splits in shares)
+    ref = Ref(have.newest, newest.leaf).pack()
     return Plan(
-        row.party, row.retired > 0, have.newest, have.first, newest.terms, shares, rest, keys.text(have.currency)
+        row.party, row.retired > 0, have.newest, ref, newest.terms, shares, rest, parts, keys.text(have.currency)
     )
 
 
-def _terms_refusal(context: Context, plan: Plan, detail: str) -> RuleRefusal:
+def _terms_refusal(plan: Plan, detail: str) -> RuleRefusal:
     if plan.newest is None:
         return RuleRefusal(detail, field="terms", expected="no terms: the asset has none", type=TERMS)
-    try:
-        ref = str(context.ref(plan.newest))
-    except InvariantError:  # published earlier in this very batch
-        ref = str(plan.newest)
+    ref = str(unpack_ref(plan.ref))
     return RuleRefusal(detail, field="terms", expected=ref, type=TERMS, extra={"terms": ref})
 
 
@@ -87,16 +93,16 @@ def _agreed(state: State, context: Context, asset: int, plan: Plan, raw: bytes |
         index = state.terms_below(asset, context.head)
         row = None if index is None else state.terms(index)
         if index is None or row is None:
-            raise _terms_refusal(context, plan, "the asset got its terms after the tree head that the batch signed")
+            raise _terms_refusal(plan, "the asset got its terms after the tree head that the batch signed")
     else:
+        if raw == plan.ref and newest is not None and terms is not None:
+            return newest, terms
         found = find_terms(state, raw)
         if found is None or found[1].asset != asset:
-            raise _terms_refusal(context, plan, "these are no terms of the used asset")
+            raise _terms_refusal(plan, "these are no terms of the used asset")
         index, row = found
-        if index == newest and terms is not None:
-            return index, terms
     if state.granted(index, context.party) is None:
-        raise _terms_refusal(context, plan, f"the terms agreed to, entry {index}, are not in force any more")
+        raise _terms_refusal(plan, f"the terms agreed to, entry {index}, are not in force any more")
     return index, row.terms
 
 
@@ -104,7 +110,7 @@ def _claiming(state: State, context: Context, name: str, raw: bytes) -> int:
     """The asset whose terms are named, where it claims the external name."""
     found = find_terms(state, raw)
     asset = None if found is None else state.asset(found[1].asset)
-    if found is not None and asset is not None and state.claims(name, asset.party, found[1].asset):
+    if found is not None and asset is not None and state.claim_of(name, asset.party) == found[1].asset:
         return found[1].asset
     raise RuleRefusal(
         "not the terms of an asset that claims this name",
@@ -127,7 +133,7 @@ def _judge(state: State, context: Context, body: Body, index: int | None) -> Usa
             status = pricing.CONTESTED if claimants else pricing.UNCLAIMED
             return UsageRow(status, "", party, None, None, 0)
         return UsageRow(pricing.UNLICENSED, pricing.BY_NAME, party, claimants[0][1], None, 0)
-    plan = plan_of(state, context.memo, asset)
+    plan = plan_of(state, context, asset)
     agreed = _agreed(state, context, asset, plan, raw)
     if agreed is None:
         return UsageRow(pricing.UNLICENSED, pricing.NO_TERMS, party, asset, None, 0)
@@ -140,9 +146,11 @@ def _judge(state: State, context: Context, body: Body, index: int | None) -> Usa
             status, reason, amount = pricing.UNLICENSED, pricing.NO_GRANT, 0
     if amount:
         lists, number = context.postings.lists, context.index
+        touched = len(lists)
         for payee, part in pricing.hand_down(amount, shares=plan.shares, rest=plan.rest).items():
             if payee != party:
                 lists[LINES + party + payee + plan.suffix] += (number, part)
+        context.spend(plan.parts + LIST_STEPS * (len(lists) - touched), "asset")
     return UsageRow(status, reason, party, asset, agreed_at, amount)
 
 
@@ -150,7 +158,7 @@ def _count_ride(state: State, context: Context, row: UsageRow) -> None:
     """A use that was not, or not wholly, paid for: it stands in the statements to the asset's owner."""
     if row.asset is None:
         return
-    plan = plan_of(state, context.memo, row.asset)
+    plan = plan_of(state, context, row.asset)
     if plan.owner == row.party:
         return
     pair = row.party + plan.owner

@@ -560,9 +560,10 @@ def test_missing_entries_are_a_storage_error(log: Log) -> None:
 
 def test_another_store_version_is_refused(log: Log) -> None:
     """A database of another version is not touched."""
-    log.store.write({append.VERSION_KEY: b"\x02"})
-    with pytest.raises(StorageError, match="version"):
-        log.open()
+    for version in (b"", b"\x01", bytes([append.STORE_VERSION + 1])):
+        log.store.write({append.VERSION_KEY: version})
+        with pytest.raises(StorageError, match="version"):
+            log.open()
 
 
 def test_roots_are_found_whether_kept_or_not(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:

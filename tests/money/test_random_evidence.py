@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from ledger.accounts import covering_statement, statement_row
-from ledger.corrections import base_of, handed_down, lines_of
+from ledger.corrections import base_of, basis_of, lines_of
 from ledger.evidence import make_evidence
 from ledger.query import Query
 from proofs import pricing
@@ -62,8 +62,8 @@ def compare(log: Log, usage: int, verdict: Verdict) -> None:
     assert {one["payee"]: one["settled"] for one in verdict.more["payees"]} == settled
     if parts:
         assert verdict.result == (GOOD if all(settled.values()) else INCOMPLETE)
-    body = state.body(usage)
-    at_first = handed_down(state, usage, row, body["use"], body["quantities"]) if row.charge else {}
+    basis = basis_of(state, usage, row)
+    at_first = {} if basis is None else basis.handed_down(basis.quantities)
     credited: dict[str, int] = {}
     for one in verdict.more["credits"]:
         credited[one["payee"]] = credited.get(one["payee"], 0) + int(one["amount"])
