@@ -46,7 +46,7 @@ _REASONS = {
     pricing.NO_GRANT: "the terms need a grant, and there is none",
     pricing.BY_NAME: "used by a name that one party claims, without naming its terms",
     pricing.NO_OFFER: "the terms have no offer for it",
-    pricing.OVERFLOW: "the charge would pass 2^63-1 nanos",
+    pricing.OVERFLOW: "the charge would pass what a statement can bill",
 }
 _SHORT_HEX = 16
 _NAME_CHARS_MAX = 40
