@@ -9,12 +9,16 @@ from urllib.parse import parse_qs, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ledger.accountquery import AccountQuery
 from ledger.append import Ledger, Outcome, prepare
 from ledger.context import LogIdentity
 from ledger.errors import Refusal
+from ledger.postings import Account
+from ledger.query import Query
 from ledger.reader import EntryCache, Reader
 from ledger.state import State
 from ledger.store import MemoryStore
+from node import moneyviews
 from proofs.checkpoint import log_vkey, sign_checkpoint
 from proofs.ed25519 import public_bytes
 from proofs.entry import parse_request, sign_batch
@@ -115,7 +119,17 @@ class FakeLog:
             if tile.level is None:
                 return 200, "application/octet-stream", self.reader.bundle(tile.index, tile.width)
             return 200, "application/octet-stream", self.reader.tile(tile.level, tile.index, tile.width)
+        if parts.path.startswith("/accounts/"):
+            return 200, JSON, json.dumps(self._account(parts.path.split("/")[2:], args)).encode()
         return 404, PROBLEM, b'{"type":"about:blank","detail":"no such route"}'
+
+    def _account(self, path: list[str], args: dict[str, str]) -> dict:
+        """An account, or its draft, by the node's own views."""
+        query = Query(self.reader)
+        account = Account(bytes.fromhex(path[0]), bytes.fromhex(path[1]), path[2])
+        if path[3:] == ["draft"]:
+            return moneyviews.draft(AccountQuery(query).draft(account, int(args["to"])))
+        return moneyviews.balance(query, AccountQuery(query).balance(account))
 
     def _records(self, body: bytes) -> Answer:
         results: list[dict] = []

@@ -40,9 +40,9 @@ def test_every_supported_kind_has_a_command() -> None:
 def test_the_commands_are_those_of_the_design() -> None:
     """No command of a later version is there half-made."""
     assert NAMES == [
-        "key", "node", "party", "delegate", "rotate", "revoke", "asset", "describe", "withdraw", "terms", "grant", "use",
-        "nil", "correct", "accept", "accounts", "settle", "pay", "receipt", "dispute", "resolve", "submit", "records",
-        "assets", "proof", "verify", "audit", "reconcile",
+        "key", "node", "party", "delegate", "rotate", "revoke", "asset", "describe", "withdraw", "terms", "grant",
+        "use", "nil", "correct", "accept", "accounts", "settle", "pay", "receipt", "dispute", "resolve", "submit",
+        "records", "assets", "proof", "verify", "audit", "reconcile",
     ]  # fmt: skip
 
 
