@@ -231,6 +231,7 @@ class Submission:
         self._client, self._key, self._options, self._now_ms = client, key, options, now_ms
         self._path = path
         self._lines = Lines(file)
+        self._batch_records = options.batch_records
         self._refused: dict[int, InputError] = {}
         self._stop_line = 0
         self.summary = Summary()
@@ -373,7 +374,7 @@ class Submission:
         numbers: list[int] = []
         size = 0
         now = self._now_ms()
-        while len(bodies) < self._options.batch_records and size <= BATCH_BYTES_MAX - 65_536:
+        while len(bodies) < self._batch_records and size <= BATCH_BYTES_MAX - 65_536:
             line = self._lines.next()
             if line is None:
                 break
@@ -419,6 +420,10 @@ class Submission:
         self._journal.save()
         if outcome.status != 422 or outcome.position is None or outcome.position >= len(lines):
             raise outcome
+        fits = outcome.extra.get("batch_max")
+        if type(fits) is int and 0 < fits < len(lines):  # nothing is wrong with the line: the batch was too much work
+            self._batch_records = fits
+            return
         line = lines[outcome.position]
         error = LineError(line, outcome.detail, field=outcome.field, expected=outcome.expected)
         if not self._options.skip_bad:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ledger import context
 from node.client import Client
 from node.errors import FileError, NetworkError, ProblemError
 from node.journal import load_journal
@@ -17,6 +18,7 @@ from proofs.codec import unpack
 from proofs.entry import parse_entry
 from proofs.errors import InputError
 from proofs.records import make_body
+from proofs.ref import Ref
 from tests.node.clitool import Cli
 from tests.node.fakelog import NOW_MS, FakeLog, serving
 from tests.node.harness import NodeProcess
@@ -213,6 +215,29 @@ def test_records_that_the_node_refuses_are_put_aside_where_asked(log, submit, tm
     assert calls(log) == [f"c{number}" for number in range(20) if number not in bad]
     rows = [json.loads(text) for text in (tmp_path / "f.rejected").read_text().splitlines()]
     assert [row["line"] - 1 for row in rows] == sorted(bad)
+
+
+def test_batches_that_are_too_much_work_are_made_smaller(log, submit, tmp_path, monkeypatch) -> None:
+    """Where a batch's uses cost the log more than one batch may, as many go in one as fit; no line is at fault."""
+    owner = Ed25519PrivateKey.generate()
+    log.join(owner)
+    offers = [{"use": "infer", "unit": "token", "price": 7, "per": 1}]
+    fields = {
+        "kind": "asset",
+        "at": NOW_MS,
+        "type": "work",
+        "name": "w",
+        "terms": {"currency": "EUR", "offers": offers},
+    }
+    ref = Ref(log.log(owner, 1, [make_body(fields)]).first_index, log.reader.tree.leaf(log.ledger.size - 1))
+    write(tmp_path / "f", (line(number, asset=str(ref)) for number in range(20)))
+    # Looking up the terms is 8 steps, the account 4, each line 1.
+    monkeypatch.setattr(context, "STEPS_MAX", 8 + 4 + 7)
+    summary = submit(batch_records=9)
+    assert (summary.logged, summary.statuses) == (20, Counter(licensed=20))
+    assert calls(log) == expected(20)
+    sizes = Counter(parse_entry(raw).count for raw in log.reader.entries(log.ledger.size - 20, 20))
+    assert sizes == {7: 14, 6: 6}
 
 
 # Interruptions
