@@ -195,18 +195,23 @@ def test_the_file_stays_small(sources: int, most: int) -> None:
 
 
 def test_it_is_judged_in_ten_milliseconds() -> None:
-    """A derived asset with three sources, all settled, one cosignature of each type needed: reading and judging."""
+    """A derived asset with three sources, all settled, three of six cosignatures needed: reading and judging. On a
+    machine that is busy meanwhile, as much longer as a signature's check takes longer."""
     told = story(sources=3)
     signed, policy = cosigned(told.world)
     data = format_evidence(told.evidence(note=signed))
-    times = []
-    for _ in range(7):
+    entry = told.world.entry(told.usage)
+    times, checks = [], []
+    for _ in range(15):
         start = time.perf_counter()
+        entry.check_signature(ORIGIN)
+        middle = time.perf_counter()
         assert check_evidence(parse_evidence(data), policy=policy).result == GOOD
-        times.append(time.perf_counter() - start)
-    print(f"{len(data)} bytes, {min(times) * 1000:.1f} ms")
-    # The issue asks for 10 ms on a quiet machine; a shared one gets some room.
-    assert min(times) < 0.020
+        checks.append(middle - start)
+        times.append(time.perf_counter() - middle)
+    best, check = min(times), min(checks)
+    print(f"{len(data)} bytes, {best * 1000:.1f} ms; one signature {check * 1000:.2f} ms")
+    assert best < 0.010 * max(1, check / 0.00012)
 
 
 def test_without_a_key_it_is_good_as_far_as_it_goes() -> None:
