@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import re
-import secrets
 from collections.abc import Sequence
 from typing import Any
 
 from node.agents.inforce import PublishedTerms, terms_in_force, terms_of_entry
 from node.cli.common import add_key, add_node, hex_bytes, now_ms, open_signing
+from node.cli.hidden import add_hidden, read_hidden
 from node.cli.moneytext import extras_lines, extras_of
 from node.cli.outcome import OK
 from node.cli.quantities import add_quantities, read_quantities
@@ -19,15 +17,12 @@ from node.cli.resolve import Found, find_entry, need_ref, resolve
 from node.cli.text import parse_time
 from node.cli.writing import body_of, fields_given, log_one, report, split_pair
 from node.client import Client
-from node.errors import FileError
 from node.manifests import position_of, read_manifest
-from proofs import codec, merkle
+from proofs import merkle
 from proofs.errors import InputError
-from proofs.fields import USES, is_text
+from proofs.fields import USES
 from proofs.ref import unpack_ref
 
-SALT_BYTES = 32
-COMMITMENT_FORMAT = "usance/commitment/v1"
 _HEX_DIGEST = re.compile(r"[0-9a-f]{64}")
 _ATTRIBUTE = "NAME=TEXT, or NAME:=NUMBER"
 
@@ -60,9 +55,7 @@ def configure_use(parser: argparse.ArgumentParser) -> None:
     more.add_argument("--user", metavar="HEX", help="a salted digest of the end user")
     more.add_argument("--call", metavar="ID", help="the gateway's id of the call")
     more.add_argument("--attr", metavar="NAME=VALUE", action="append", default=[], help=_ATTRIBUTE + " (repeatable)")
-    more.add_argument("--commit", metavar="NAME=VALUE", action="append", default=[],
-                      help="a detail that only its hash is logged of (repeatable), with --commit-out")  # fmt: skip
-    more.add_argument("--commit-out", metavar="FILE", help="where the salts go that open it later: keep it, private")
+    add_hidden(more)
     add_key(parser)
     add_node(parser)
     parser.set_defaults(run=run_use)
@@ -97,8 +90,9 @@ def run_nil(args: argparse.Namespace) -> int:
 def run_use(args: argparse.Namespace) -> int:
     """Everything that can be judged here is, before the node is asked; the salts are safe before the record leaves."""
     fields = _fields(args)
-    commitment = _commitment(args)
-    body_of({**fields, **commitment[0], "asset": "model:x/y"})
+    hidden = read_hidden(args)
+    fields.update(hidden.fields)
+    body_of({**fields, "asset": "model:x/y"})
     signing = open_signing(args)
     client: Client = signing.client
     found = resolve(client, args.asset)
@@ -107,9 +101,8 @@ def run_use(args: argparse.Namespace) -> int:
         fields["into"] = need_ref(resolve(client, args.into), "--into")
     if args.terms is not None:
         fields["terms"] = _agreed(client, args.terms, found).ref.pack()
-    if commitment[1]:
-        _write_salts(args.commit_out, {"log": client.origin, **commitment[1]})
-    ref, status = log_one(signing, {**fields, **commitment[0]})
+    hidden.write(client.origin)
+    ref, status = log_one(signing, fields)
     said = extras_of(client, ref.index)
     news = {name: value for name, value in said.items() if value != found.text}  # judged as what was named: no news
     report(args, "usage", ref, status, asset=found.text, use=args.use, quantities=fields["quantities"],
@@ -201,39 +194,3 @@ def _items(args: argparse.Namespace) -> dict[str, Any]:
         return {"item": digests[0]}
     # An item's digest is its manifest leaf's hash already: naming every item gives the manifest's own root.
     return {"items": merkle.root(digests), "item_count": len(digests)}
-
-
-def _commitment(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The record's two fields, and what opens them later."""
-    if bool(args.commit) != bool(args.commit_out):
-        raise InputError("--commit and --commit-out go together: without the salts nothing can be shown later")
-    pairs = dict(split_pair(text, option="--commit", expected="NAME=VALUE") for text in args.commit)
-    if len(pairs) < len(args.commit):
-        raise InputError("--commit: a name twice", field="--commit", expected="each name once")
-    if not pairs:
-        return {}, {}
-    for name, value in pairs.items():
-        if not is_text(name) or not is_text(value):
-            raise InputError(
-                f"--commit {name[:80]!r}", field="--commit", expected="1 to 1,024 bytes of plain text each"
-            )
-    leaves = [(name, pairs[name], secrets.token_bytes(SALT_BYTES)) for name in sorted(pairs)]
-    root = merkle.root([merkle.leaf_hash(codec.encode([salt, name, value])) for name, value, salt in leaves])
-    opening = {
-        "format": COMMITMENT_FORMAT,
-        "commitment": root.hex(),
-        "leaves": [{"salt": salt.hex(), "name": name, "value": value} for name, value, salt in leaves],
-    }
-    return {"commitment": root, "names": [name for name, _, _ in leaves]}, opening
-
-
-def _write_salts(path: str, value: dict[str, Any]) -> None:
-    """Durable before the record is sent: without it, what was committed to can never be shown."""
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise FileError(f"{path} exists already", field="--commit-out", expected="a new file") from None
-    with os.fdopen(handle, "wb") as file:
-        file.write(json.dumps(value, indent=1, ensure_ascii=False).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())

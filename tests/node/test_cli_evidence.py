@@ -272,3 +272,30 @@ def test_what_was_not_committed_to_is_not_disclosed(cli: Cli, offline: Cli, trad
         2, "disclose", "bad.json", "-o", "out.json", "--from", "fields.json", "--field", "model"
     )
     assert not (folder / "out.json").exists()
+
+
+def test_what_use_hides_disclose_opens(cli: Cli, offline: Cli) -> None:
+    """Fields and calls committed to by `usance use`, with the files that it wrote: opened one by one."""
+    folder = cli.folder
+    cli.environment["USANCE_KEY"] = "me.key"
+    cli.ok("key", "new", "me.key")
+    cli.ok("party", "Me")
+    calls = [{"call": f"c-{at}", "at": NOW_MS, "quantities": {"token": at + 1}} for at in range(3)]
+    (folder / "calls").write_text(json.dumps(calls))
+    use = ("use", "model:x/y", "--as", "infer", "--token", "6")
+    hide = ("--commit", "prompt=what?", "--commit-out", "p", "--detail-from", "calls", "--detail-out", "d")
+    made = cli.json(*use, *hide)
+    cli.ok("evidence", made["index"], "-o", "use.json")
+    offline.ok("disclose", "use.json", "--from", "p", "--field", "prompt", "-o", "use.json")
+    done = offline.ok("disclose", "use.json", "--from", "d", "--call", "c-2", "-o", "use.json")
+    assert 'call "c-2"' in done.out
+    value = offline.json("verify", "use.json")
+    assert [one.get("value", one.get("quantities")) for one in value["disclosed"]] == ["what?", {"token": "3"}]
+    assert (folder / "d").stat().st_mode & 0o777 == 0o600
+    assert "exists already" in cli.fails(2, *use, *hide)
+    assert "go together" in cli.fails(2, *use, "--detail-from", "calls")
+    assert "itself" in cli.fails(2, *use, *hide, "--calls", "3")
+    for text in ("{", "[1]", "{}", '[{"call":"c","at":1}]', '[{"call":"c","at":-1,"quantities":{"token":1}}]', "[]"):
+        (folder / "bad").write_text(text)
+        cli.fails(2, *use, "--detail-from", "bad", "--detail-out", "new")
+    assert not (folder / "new").exists()
