@@ -1,4 +1,5 @@
-"""The demonstration: a data set of real files, its use logged, proved, verified offline, and the whole log audited.
+"""The demonstration: a data set of real files, its use logged, proved, verified offline, and the whole log audited;
+then the money (scripts/demonstrationmoney.py).
 
 The data set is the Python standard library of this machine. Every step is a `usance` command that is printed before it
 runs, so it can be done again by hand.
@@ -20,6 +21,7 @@ import time
 from dataclasses import dataclass, field
 
 from proofs.manifest import Item
+from scripts import demonstrationmoney
 
 ORIGIN = "demo.example/uses"
 PROVEN = "json/decoder.py"
@@ -151,7 +153,7 @@ def prove(demo: Demo, library: str, asset: int, use: int) -> None:
     demo.step(f"The proof of one use, that of {PROVEN}")
     demo.usance("proof", str(use), "-o", demo.path("use.tlog-proof"))
     demo.usance("proof", str(asset), "-o", demo.path("asset.tlog-proof"))
-    demo.step("The node is stopped; everything from here to the audit is offline")
+    demo.step("The node is stopped; all that follows up to the audit is offline")
     demo.stop_node()
     demo.url = ""
     demo.step("Verify: this use was logged, by this key, of this very file of this data set")
@@ -179,11 +181,10 @@ def prove(demo: Demo, library: str, asset: int, use: int) -> None:
 
 
 def audit(demo: Demo) -> None:
-    """The last step: start again, and judge the whole log."""
+    """Start again, and judge the whole log."""
     demo.step("The node is started again, and the whole log audited")
     demo.start_node()
     demo.usance("audit", demo.url, "--log", demo.path("node/log.vkey"))
-    demo.stop_node()
 
 
 def main() -> int:
@@ -199,6 +200,9 @@ def main() -> int:
         asset, use = log_uses(demo, library)
         prove(demo, library, asset, use)
         audit(demo)
+        model = demonstrationmoney.publish(demo, asset)
+        use = demonstrationmoney.use_and_settle(demo, model)
+        demonstrationmoney.show(demo, use)
         demo.finish()
     except DemoFailed as error:
         print(f"demo: {error}", file=sys.stderr)
