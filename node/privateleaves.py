@@ -1,6 +1,6 @@
 """Private files: what opens a commitment or the single calls behind a usage, kept by whoever logged it (section 4).
 
-JSON: a list of leaves, or an object with such a list as `leaves` (as `usance use --commit-out` writes). A hidden field
+JSON: a list of leaves, or an object with such a list as `leaves` (as `usance use` writes). A hidden field
 is `{"salt", "name", "value"}` or `[salt, name, value]`, a call `{"salt", "call", "at", "quantities"}` or
 `[salt, call, at, quantities]`; salts are hex, whole numbers may be decimal strings where they are times or quantities.
 """

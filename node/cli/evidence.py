@@ -48,7 +48,7 @@ def configure_disclose(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("evidence", metavar="EVIDENCE", help="an evidence file")
     parser.add_argument(
         "--from", dest="private", metavar="FILE", required=True,
-        help="the private file with the salts: --commit-out of `usance use`, or a meter's list of calls",
+        help="the private file with the salts: --commit-out or --detail-out of `usance use`, or a list of leaves",
     )  # fmt: skip
     parser.add_argument("--field", metavar="NAME", action="append", default=[], help="a hidden field (repeatable)")
     parser.add_argument("--call", metavar="ID", action="append", default=[], help="a single call (repeatable)")
