@@ -91,7 +91,7 @@ def _lines(result: Settlement) -> Iterator[str]:
         party = _party(result, getattr(one.account, other))
         yield (
             f"{would}stated{by}: {where}, {show_amount(one.due, one.account.currency)}, {other} {party}, "
-            f"{one.lines} lines up to {one.to}"
+            f"{one.lines} line{'' if one.lines == 1 else 's'} up to {one.to}"
         )
     for path in result.files:
         yield f"{would}handed over: {path}"
