@@ -286,8 +286,8 @@ class State:
         data = self.view.get(keys.TERMS + keys.number(index))
         if data is None:
             return None
-        asset, leaf, fields = _row(data)
-        return TermsRow(asset, leaf, read_terms(fields))
+        asset, leaf, _, fields = _row(data)
+        return TermsRow(asset, leaf, read_terms(_row(fields)))
 
     def asset_terms(self, asset: int) -> AssetTerms | None:
         """Which terms an asset has; None where it has none."""
@@ -328,9 +328,11 @@ class State:
         return self._splits(asset, None if have is None else have.newest)
 
     def _splits(self, asset: int, index: int | None) -> Splits:
-        found = None if index is None else self.terms(index)
-        if found is not None and found.terms.splits:
-            return found.terms.splits
+        data = None if index is None else self.view.get(keys.TERMS + keys.number(index))
+        # Apart from the other fields in the row: these are many, and a charge may reach 33 assets.
+        splits = () if data is None else _row(data)[2]
+        if splits:
+            return tuple((party, bps) for party, bps in splits)
         row = self.asset(asset)
         if row is None:
             raise StorageError(f"asset {asset} is missing: the database is damaged")

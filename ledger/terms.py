@@ -78,7 +78,8 @@ def publish(
                 spend=context.spend,
             )  # fmt: skip
     put, index = state.overlay.put, keys.number(context.index)
-    put(keys.TERMS + index, codec.pack([asset, context.leaf, dict(fields)]))
+    splits = [(split["party"], split["bps"]) for split in fields.get("splits", ())]
+    put(keys.TERMS + index, codec.pack([asset, context.leaf, splits, codec.pack(dict(fields))]))
     put(keys.TERMS_OF + keys.number(asset) + index, b"")
     first = before.first if before else context.index
     derivatives = fields.get("derivatives", 0)
