@@ -68,6 +68,11 @@ def _money(row: ItemRow, nanos: int) -> str:
     return show_amount(nanos, row.currency) if row.currency else ""
 
 
+def _period(view: ItemsView) -> str:
+    since, until = show_time(view.asked.since), show_time(view.asked.until)
+    return f"{since} to before {until}, by the beginning that each use names"
+
+
 def items_page(view: ItemsView, anchor: Anchor) -> str:
     """The page."""
     head = (cell("Item"), cell("Asset"), cell("Use"), number("Uses"), cell("Quantities"), cell("Statuses"),
@@ -89,8 +94,7 @@ def items_page(view: ItemsView, anchor: Anchor) -> str:
         pairs(
             [
                 ("Owner", claim(view.party_name, view.asked.party.hex())),
-                ("Period", f"{show_time(view.asked.since)} to before {show_time(view.asked.until)}, by the `from` that "
-                           "each use names"),
+                ("Period", _period(view)),
                 *totals,
             ]
         ),

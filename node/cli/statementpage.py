@@ -88,11 +88,18 @@ def _head(view: StatementView) -> Html:
             ("Open", _money(view, view.open)),
             ("Signed by", _party(view.signer)),
             ("Signed at", f"{show_time(view.fields['at'])} by the signer's clock"),
-            ("Covers", f"all entries below {view.fields['to']}, of which those below {view.previous.to} stood in "
-             f"{view.previous.count} earlier statements"),
+            ("Covers", _covers(view)),
             ("Reference", tag("code", str(view.ref))),
         )
     )  # fmt: skip
+
+
+def _covers(view: StatementView) -> str:
+    before = view.previous
+    if not before.count:
+        return f"all entries below {view.fields['to']}: the account's first statement"
+    earlier = f"in {before.count} earlier statements" if before.count > 1 else "in an earlier statement"
+    return f"all entries below {view.fields['to']}; those below {before.to} stood {earlier}"
 
 
 def _totals(view: StatementView) -> Html:
@@ -123,7 +130,14 @@ def _asset(view: StatementView, index: int) -> Html:
 
 
 def _lines(view: StatementView) -> Html:
-    head = (cell("Asset"), cell("Use"), number("Uses"), cell("Quantities"), number("Charged"), number("Of it due here"))
+    head = (
+        cell("Asset"),
+        cell("Use"),
+        number("Uses"),
+        cell("Quantities"),
+        number("Charged"),
+        number("Of it the payee's"),
+    )
     rows = (
         (cell(_asset(view, group.asset)), cell(group.use), number(f"{group.uses:,}"), cell(quantities_text(group)),
          number(_money(view, group.charge)), number(_money(view, group.amount)))
