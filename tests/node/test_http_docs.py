@@ -14,13 +14,15 @@ import node.app
 import node.connections
 from ledger.errors import PROBLEM_TYPES
 from node.problems import TITLES
-from node.routes import evidence, log, reads, writes
+from node.routes import evidence, log, money, reads, writes
 from proofs.entry import encode_request
+from proofs.ref import parse_ref
 from tests.node.harness import Actor, NodeProcess, body, nil_body, use_body
+from tests.node.moneyworld import make_world, offer
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "http.md"
 HEADING = re.compile(r"^### `(GET|POST) (/[^`]*)`$", re.M)
-MODULES = (log, reads, writes, evidence)
+MODULES = (log, reads, writes, money, evidence)
 
 
 def page() -> str:
@@ -115,36 +117,64 @@ def examples() -> dict[str, Any]:
     return {label: json.loads(text) for label, text in found}
 
 
+def assets(node: NodeProcess, lab: Actor) -> dict[str, Any]:
+    """Answers about an asset that has and had everything: a claimed name, shares to pay, terms; and that is retired."""
+    source = {"currency": "EUR", "offers": [], "derivatives": 1000}
+    made = lab.log(body("asset", type="dataset", name="source", terms=source))["first_index"]
+    source_ref = parse_ref(node.json(f"/records/{made}")["ref"])
+    sources = [{"asset": source_ref.pack(), "as": "contains", "bps": 1000}]
+    fields = {"type": "dataset", "name": "corpus", "root": bytes(32), "items": 3, "bytes": 300, "sources": sources,
+              "aka": ["model:lab/one"]}  # fmt: skip
+    first = lab.log(body("asset", **fields))["first_index"]
+    listed = node.json(f"/assets?limit=1&from={first}")
+    lab.log(body("asset", **fields))
+    ref = parse_ref(node.json(f"/assets/{first}")["ref"])
+    splits = [{"party": lab.key, "bps": 10_000}]
+    terms = {"currency": "EUR", "offers": [offer("train", "token", 7)], "derivatives": 5, "splits": splits}
+    lab.log(body("terms", asset=ref.pack(), **terms))
+    lab.log(body("withdraw", target=ref.pack()))
+    listed["next"] = None
+    return {"GET /assets": listed, "GET /assets/<ref>": node.json(f"/assets/{first}")}
+
+
+def accounts(node: NodeProcess) -> dict[str, Any]:
+    """Answers about a usage that was corrected, a statement with a receipt, and their account."""
+    world = make_world(node)
+    used = world.use(world.lab, world.corpus)
+    correction = world.refs(world.lab.log(body("correction", usage=used.pack(), quantities={"token": 900}, reason="x")))
+    world.publisher.log(body("accept", correction=correction[0].pack()))
+    stated = world.state(world.lab, world.publisher)
+    world.receipt(world.publisher, stated, 3 * 10**9)
+    world.use(world.lab, world.corpus, quantities={"token": 100})
+    world.use(world.maker, world.corpus)
+    world.state(world.maker, world.publisher)  # so that the first of the publisher's accounts is like the second
+    path, label = world.account(world.lab, world.publisher), "GET /accounts/<payer>/<payee>/<currency>"
+    return {
+        "GET /records/<index>": node.json(f"/records/{used.index}"),
+        "GET /records/<index> (statement)": node.json(f"/records/{stated.index}"),
+        "GET /accounts": node.json(f"/accounts?party={world.publisher.key.hex()}&limit=1"),
+        label: node.json(path),
+        f"{label}/draft": node.json(f"{path}/draft"),
+        f"{label}/lines": node.json(f"{path}/lines"),
+    }
+
+
 @pytest.fixture(scope="module")
 def answers(node: NodeProcess) -> dict[str, Any]:
     """Real answers by the labels of the examples."""
     lab = Actor(node).join("Example lab")
-    fields = {
-        "type": "dataset",
-        "name": "corpus",
-        "root": bytes(32),
-        "items": 3,
-        "bytes": 300,
-        "aka": ["model:lab/one"],
-    }
-    first = lab.log(body("asset", **fields))["first_index"]
-    listed = node.json("/assets?limit=1")
-    lab.log(body("asset", **fields))
-    index, leaf = node.json(f"/assets/{first}")["ref"].split(":")
-    lab.log(body("withdraw", target=int(index).to_bytes(8, "big") + bytes.fromhex(leaf)))
+    shown = {**assets(node, lab), **accounts(node)}
     gap = node.submit(lab.sign(nil_body(), first=lab.next + 1))[0]
     node.submit(lab.sign(nil_body(), first=0))
     taken = node.post(encode_request([lab.sign(use_body())])).json()
     used = taken["results"][0]["first_index"]
     return {
+        **shown,
         "result": gap,
         "POST /records": taken,
-        "GET /records/<index>": node.json(f"/records/{used}"),
         "GET /records": node.json(f"/records?from={used + 1}"),
         "GET /keys/<key>": node.json(f"/keys/{lab.key.hex()}"),
         "GET /parties/<party>": node.json(f"/parties/{lab.key.hex()}"),
-        "GET /assets": listed,
-        "GET /assets/<ref>": node.json(f"/assets/{first}"),
         "GET /conflicts": node.json("/conflicts"),
     }
 
@@ -159,7 +189,8 @@ def test_json_routes_have_examples() -> None:
     """Every route that answers an object of its own form has an example of it."""
     plain = {"/checkpoint", "/tile/<path>", "/proof/<index>", "/consistency", "/records/stream", "/genesis", "/healthz",
              "/readyz", "/evidence/<index>"}  # fmt: skip
-    assert set(examples()) - {"result"} == {f"{method} {path}" for method, path in ROUTES if path not in plain}
+    shown = {label.partition(" (")[0] for label in examples()} - {"result"}
+    assert shown == {f"{method} {path}" for method, path in ROUTES if path not in plain}
 
 
 def test_headings_of_the_spec_that_are_referred_to_exist(repo_root: Path) -> None:
