@@ -14,6 +14,7 @@ prefix of that of a later one.
 
 from __future__ import annotations
 
+import bisect
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -69,13 +70,9 @@ def _locate(view: View, key: bytes, to: int) -> Extent:
     prefix = keys.LIST_CHUNK + key
     for _, chunk in view.scan(prefix, prefix + keys.number(to), reverse=True):
         before = _unpack_extent(chunk)
-        count, total = before.count, before.total
-        for index, amount in _pairs(chunk):
-            if index >= to:
-                break
-            count += 1
-            total += amount
-        return Extent(count, total)
+        flat = struct.unpack(f">{(len(chunk) - HEAD_BYTES) // 8}Q", chunk[HEAD_BYTES:])
+        below = bisect.bisect_left(flat[::2], to)
+        return Extent(before.count + below, before.total + sum(flat[1 : 2 * below : 2]))
     return EMPTY
 
 
