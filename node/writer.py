@@ -19,11 +19,12 @@ import os
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from ledger.append import Ledger, Outcome, Prepared
+from ledger.append import Group, Ledger, Outcome, Prepared
 from ledger.errors import Refusal
 from ledger.reader import EntryCache, Reader
 from ledger.signrecord import Signer
@@ -33,6 +34,8 @@ from proofs.errors import FatalError, RetryableError, UsanceError
 log = logging.getLogger("usance.writer")
 
 LINGER_S = 0.005
+GROUP_S_MAX = 0.5
+"""After so long no further batch joins a group: a request of many heavy ones must not keep all others waiting."""
 RETRY_AFTER_S = 1
 RETRY_AFTER_DISK_S = 60
 Result = Outcome | Refusal
@@ -40,15 +43,22 @@ Result = Outcome | Refusal
 
 @dataclass(slots=True)
 class Job:
-    """One request's batches, in order; a Refusal stands for a batch that was refused before the queue."""
+    """One request's batches, in order; a Refusal stands for a batch that was refused before the queue. `results`: of
+    those that were judged so far; owner: the writer."""
 
     batches: list[Prepared | Refusal]
     done: Future[tuple[list[Result], Published]] = field(default_factory=Future)
+    results: list[Result] = field(default_factory=list)
 
     @property
     def records(self) -> int:
-        """How many records it holds."""
-        return sum(len(item.batch.bodies) for item in self.batches if isinstance(item, Prepared))
+        """How many records are to be judged yet."""
+        return sum(len(item.batch.bodies) for item in self.batches[len(self.results) :] if isinstance(item, Prepared))
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether nothing is left to be judged."""
+        return len(self.results) == len(self.batches)
 
 
 class Writer:
@@ -65,9 +75,10 @@ class Writer:
         disk_free_bytes_min: int,
         on_publish: Callable[[Published], None] | None = None,
         expected: Callable[[], int] = lambda: 0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Signs what the database holds beyond the last signature, and publishes it. `expected()`: how many requests
-        are being checked now, of any thread's making. Raises StorageError."""
+        are being checked now, of any thread's making; `clock()`: seconds, never backwards. Raises StorageError."""
         self._ledger = ledger
         self._signer = signer
         self._folder = folder
@@ -75,11 +86,13 @@ class Writer:
         self._disk_free_bytes_min = disk_free_bytes_min
         self._on_publish = on_publish
         self._expected = expected
+        self._clock = clock
         self._cache = EntryCache()
         self._queue: queue.Queue[Job | None] = queue.Queue(queue_requests_max)
         self._lock = threading.Lock()
         self._stopping = False
-        self._held_over: Job | None = None
+        # Jobs that come before the queue. Owner: the writer.
+        self._held_over: deque[Job] = deque()
         self.failed: str | None = None
         note = signer.sign(ledger.size, ledger.tree.root)
         self.board = Board(self._published(note))
@@ -152,41 +165,37 @@ class Writer:
         A group costs a signature and three syncs however small it is, so while other requests are being checked it is
         held open for LINGER_S.
         """
-        job = self._held_over or self._queue.get()
-        self._held_over = None
+        job = self._held_over.popleft() if self._held_over else self._queue.get()
         if job is None:
             return None
         jobs, records = [job], job.records
-        end = time.monotonic() + LINGER_S
+        end = self._clock() + LINGER_S
         while True:
-            left_s = end - time.monotonic() if self._expected() else 0.0
+            left_s = end - self._clock() if self._expected() and not self._held_over else 0.0
             try:
-                job = self._queue.get(timeout=left_s) if left_s > 0 else self._queue.get_nowait()
+                job = self._next_job(left_s)
             except queue.Empty:
                 return jobs
             if job is None:  # the end comes after what was accepted before it
                 self._queue.put(None)
                 return jobs
             if records + job.records > self._group_records_max:
-                self._held_over = job
+                self._held_over.appendleft(job)
                 return jobs
             jobs.append(job)
             records += job.records
 
+    def _next_job(self, left_s: float) -> Job | None:
+        if self._held_over:
+            return self._held_over.popleft()
+        return self._queue.get(timeout=left_s) if left_s > 0 else self._queue.get_nowait()
+
     def _round(self, jobs: list[Job]) -> None:
         group = self._ledger.group()
-        results: list[list[Result]] = []
+        end = self._clock() + GROUP_S_MAX
         for job in jobs:
-            answers: list[Result] = []
-            for item in job.batches:
-                if isinstance(item, Refusal):
-                    answers.append(item)
-                    continue
-                try:
-                    answers.append(group.take(item))
-                except Refusal as refusal:
-                    answers.append(refusal)
-            results.append(answers)
+            if job is jobs[0] or self._clock() < end:
+                self._judge(group, job, end)
         group.commit()
         if group.dirty:
             published = self._published(self._signer.sign(self._ledger.size, self._ledger.tree.root))
@@ -194,9 +203,26 @@ class Writer:
             if self._on_publish is not None:
                 self._on_publish(published)
         published = self.board.published
-        for job, answers in zip(jobs, results, strict=True):
-            if job.done.set_running_or_notify_cancel():
-                job.done.set_result((answers, published))
+        for job in jobs:
+            if job.is_judged and job.done.set_running_or_notify_cancel():
+                job.done.set_result((job.results, published))
+        # Whoever had a share of this round comes behind those who had none.
+        untouched = [job for job in jobs if not job.results]
+        begun = [job for job in jobs if job.results and not job.is_judged]
+        self._held_over.extendleft(reversed(untouched + begun))
+
+    def _judge(self, group: Group, job: Job, end: float) -> None:
+        """Judge a job's batches in order, at least one of them, until the round's time is over."""
+        for item in job.batches[len(job.results) :]:
+            if isinstance(item, Refusal):
+                job.results.append(item)
+                continue
+            try:
+                job.results.append(group.take(item))
+            except Refusal as refusal:
+                job.results.append(refusal)
+            if self._clock() >= end:
+                return
 
     def _answer_failed(self, jobs: list[Job]) -> None:
         for job in jobs:
