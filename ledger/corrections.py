@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger import keys
-from ledger.context import LOOKUP_STEPS, Body, Context
+from ledger.context import Body, Context
 from ledger.errors import RuleRefusal, StorageError
 from ledger.events import note_event
 from ledger.postings import Account, Spend
 from ledger.state import LOGGED, State, UsageRow
 from proofs import codec, pricing
-from proofs.pricing import Splits, Terms
+from proofs.pricing import Closure, Splits, Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +68,25 @@ class Basis:
         return pricing.hand_down(amount, shares=self.shares, rest=self.rest)
 
 
-def basis_of(state: State, index: int, row: UsageRow, *, spend: Spend | None = None, field: str = "") -> Basis | None:
+BASIS_STEPS = 16
+"""For each asset whose splits before a leaf are looked up (see Context.spend)."""
+
+
+def basis_steps(closure: Closure) -> int:
+    """What basis_of costs a batch for a charged usage of an asset with this closure."""
+    return BASIS_STEPS * (1 + len(closure.shares))
+
+
+def basis_of(state: State, index: int, row: UsageRow, *, spend: Spend | None = None) -> Basis | None:
     """The basis of the usage at leaf `index`; None where it was not charged.
 
-    Looks up the splits of up to 33 assets; `spend` counts them, in the name of `field`, and may raise RuleRefusal.
+    Looks up the splits of up to 33 assets; `spend` counts them, and may raise RuleRefusal.
     """
     if not row.charge or row.terms is None or row.asset is None:
         return None
     closure = state.closure(row.asset)
     if spend is not None:
-        spend(2 * LOOKUP_STEPS * (1 + len(closure.shares)), field)
+        spend(basis_steps(closure), "correction")
     found = state.terms(row.terms)
     if found is None:
         raise StorageError(f"terms {row.terms} are missing: the database is damaged")
@@ -86,11 +95,9 @@ def basis_of(state: State, index: int, row: UsageRow, *, spend: Spend | None = N
     return Basis(found.terms, shares, state.splits_at(row.asset, index), body["use"], body["quantities"])
 
 
-def lines_of(
-    state: State, index: int, row: UsageRow, *, spend: Spend | None = None, field: str = ""
-) -> dict[Account, int]:
+def lines_of(state: State, index: int, row: UsageRow) -> dict[Account, int]:
     """The lines of the usage at leaf `index`: one for each payee but the payer itself, in nanos. Costs as basis_of."""
-    basis = basis_of(state, index, row, spend=spend, field=field)
+    basis = basis_of(state, index, row)
     if basis is None:
         return {}
     currency, parts = basis.terms.currency, basis.handed_down(basis.quantities)
@@ -140,7 +147,7 @@ def accept(state: State, context: Context, body: Body) -> str:
     held = base_of(state, usage, party)
     if held is not None and held[1] == index:
         raise RuleRefusal("accepted already", field="correction", expected="one acceptance of a correction by a payee")
-    basis = basis_of(state, usage, row, spend=context.spend, field="correction")
+    basis = basis_of(state, usage, row, spend=context.spend)
     base = held[0] if held else 0 if basis is None else basis.handed_down(basis.quantities).get(party, 0)
     if basis is None or party == row.party or (held is None and not base):
         raise RuleRefusal("not a payee of the corrected usage", field="correction", expected=expected)

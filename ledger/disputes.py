@@ -14,10 +14,9 @@ from typing import Any
 from ledger import keys
 from ledger.accounts import statement_row
 from ledger.context import LOOKUP_STEPS, Body, Context
-from ledger.corrections import corrected_usage, lines_of
+from ledger.corrections import basis_steps, corrected_usage, lines_of
 from ledger.errors import RuleRefusal
 from ledger.events import note_event
-from ledger.postings import Spend
 from ledger.state import LOGGED, State
 from ledger.stored import party_of
 from proofs import codec
@@ -31,30 +30,30 @@ REJECTED = "rejected"
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """The record that a dispute is about, and who signed it. `spend`, `field`: see Context.spend."""
+    """The record that a dispute is about, and who signed it."""
 
     index: int
     signer: bytes
     body: dict[str, Any]
-    spend: Spend
-    field: str
+
+    @property
+    def usage(self) -> int | None:
+        """The usage that it is, or that it corrects."""
+        if self.body["kind"] == "correction":
+            return unpack_ref(self.body["usage"]).index
+        return self.index if self.body["kind"] == "usage" else None
 
 
 def _concerns_usage(state: State, target: _Target, party: bytes) -> bool:
     """Those that it pays, the asset's owner, and whom a provider saw using it."""
-    if target.body["kind"] == "correction":
-        index = unpack_ref(target.body["usage"]).index
-        body = state.body(index)
-    else:
-        index, body = target.index, target.body
-    row = state.usage(index)
-    asset = None if row is None or row.asset is None else state.asset(row.asset)
-    if party == body.get("party") or (asset is not None and party == asset.party):
-        return True
-    if row is None:
+    index = target.usage
+    row = None if index is None else state.usage(index)
+    if index is None or row is None:
         return False
-    lines = lines_of(state, index, row, spend=target.spend, field=target.field)
-    return any(party == account.payee for account in lines)
+    asset = None if row.asset is None else state.asset(row.asset)
+    if party == target.body.get("party") or (asset is not None and party == asset.party):
+        return True
+    return any(party == account.payee for account in lines_of(state, index, row))
 
 
 def _concerns_accept(state: State, target: _Target, party: bytes) -> bool:
@@ -75,10 +74,9 @@ def _concerns_grant(state: State, target: _Target, party: bytes) -> bool:
 
 def _concerns_asset(state: State, target: _Target, party: bytes) -> bool:
     """The owners of what it lists, and others who claim the same names."""
-    sources, names = target.body.get("sources", ()), target.body.get("aka", ())
-    target.spend(LOOKUP_STEPS * (len(sources) + len(names)), target.field)
     if party == target.signer:
         return False
+    sources, names = target.body.get("sources", ()), target.body.get("aka", ())
     refs = [source["asset"] for source in sources if not isinstance(source["asset"], str)]
     owners = (state.asset(unpack_ref(raw).index) for raw in refs)
     return any(row is not None and row.party == party for row in owners) or any(
@@ -149,7 +147,15 @@ def dispute(state: State, context: Context, body: Body) -> str:
 
 
 def _target(state: State, context: Context, index: int, field: str) -> _Target:
-    return _Target(index, party_of(state.view, index), state.body(index), context.spend, field)
+    """The record at a leaf; the batch pays for asking whom it concerns, whether or not that has to be asked."""
+    target = _Target(index, party_of(state.view, index), state.body(index))
+    usage = target.usage
+    row = None if usage is None else state.usage(usage)
+    if row is not None and row.charge and row.asset is not None:
+        context.spend(basis_steps(state.closure(row.asset)), field)
+    if target.body["kind"] in ("asset", "description"):
+        context.spend(LOOKUP_STEPS * (len(target.body.get("sources", ())) + len(target.body.get("aka", ()))), field)
+    return target
 
 
 def resolution(state: State, context: Context, body: Body) -> str:

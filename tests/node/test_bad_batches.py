@@ -133,7 +133,8 @@ def test_other_parties_keys_cannot_be_revoked(node: NodeProcess, actor: Actor) -
 
 
 def test_rules_that_need_the_log(node: NodeProcess, actor: Actor) -> None:
-    """References to what isn't there, others' assets, and what isn't supported yet are 422 with position and field."""
+    """References to what isn't there or is another's, wrong shares and terms, and what isn't supported yet are 422
+    with position and field."""
     other = Actor(node).join()
     size = node.checkpoint().size
     own = actor.log(body("asset", type="dataset", name="own"))["first_index"]
@@ -144,16 +145,21 @@ def test_rules_that_need_the_log(node: NodeProcess, actor: Actor) -> None:
         (body("asset", type="dataset", name="x", sources=[{"as": "contains", "asset": bytes(40)}]), "sources.0.asset"),
         (body("asset", type="dataset", name="x", sources=[{"as": "contains", "asset": ref, "bps": 1}]),
         "sources.0.bps"),
-        (use_body(into=bytes(40)), "into"), (use_body(into=ref), "into"), (use_body(terms=ref), "terms"),
+        (use_body(into=bytes(40)), "into"), (use_body(into=ref), "into"),
         (use_body(claim=ref), "claim"), (body("withdraw", target=_ref(node, 0)), "target"),
-        (body("terms", asset=ref, currency="EUR", offers=[]), "kind"),
-        (body("grant", terms=ref, licensee=actor.key), "kind"),
-        (body("accept", correction=ref), "kind"), (body("canary", root=bytes(32), count=1), "kind"),
-        (body("asset", type="dataset", name="x", terms={"currency": "EUR", "offers": []}), "terms"),
+        (body("terms", asset=bytes(40), currency="EUR", offers=[]), "asset"),
+        (body("terms", asset=ref, currency="EUR", offers=[], arbiter=bytes(32)), "arbiter"),
+        (body("grant", terms=ref, licensee=actor.key), "terms"),
+        (body("accept", correction=ref), "correction"), (body("canary", root=bytes(32), count=1), "kind"),
+        (body("asset", type="dataset", name="x", terms={"currency": "EUR", "offers": [], "arbiter": bytes(32)}),
+         "terms.arbiter"),
     ]  # fmt: skip
     for record, field in cases:
         refused(actor, actor.sign(nil_body(), record, nil_body()), 422, "usance:rule", field=field, position=1)
+    refused(actor, actor.sign(use_body(terms=ref)), 422, "usance:terms", field="terms", position=0)
     refused(other, other.sign(body("withdraw", target=ref)), 422, "usance:rule", field="target", position=0)
+    refused(other, other.sign(body("terms", asset=ref, currency="EUR", offers=[])), 422, "usance:rule", field="asset",
+            position=0)  # fmt: skip
     refused(other, other.sign(use_body(into=ref)), 422, "usance:rule", field="into", position=0)
     goes_on(actor)
 
