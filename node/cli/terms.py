@@ -28,6 +28,10 @@ def configure_terms(parser: argparse.ArgumentParser) -> None:
     """Which asset, and the file."""
     parser.add_argument("asset", metavar="ASSET", help="a reference, an index, or name[@version]")
     parser.add_argument("file", metavar="FILE", help="the terms, as TOML: see docs/terms.md")
+    parser.add_argument(
+        "--dry-run", action="store_true",
+        help="log nothing: show what typical uses would cost, who gets it, and what changes against the terms in force",
+    )  # fmt: skip
     add_key(parser)
     add_node(parser)
     parser.set_defaults(run=run_terms)
@@ -36,6 +40,10 @@ def configure_terms(parser: argparse.ArgumentParser) -> None:
 def run_terms(args: argparse.Namespace) -> int:
     """Put terms in force; the file is judged before anything is asked of a node."""
     fields = read_terms_file(args.file)
+    if args.dry_run:
+        from node.cli.termspreview import run_preview  # which words terms as this module does
+
+        return run_preview(args, fields)
     signing = open_signing(args)
     found = resolve(signing.client, args.asset)
     asset = need_ref(found, "ASSET")

@@ -3,11 +3,14 @@
 The figures are chosen so that they can be told by hand: see each function.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from node.transport import Transport
 from proofs.jsonform import from_json
 from proofs.ref import Ref, parse_ref
+from tests.node.fakelog import Answer
 from tests.node.harness import NOW_MS, Actor, NodeProcess, body
 
 HOSTILE = "<script>document.title='owned'</script>\"'&=cmd|' /C calc'!A1"
@@ -95,3 +98,22 @@ def settle_once(world: World) -> Ref:
     statement = world.state(world.lab, world.publisher)
     world.receipt(world.publisher, statement, 3 * 10**9)
     return statement
+
+
+class Proxy:
+    """Passes requests on to a node, and lets a test change the answers."""
+
+    def __init__(self, url: str, change: Callable[[str, Answer], Answer]) -> None:
+        self.transport = Transport(url, attempts=1)
+        self.change = change
+        self.url = ""
+        self.cut = 0
+
+    def answer(self, method: str, path: str, data: bytes) -> Answer:
+        """What the node says, changed."""
+        transport = Transport(self.transport.url, attempts=1)  # requests come from several threads
+        try:
+            answer = transport.get(path, bytes_max=1 << 26)
+        finally:
+            transport.close()
+        return self.change(path, (answer.status, answer.content_type, answer.body))

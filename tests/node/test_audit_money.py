@@ -12,13 +12,12 @@ import pytest
 from ledger import keys, sumlist
 from ledger.leveldb import LevelStore
 from node.sources import NodeFolderSource
-from node.transport import Transport
 from proofs import codec
 from proofs.ref import Ref
 from tests.node.clitool import Cli
 from tests.node.fakelog import Answer, serving
 from tests.node.harness import NodeProcess, body
-from tests.node.moneyworld import World, make_world, settle_once
+from tests.node.moneyworld import Proxy, World, make_world, settle_once
 
 EUR = 10**9
 
@@ -100,25 +99,6 @@ def test_a_node_that_goes_on_meanwhile_is_compared_as_of_the_checkpoint(tmp_path
 
 
 # A node that lies
-
-
-class Proxy:
-    """Passes requests on to a node, and lets a test change the answers."""
-
-    def __init__(self, url: str, change: Callable[[str, Answer], Answer]) -> None:
-        self.transport = Transport(url, attempts=1)
-        self.change = change
-        self.url = ""
-        self.cut = 0
-
-    def answer(self, method: str, path: str, data: bytes) -> Answer:
-        """What the node says, changed."""
-        transport = Transport(self.transport.url, attempts=1)  # requests come from several threads
-        try:
-            answer = transport.get(path, bytes_max=1 << 26)
-        finally:
-            transport.close()
-        return self.change(path, (answer.status, answer.content_type, answer.body))
 
 
 @contextmanager
