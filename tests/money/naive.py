@@ -519,10 +519,14 @@ def _terms_problems(log: Log, asset: Ref | None, sources: list[Body], terms: Bod
         yield "rule", prefix + "arbiter"
     first = currency_of(log, asset) if asset else None
     behind = closure_currencies(log, sources)
-    if (first and first != terms["currency"]) or (len(behind) == 1 and terms["currency"] not in behind):
+    if first and first != terms["currency"]:
         yield "rule", prefix + "currency"
-    elif len(behind) > 1 and not terms["offers"]:
-        yield Open("terms without offers where the closure mixes currencies")
+    elif behind - {terms["currency"]}:
+        if why_no_offers(log, sources):
+            # Nothing will ever be charged for what can have no offers, so its currency means nothing.
+            yield Open("the currency of an asset that can't sell")
+        else:
+            yield "rule", prefix + "currency"
     if terms["offers"] and why_no_offers(log, sources):
         yield "rule", prefix + "offers"
 

@@ -20,7 +20,7 @@ from tests.ledger import support
 from tests.ledger.support import ORIGIN, Log, public
 from tests.money import naive
 from tests.money.naive import Account, Entry, Open, Refused, Taken, Verdict
-from tests.money.worlds import FIGURES, GHOST, PARTIES, Action
+from tests.money.worlds import FIGURES, GHOST, NAMES, PARTIES, Action
 
 ENTRIES_MAX = 160 if LONG else 90
 Body = dict[str, Any]
@@ -306,7 +306,11 @@ class Player:
         fields = {**naive.fields_of_terms(terms), "kind": "terms", "asset": asset.ref}
         fields.pop("at", None)
         offers = [{**offer, "price": action["price"]} for offer in fields["offers"]]
-        self.offer(owner, [{**fields, "offers": offers}])
+        old = fields.get("derivatives", 0)
+        self.offer(owner, [{**fields, "offers": offers, "derivatives": action["share"]}])
+        made: Body = {"kind": "asset", "type": "model", "name": "kept"}
+        made["sources"] = [{"asset": asset.ref, "as": "derived_from", "bps": old}]
+        self.offer(party, [made])
         use = {"kind": "usage", "asset": asset.ref, "from": 1, "until": 2, "use": offers[0]["use"]}
         use["quantities"] = {offers[0]["unit"]: 1000}
         if action["names"]:
@@ -315,6 +319,7 @@ class Player:
         if action["ends"]:
             self.offer(owner, [{"kind": "withdraw", "target": grant}])
             self.offer(party, [use], lag=2)
+            self.offer(party, [made])
 
     def make_withdraw(self, action: Action) -> Record | None:
         target = newest(self.of("asset", "grant"), action["target"])
@@ -376,6 +381,80 @@ class Player:
         most = min(largest * offer["per"] // offer["price"], naive.MONEY_MAX)
         body = {"kind": "usage", "asset": asset.ref, "use": offer["use"], "from": 1, "until": 2}
         return PARTIES[action["who"]], {**body, "quantities": {offer["unit"]: most}}
+
+    def do_limit(self, action: Action) -> None:
+        """A use whose charge is near the largest there is, of an asset that costs a nano an item."""
+        owner, currency = PARTIES[action["owner"]], action["currency"]
+        offers = [{"use": "train", "unit": unit, "price": 1, "per": 1} for unit in ("item", "token")]
+        terms = {"currency": currency, "offers": offers}
+        self.offer(owner, [{"kind": "asset", "type": "work", "name": "limit", "terms": terms}])
+        most = naive.MONEY_MAX if action["bound"] == "money" else naive.round_down(naive.MONEY_MAX, currency)
+        use = {"kind": "usage", "asset": self.known[-1].ref, "use": "train", "from": 1, "until": 2}
+        self.offer(PARTIES[action["who"]], [{**use, "quantities": {"item": most - 5, "token": 5 + action["above"]}}])
+
+    def do_diamond(self, action: Action) -> None:
+        """An asset asks for one share, then for another; two are made of it, one from both of these."""
+        owner, party = PARTIES[action["owner"]], PARTIES[action["who"]]
+        made: Body = {"kind": "asset", "type": "work"}
+        terms: Body = {"currency": "EUR", "offers": []}
+        first, second = action["asked"]
+        self.offer(owner, [{**made, "name": "root", "terms": {**terms, "derivatives": first}}])
+        root = self.known[-1].ref
+        middle: list[bytes] = []
+        for bps in (first, second):
+            listed = [{"asset": root, "as": "contains", "bps": bps}]
+            self.offer(party, [{**made, "name": "middle", "sources": listed}])
+            middle.append(self.known[-1].ref)
+            self.offer(owner, [{"kind": "terms", "asset": root, **terms, "derivatives": second}])
+        if action["between"]:
+            inner = [{"asset": middle[0], "as": "trained_on"}]
+            self.offer(party, [{**made, "name": "between", "sources": inner}])
+            middle[0] = self.known[-1].ref
+        both = [{"asset": ref, "as": "derived_from"} for ref in middle]
+        both = both[::-1] if action["swapped"] else both
+        sold = self.terms({**action["terms"], "currency": "EUR"}, [])
+        answer = self.offer(party, [{**made, "name": "sold", "sources": both, "terms": sold}])
+        if answer.refusal is None:
+            use = {"kind": "usage", "asset": self.known[-1].ref, "use": "train", "from": 1, "until": 2}
+            self.offer(PARTIES[action["user"]], [{**use, "quantities": {"item": 1001}}])
+
+    def do_dwindle(self, action: Action) -> None:
+        """A use of an asset that costs a nano an item, with splits; corrections by little, each accepted by some."""
+        payees = PARTIES[-len(action["weights"]) :]
+        total = sum(action["weights"])
+        bps = [weight * 10_000 // total for weight in action["weights"]]
+        bps[0] += 10_000 - sum(bps)
+        splits = [{"party": public(name), "bps": part} for name, part in zip(payees, bps, strict=True)]
+        offers = [{"use": "train", "unit": "item", "price": 1, "per": 1}]
+        terms = {"currency": "USDC", "offers": offers, "splits": splits}
+        self.offer(payees[0], [{"kind": "asset", "type": "work", "name": "dwindle", "terms": terms}])
+        use = {"kind": "usage", "asset": self.known[-1].ref, "use": "train", "from": 1, "until": 2}
+        party, count = PARTIES[action["who"]], action["count"]
+        self.offer(party, [{**use, "quantities": {"item": count}}])
+        usage = self.known[-1].ref
+        for less, accepting in action["steps"]:
+            count = max(count - less, 0)
+            right = {"item": count} if count else {}
+            self.offer(party, [{"kind": "correction", "usage": usage, "quantities": right, "reason": "less"}])
+            correction = newest(self.of("correction"), 0).ref
+            for place in accepting:
+                self.offer(payees[place % len(payees)], [{"kind": "accept", "correction": correction}])
+
+    def do_rivals(self, action: Action) -> None:
+        """Claims of two parties on one name, and uses by the name."""
+        offers = [{"use": "train", "unit": "item", "price": 7, "per": 3}]
+        made = {"kind": "asset", "type": "work", "name": "claim", "aka": [NAMES[0]]}
+        owners, refs = [PARTIES[action["first"]], PARTIES[action["second"]]], []
+        use = {"kind": "usage", "asset": NAMES[0], "use": "train", "from": 1, "until": 2, "quantities": {"item": 5}}
+        for owner in owners:
+            self.offer(owner, [{**made, "terms": {"currency": "EUR", "offers": offers}}])
+            refs.append(self.known[-1].ref)
+            self.offer(PARTIES[action["who"]], [use])
+        if action["withdraws"] is not None:
+            self.offer(owners[action["withdraws"]], [{"kind": "withdraw", "target": refs[action["withdraws"]]}])
+        self.offer(PARTIES[action["who"]], [use])
+        for ref in refs:
+            self.offer(PARTIES[action["who"]], [{**use, "terms": ref}])
 
     def do_bare(self, action: Action) -> None:
         """A use of an asset without terms, whose owner has an account with the user already."""

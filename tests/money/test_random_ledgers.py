@@ -17,7 +17,7 @@ from tests.conftest import LONG
 from tests.ledger.support import Log, all_rows
 from tests.money import books, naive
 from tests.money.player import Answer, Player
-from tests.money.worlds import Action, interruptions, plans
+from tests.money.worlds import Action, corner_plans, interruptions, plans
 
 COMPARED_EVERY = 12
 
@@ -109,6 +109,15 @@ class SecondRun:
 @given(plan=plans)
 def test_the_ledger_does_what_the_naive_rules_say(plan: list[Action]) -> None:
     """Every answer, status, reason, line, credit, figure and receipt is that of the naive rules."""
+    play(plan)
+
+
+@pytest.mark.timeout(3600)
+@plays(1)
+@given(plan=corner_plans)
+def test_rare_courses_agree_too(plan: list[Action]) -> None:
+    """So it is where closures are oversubscribed or mixed, shares differ by way, terms are kept by a grant, charges are
+    the largest there are, names are contested, and corrections are accepted in part."""
     play(plan)
 
 

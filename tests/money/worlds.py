@@ -122,7 +122,7 @@ crowds = action(
     asked=st.sampled_from([(5000, 5000), (5000, 5001), (10_000,), (9999, 1, 1), (1,) * 32, (1,) * 33]),
     # What lies between them and what is sold: nothing, or an asset that asks nothing.
     between=st.sampled_from([False, False, True]),
-    other_currency=rarely,
+    other_currency=st.sampled_from([False, False, True]),
     terms=likely_terms,
 )
 terms = action("terms", asset=picks, stranger=rarely, who=people, terms=likely_terms)
@@ -130,7 +130,7 @@ terms = action("terms", asset=picks, stranger=rarely, who=people, terms=likely_t
 reprices = action("reprice", asset=picks, price=prices)
 grants = action("grant", terms=picks, licensee=weighted((11, people), (1, st.just(GHOST))), stranger=rarely, who=people)
 # Terms that are granted, replaced, used all the same, and perhaps taken away again.
-kept_terms = action("keep", asset=picks, who=users, price=prices, names=often, ends=often)
+kept_terms = action("keep", asset=picks, who=users, price=prices, share=shares, names=often, ends=often)
 withdrawals = action("withdraw", target=picks, stranger=rarely, who=people)
 usages = action(
     "use",
@@ -146,6 +146,39 @@ usages = action(
 )
 # As much as can be charged at once, of an asset that has an offer.
 huge = action("huge", who=users, asset=picks)
+# Charges at the bound, of an asset made for it: by so many nanos above the largest that can be billed, or 2^63 - 1.
+limits = action(
+    "limit",
+    owner=people,
+    who=users,
+    currency=st.sampled_from(["EUR", "USDC"]),
+    bound=st.sampled_from(["billed", "billed", "money"]),
+    above=st.sampled_from([0, 1, 1, -1]),
+)
+# One asset reached by two ways that agreed to different shares, and sold by a third.
+diamonds = action(
+    "diamond",
+    owner=people,
+    who=people,
+    user=users,
+    asked=st.sampled_from([(500, 900), (900, 500), (0, 500), (500, 0)]),
+    swapped=st.booleans(),
+    between=st.booleans(),
+    terms=sound_terms,
+)
+# Corrections of one use again and again, by little, some accepted. With these weights a part can grow as the whole
+# shrinks: 11 nanos over 6, 6 and 2 give 5, 5 and 1, but 10 give 4, 4 and 2.
+dwindles = action(
+    "dwindle",
+    who=users,
+    weights=st.sampled_from([(6, 6, 2), (6, 6, 2), (1, 1, 1), (5, 3, 1, 1)]),
+    count=st.integers(9, 26),
+    steps=st.lists(
+        st.tuples(st.integers(1, 3), st.lists(st.integers(0, 3), max_size=4, unique=True)), min_size=2, max_size=6
+    ),
+)
+# Two parties claim a name; it is used by name alone or under the terms of one of them; perhaps one of them withdraws.
+rivals = action("rivals", who=users, first=people, second=people, withdraws=st.sampled_from([None, 0, 1]))
 # An asset without terms by somebody who is paid, uses of it, and perhaps terms for it: in the account's currency or
 # not.
 bare = action("bare", account=st.integers(0, 20), then=st.sampled_from(["own", "other", "nothing"]))
@@ -194,7 +227,7 @@ together = action("together", who=users, lag=lags, records=st.lists(simple, min_
 anything = weighted(
     (8, usages), (3, assets), (1, chains), (2, terms), (3, reprices), (2, grants), (1, withdrawals), (3, together),
     (3, corrections), (3, accepts), (3, statements), (1, altered), (3, more), (1, settlements), (2, same_batch),
-    (1, crowds), (1, huge), (1, kept_terms), (1, bare),
+    (1, crowds), (1, huge), (1, kept_terms), (1, bare), (1, dwindles), (1, rivals),
     (1, payments), (3, receipts), (1, rotations), (1, delegations), (1, revocations),
 )  # fmt: skip
 # An ordinary course of business, again and again, so that most plans come as far as receipts for later statements.
@@ -206,6 +239,10 @@ groups = weighted((3, anything.map(lambda action: [action])), (1, business))
 plans = st.tuples(opening, st.lists(groups, min_size=10, max_size=30)).map(
     lambda parts: [*parts[0], *(action for group in parts[1] for action in group)]
 )
+
+# The rare things alone, in short logs.
+corners = st.one_of(crowds, kept_terms, bare, limits, diamonds, dwindles, rivals, same_batch, huge, settlements)
+corner_plans = st.lists(corners, min_size=3, max_size=6)
 
 # How a tape of batches is played again: after each of them, what comes between, round and round.
 interruptions = st.lists(
