@@ -23,8 +23,10 @@ def test_demo_shows_every_step(repo_root: Path, tmp_path: Path) -> None:
     """The demonstration ends well on the standard library's files, and shows each step with its time."""
     done = _run(repo_root, tmp_path, "scripts.demonstration")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(re.findall(r"^== \d+\. ", done.stdout, re.MULTILINE)) == 8
-    assert "GOOD: every step holds" in done.stdout
+    assert len(re.findall(r"^== \d+\. ", done.stdout, re.MULTILINE)) == 15
+    assert done.stdout.count("GOOD: every step holds") == 2
+    assert "acknowledged 103.67 EUR" in done.stdout
+    assert "nothing to settle" in done.stdout
     assert done.stdout.count("FAILED: a step doesn't hold") == 2
     assert re.search(r"GOOD: \d+ records in \d+ batches", done.stdout)
     assert re.search(r"^ +\d+\.\d\d s  in all$", done.stdout, re.MULTILINE)
@@ -34,8 +36,8 @@ def test_demo_shows_every_step(repo_root: Path, tmp_path: Path) -> None:
 @pytest.mark.timeout(250)
 def test_bench_measures_everything_it_names(repo_root: Path, tmp_path: Path) -> None:
     """A short benchmark prints JSON with floors and every figure of the table, each of them positive."""
-    words = ("--records", "5120", "--latency-seconds", "1", "--grow", "8000", "--folder", str(tmp_path / "bench"))
-    done = _run(repo_root, tmp_path, "scripts.benchmark.main", *words)
+    words = ("--records", "5120", "--latency-seconds", "1", "--grow", "8000", "--lines", "2048")
+    done = _run(repo_root, tmp_path, "scripts.benchmark.main", *words, "--folder", str(tmp_path / "bench"))
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     figures = {
@@ -47,6 +49,12 @@ def test_bench_measures_everything_it_names(repo_root: Path, tmp_path: Path) -> 
         "memory": found["rss_mb"],
         "start": found["start_s"],
         "disk": found["disk"]["ratio"],
+        "ingest": found["money"]["ingest"]["ratio_of_best"],
+        "wrong": found["money"]["wrong_statements"]["ratio_of_best"],
+        "draft": found["money"]["account"]["draft_ms"]["p50"],
+        "make": found["money"]["account"]["evidence_make_ms"]["p50"],
+        "verify": found["money"]["account"]["evidence_verify_ms"]["p50"],
+        "replay": found["money"]["audit"]["per_s"],
         **{name: value for name, value in found["floors"].items() if name != "fsync_ms"},
         **found["floors"]["fsync_ms"],
     }

@@ -147,12 +147,6 @@ def run(args: argparse.Namespace, folder: str) -> dict[str, Any]:
         say("single records at 100/s")
         result["single_record_answer"] = latency(node, work, seconds=args.latency_seconds)
         result["proof_check"] = proof_check(node)
-        say("uses with and without terms, in turns")
-        result["money_ingest"] = money.ingest(node, args.seed, records=args.records // 2, rounds=3)
-        say("uses beside wrong statements")
-        result["money_wrong_statements"] = money.wrong_statements(node, args.seed, records=args.records // 2)
-        say("a long account")
-        result["money_account"] = money.long_account(node, args.seed, lines=args.lines)
         if args.grow:
             say(f"growing to {args.grow} entries")
             result["rss_mb_before_growth"] = node.rss_mb()
@@ -171,6 +165,28 @@ def run(args: argparse.Namespace, folder: str) -> dict[str, Any]:
     finally:
         node.stop()
     result["disk"] = disk(node.folder, total)
+    result["money"] = run_money(args, folder)
+    return result
+
+
+def run_money(args: argparse.Namespace, folder: str) -> dict[str, Any]:
+    """What terms, accounts and statements cost, on a node of its own."""
+    node = Node(os.path.join(folder, "money"))
+    try:
+        say("uses with and without terms, in turns")
+        result: dict[str, Any] = {"ingest": money.ingest(node, args.seed, records=args.records // 2, rounds=4)}
+        say("uses beside wrong statements")
+        result["wrong_statements"] = money.wrong_statements(node, args.seed, records=args.records // 2)
+    finally:
+        node.stop()
+    node = Node(os.path.join(folder, "account"))
+    try:
+        say("a long account")
+        result["account"] = money.long_account(node, args.seed, lines=args.lines)
+        say("audit")
+        result["audit"] = audit(node)
+    finally:
+        node.stop()
     return result
 
 

@@ -5,18 +5,19 @@ Rates with and without terms are taken in turns over the same node, so that a no
 
 from __future__ import annotations
 
-import os
 import statistics
-import subprocess
 import time
 from typing import Any
 
 from proofs.entry import Batch, encode_request
+from proofs.evidence import parse_evidence
+from proofs.evidencecheck import check_evidence
 from proofs.jsonform import from_json
+from proofs.policy import log_policy
 from proofs.records import make_body
 from proofs.ref import Ref
 from scripts.benchmark.load import Connection, Flood, blast
-from scripts.benchmark.node import USANCE, Node, requests_of, say, set_up
+from scripts.benchmark.node import Node, requests_of, say, set_up
 from scripts.benchmark.workload import ASSETS, CURRENCY, DERIVED_EVERY, Workload
 
 PAYER = 0
@@ -105,20 +106,40 @@ def long_account(node: Node, seed: int, *, lines: int) -> dict[str, Any]:
     return {
         "lines": int(draft["statement"]["lines"]),
         "draft_ms": {"p50": round(times[len(times) // 2], 2), "max": round(times[-1], 2)},
+        **_evidence(node, work, payer, last=size - 1),
         "rss_mb": node.rss_mb(),
     }
 
 
-def audit_rate(node: Node) -> dict[str, Any]:
-    """Rate of `usance audit` over HTTP, with every charge, line and statement computed again."""
-    size, _ = node.checkpoint()
-    begin = time.perf_counter()
-    subprocess.run(
-        [*USANCE, "audit", f"http://{node.address}", "--log", os.path.join(node.folder, "log.vkey"), "--json"],
-        check=True, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    took = time.perf_counter() - begin
-    return {"per_s": round(size / took), "records": size, "seconds": round(took, 1)}
+def _evidence(node: Node, work: Workload, payer: bytes, *, last: int) -> dict[str, Any]:
+    """State and acknowledge all three accounts; then the evidence of uses all over them: made, and judged."""
+    connection = Connection(node.address)
+    places = {work.public(place): place for place in range(len(work.keys))}
+    for account in connection.get_json(f"/accounts?party={payer.hex()}")["accounts"]:
+        path = f"/accounts/{account['payer']}/{account['payee']}/{account['currency']}/draft"
+        fields = from_json({"kind": "statement", "at": 1, **connection.get_json(path)["statement"]})
+        (statement,) = _register(connection, node, [work.signed(PAYER, fields, node.checkpoint())])
+        receipt = {"kind": "receipt", "at": 1, "statement": statement.pack(), "amount": fields["due"],
+                   "method": "bench", "reference": "1"}  # fmt: skip
+        owner = places[bytes.fromhex(account["payee"])]
+        connection.post(encode_request([work.signed(owner, receipt, node.checkpoint())]))
+    made, judged, largest = [], [], 0
+    policy = log_policy(node.vkey)
+    for turn in range(21):
+        begin = time.perf_counter()
+        data = connection.get(f"/evidence/{last - turn * (last // 40)}")
+        made.append((time.perf_counter() - begin) * 1000)
+        begin = time.perf_counter()
+        verdict = check_evidence(parse_evidence(data), policy=policy)
+        judged.append((time.perf_counter() - begin) * 1000)
+        if verdict.result != "good":
+            raise RuntimeError(f"the evidence is {verdict.result}")
+        largest = max(largest, len(data))
+    return {
+        "evidence_make_ms": {"p50": round(statistics.median(made), 2), "max": round(max(made), 2)},
+        "evidence_verify_ms": {"p50": round(statistics.median(judged), 2), "max": round(max(judged), 2)},
+        "evidence_bytes_max": largest,
+    }
 
 
 def wrong_statements(node: Node, seed: int, *, records: int, per_s: int = 1_000) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -102,6 +103,10 @@ class Workload:
             place = self._turn % PARTIES if only is None else only
             self._turn += 1
             yield self._sign(place, [self.body() for _ in range(records)], head)
+
+    def signed(self, place: int, fields: dict[str, Any], head: tuple[int, bytes]) -> Batch:
+        """A batch of one record with these fields."""
+        return self._sign(place, [make_body(fields)], head)
 
     def unsent(self, place: int, body: bytes, head: tuple[int, bytes]) -> Batch:
         """A batch of one at the key's next number, which stays the next: for what will be refused."""
