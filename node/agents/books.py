@@ -128,6 +128,14 @@ class Books:
                 )  # fmt: skip
 
 
+def party_of(agent: Agent) -> bytes:
+    """Whose key it is, says the node; read_books finds out. Raises InputError for a key without a party."""
+    party = agent.client.key_state(agent.public).party
+    if party is None:
+        raise _no_party()
+    return party
+
+
 def read_books(agent: Agent) -> Books:
     """Replay the log up to its newest checkpoint, for the party of the agent's key.
 
@@ -135,9 +143,7 @@ def read_books(agent: Agent) -> Books:
     InputError for a key without a party, and what client and source raise. Costs the whole log.
     """
     client, key = agent.client, agent.public
-    party = client.key_state(key).party
-    if party is None:
-        raise _no_party()
+    party = party_of(agent)
     watch = _Watch(party)
     checkpoint = client.checkpoint()
     with agent.show("replaying", "records", checkpoint.size) as update:

@@ -15,7 +15,7 @@ from node.agents.books import Books, Stated
 from node.client import Client, VerifiedEntry
 from proofs.amounts import show_amount
 from proofs.codec import INT_MAX
-from proofs.errors import RetryableError, VerifyError
+from proofs.errors import InputError, RetryableError, VerifyError
 from proofs.jsonform import to_json
 from proofs.ref import parse_ref
 
@@ -55,9 +55,11 @@ def compare(client: Client, books: Books, account: Account, draft: Draft) -> Non
 def newer_statement(client: Client, books: Books, account: Account) -> VerifiedEntry | None:
     """The account's newest statement as the node names it, verified, where it was logged after the books were read."""
     said = client.get(path_of(account)).get("statement")
-    if not isinstance(said, str):
+    try:
+        ref = parse_ref(said if isinstance(said, str) else "")
+    except InputError:
         return None
-    entry = client.entry(parse_ref(said).index)
+    entry = client.entry(ref.index)
     if entry.ref.index < books.size:
         return None
     _check_states(entry, account)

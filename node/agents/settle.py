@@ -24,7 +24,7 @@ from ledger.accountquery import Draft
 from ledger.errors import STALE
 from ledger.postings import Account
 from node.agents.agent import Agent
-from node.agents.books import PAYEE, PAYER, Books, Stated, fields_of, read_books
+from node.agents.books import PAYEE, PAYER, Books, Stated, fields_of, party_of, read_books
 from node.agents.csvpay import CsvPayments
 from node.agents.drafts import Moved, compare, new_drafts, newer_statement, standing
 from node.agents.handed import Handed
@@ -76,7 +76,7 @@ def settle(agent: Agent, options: Options) -> Settlement:
     raises, running it again goes on where it stopped.
     """
     _check(agent, options)
-    party = agent.client.key_state(agent.public).party or b""
+    party = party_of(agent)
     result = Settlement(agent.client.origin, party, options.side, options.dry_run)
     with contextlib.ExitStack() as held:
         if not options.dry_run:
