@@ -20,7 +20,7 @@ from proofs.errors import InputError, InvariantError, VerifyError
 from tests.node.clitool import ROOT, Cli
 
 NAMES = [command.name for command in COMMANDS]
-ACTIONS = {"key": ("new", "show"), "node": ("init", "run")}
+ACTIONS = {"key": ("new", "show"), "node": ("init", "run"), "report": ("statement", "items")}
 LINES = [(name, *action) for name in NAMES for action in ([(a,) for a in ACTIONS[name]] if name in ACTIONS else [()])]
 
 
@@ -42,7 +42,7 @@ def test_the_commands_are_those_of_the_design() -> None:
     assert NAMES == [
         "key", "node", "party", "delegate", "rotate", "revoke", "asset", "describe", "withdraw", "terms", "grant",
         "use", "nil", "correct", "accept", "accounts", "settle", "pay", "receipt", "dispute", "resolve", "submit",
-        "records", "assets", "proof", "verify", "audit", "reconcile",
+        "records", "assets", "proof", "evidence", "disclose", "verify", "audit", "reconcile", "report",
     ]  # fmt: skip
 
 
