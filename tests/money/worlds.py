@@ -221,6 +221,8 @@ receipts = action(
 rotations = action("rotate", who=people)
 delegations = action("delegate", who=people)
 revocations = action("revoke", who=people)
+# A party's main key is revoked: it signs nothing more, but may still be paid, and named.
+ends = action("end", who=st.sampled_from([6, 7]))
 simple = weighted((6, usages), (2, terms), (2, reprices), (1, assets), (1, corrections), (1, grants), (1, withdrawals))
 together = action("together", who=users, lag=lags, records=st.lists(simple, min_size=2, max_size=5))
 
@@ -228,7 +230,7 @@ anything = weighted(
     (8, usages), (3, assets), (1, chains), (2, terms), (3, reprices), (2, grants), (1, withdrawals), (3, together),
     (3, corrections), (3, accepts), (3, statements), (1, altered), (3, more), (1, settlements), (2, same_batch),
     (1, crowds), (1, huge), (1, kept_terms), (1, bare), (1, dwindles), (1, rivals),
-    (1, payments), (3, receipts), (1, rotations), (1, delegations), (1, revocations),
+    (1, payments), (3, receipts), (1, rotations), (1, delegations), (1, revocations), (1, ends),
 )  # fmt: skip
 # An ordinary course of business, again and again, so that most plans come as far as receipts for later statements.
 business = st.tuples(usages, usages, more, corrections, accepts, accepts, settlements, more, statements, receipts).map(
