@@ -1,6 +1,8 @@
 """Random ledgers against the naive money rules: terms, uses, corrections, statements, receipts in any course."""
 
 import dataclasses
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import Phase, given, settings
@@ -8,6 +10,7 @@ from hypothesis import Phase, given, settings
 from ledger import accounts, keys
 from ledger.append import Group
 from ledger.errors import Refusal
+from ledger.leveldb import LevelStore
 from ledger.postings import Account
 from ledger.replay import Replay
 from ledger.state import State
@@ -47,8 +50,10 @@ def play(plan: list[Action]) -> Player:
 class SecondRun:
     """The same batches once more, on a ledger of its own, with other groups, repeats, crashes and starts."""
 
-    def __init__(self) -> None:
-        self.log = Log(begin=False)
+    def __init__(self, path: str | None) -> None:
+        """On LevelDB in a new folder, or in memory."""
+        self.path = path
+        self.log = Log(LevelStore(path, create=True) if path else None, begin=False)
         self.group: Group | None = None
         self.pending: list[tuple[Batch, Answer]] = []
         self.done: list[tuple[Batch, Answer]] = []
@@ -85,17 +90,25 @@ class SecondRun:
             self.group.commit()
         self.group, self.pending, self.done = None, [], self.done + self.pending
 
+    def start(self) -> None:
+        """A new process on the same store."""
+        if self.path:
+            self.log.store.close()
+            self.log.open(LevelStore(self.path))
+        else:
+            self.log.open()
+
     def interrupt(self, how: str) -> None:
         """What comes between two batches."""
         if how == "commit":
             self.commit()
         elif how == "restart":
             self.commit()
-            self.log.open()
+            self.start()
         elif how == "crash":
             # Nothing of the open group was written or answered: its senders send it again.
             lost, self.pending, self.group = self.pending, [], None
-            self.log.open()
+            self.start()
             for batch, answer in lost:
                 self.send(batch, answer)
         elif how == "repeat":
@@ -145,12 +158,14 @@ def test_order_of_commits_retries_and_starts_changes_nothing(plan: list[Action],
     for action in plan:
         player.play(action)
     rows = all_rows(player.log.store)
-    second = SecondRun()
-    for place, (batch, answer) in enumerate(player.tape):
-        second.send(batch, answer)
-        second.interrupt(between[place % len(between)])
-    second.commit()
-    assert all_rows(second.log.store) == rows
+    with tempfile.TemporaryDirectory() as folder:
+        second = SecondRun(str(Path(folder) / "db") if LONG else None)
+        for place, (batch, answer) in enumerate(player.tape):
+            second.send(batch, answer)
+            second.interrupt(between[place % len(between)])
+        second.commit()
+        assert all_rows(second.log.store) == rows
+        second.log.store.close()
     entries = player.log.entries()
     full = Replay(player.log.identity, store=MemoryStore())
     short = Replay(player.log.identity)
