@@ -12,17 +12,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ledger import keys
 from ledger.corrections import base_of, lines_of
-from ledger.postings import Account
 from ledger.replay import Judged
-from ledger.state import State
+from ledger.state import State, UsageRow
 from node.agents.statementview import AssetName
 from proofs.errors import InputError
 from proofs.manifest import Manifest
 from proofs.pricing import OBSERVED
 
 ROWS_MAX = 200_000
-CREDITED_MAX = 200_000
 _NARROW = "one asset at a time (--asset)"
 
 ONE, SEVERAL, NONE = "item", "items", ""
@@ -68,8 +67,6 @@ class ItemsWatch:
         self.asked = asked
         self.rows: dict[RowKey, ItemRow] = {}
         self._state = state
-        # Charged uses with a share for the party, and their row: what acceptances may credit later.
-        self._shared: dict[int, tuple[RowKey, int]] = {}
 
     def add(self, record: Judged) -> None:
         """The next record. Raises InputError where there are too many items to keep."""
@@ -95,13 +92,7 @@ class ItemsWatch:
         kept.items = max(kept.items, body.get("item_count", 0))
         kept.quantities.update(body["quantities"])
         kept.charge += row.charge
-        lines = lines_of(self._state, record.index, row) if row.charge else {}
-        share = lines.get(Account(row.party, self.asked.party, currency), 0)
-        if share:
-            kept.share += share
-            if len(self._shared) == CREDITED_MAX:
-                raise InputError("too many charged uses to follow", field="--month", expected=_NARROW)
-            self._shared[record.index] = _key(kept), share
+        kept.share += self._share(record.index, row)
 
     def _is_asked(self, target: int | str) -> bool:
         if isinstance(target, str):  # who claims the name is known at the end
@@ -122,12 +113,26 @@ class ItemsWatch:
     def finish(self) -> list[ItemRow]:
         """The rows of the party's assets, in order: uses by a name that only its assets claim among them, with what was
         credited since."""
-        for index, (key, share) in self._shared.items():
-            base = base_of(self._state, index, self.asked.party)
-            if base is not None:
-                self.rows[key].credited += share - base[0]
+        self._add_credits()
         kept = [row for row in self.rows.values() if not isinstance(row.asset, str) or self._claims(row.asset)]
         return sorted(kept, key=lambda row: (str(row.asset).zfill(20), row.use, row.sort, -row.share, row.item))
+
+    def _share(self, index: int, row: UsageRow) -> int:
+        """What of a use's charge stands in the account that pays the party."""
+        lines = lines_of(self._state, index, row) if row.charge else {}
+        return sum(amount for account, amount in lines.items() if account.payee == self.asked.party)
+
+    def _add_credits(self) -> None:
+        """What the party has credited: of each use that it accepted a correction of, its line less what is left."""
+        for key, _ in self._state.view.scan(keys.BASE, keys.after(keys.BASE)):
+            index, payee = int.from_bytes(key[1:9], "big"), key[9:]
+            if payee != self.asked.party:
+                continue
+            row, base, body = self._state.usage(index), base_of(self._state, index, payee), self._state.body(index)
+            if row is None or row.asset is None or base is None or not self._is_asked(row.asset):
+                continue
+            if self.asked.since <= body["from"] < self.asked.until:
+                self._row(row.asset, body).credited += self._share(index, row) - base[0]
 
     def _claims(self, name: str) -> bool:
         asked = self.asked
