@@ -419,7 +419,17 @@ class Player:
         answer = self.offer(party, [{**made, "name": "sold", "sources": both, "terms": sold}])
         if answer.refusal is None:
             use = {"kind": "usage", "asset": self.known[-1].ref, "use": "train", "from": 1, "until": 2}
-            self.offer(PARTIES[action["user"]], [{**use, "quantities": {"item": 1001}}])
+            user = PARTIES[action["user"]]
+            self.offer(user, [{**use, "quantities": {"item": 1001}}])
+            usage = self.known[-1]
+            # What is split otherwise from now on was not when it was used.
+            heir = [{"party": public(PARTIES[action["heir"]]), "bps": 10_000}]
+            self.offer(owner, [{"kind": "terms", "asset": root, **terms, "splits": heir}])
+            correction = {"kind": "correction", "usage": usage.ref, "quantities": {"item": 500}, "reason": "less"}
+            if self.offer(user, [correction]).refusal is None:
+                ref = self.known[-1].ref
+                for name in (owner, party, PARTIES[action["heir"]]):
+                    self.offer(name, [{"kind": "accept", "correction": ref}])
 
     def do_dwindle(self, action: Action) -> None:
         """A use of an asset that costs a nano an item, with splits; corrections by little, each accepted by some."""

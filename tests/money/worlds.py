@@ -155,12 +155,13 @@ limits = action(
     bound=st.sampled_from(["billed", "billed", "money"]),
     above=st.sampled_from([0, 1, 1, -1]),
 )
-# One asset reached by two ways that agreed to different shares, and sold by a third.
+# One asset reached by two ways that agreed to different shares, and sold by a third; a use, other splits, a correction.
 diamonds = action(
     "diamond",
     owner=people,
     who=people,
     user=users,
+    heir=people,
     asked=st.sampled_from([(500, 900), (900, 500), (0, 500), (500, 0)]),
     swapped=st.booleans(),
     between=st.booleans(),
@@ -244,7 +245,7 @@ plans = st.tuples(opening, st.lists(groups, min_size=10, max_size=30)).map(
 
 # The rare things alone, in short logs.
 corners = st.one_of(crowds, kept_terms, bare, limits, diamonds, dwindles, rivals, same_batch, huge, settlements)
-corner_plans = st.lists(corners, min_size=3, max_size=6)
+corner_plans = st.lists(corners, min_size=4, max_size=9)
 
 # How a tape of batches is played again: after each of them, what comes between, round and round.
 interruptions = st.lists(

@@ -128,4 +128,34 @@ BREAKS = (
         "            if made != came:\n", "            if False:\n",
         ("tests/ledger/test_replay.py",),
     ),
+    Break(
+        "prices are rounded down", "proofs/pricing.py",
+        "amount -= -quantity * offer[0] // offer[1]", "amount += quantity * offer[0] // offer[1]",
+        ("tests/money/test_random_ledgers.py",),
+    ),
+    Break(
+        "a share that was agreed low hides a higher one", "proofs/pricing.py",
+        "                if bps > shares.get(asset, 0):\n", "                if asset not in shares:\n",
+        ("tests/money/test_random_ledgers.py",),
+    ),
+    Break(
+        "new terms overtake a signed batch", "ledger/usages.py",
+        "        if newest < context.head:\n", "        if True:\n",
+        ("tests/money/test_random_ledgers.py",),
+    ),
+    Break(
+        "a grant that was ended still gives its share", "ledger/terms.py",
+        "    state.overlay.delete(_share_key(row))\n", "",
+        ("tests/money/test_random_ledgers.py",),
+    ),
+    Break(
+        "a corrected use is handed down by the newest splits", "ledger/corrections.py",
+        "(bps, state.splits_at(source, index)) for", "(bps, state.splits_now(source)) for",
+        ("tests/money/test_random_ledgers.py",),
+    ),
+    Break(
+        "a statement bills what an earlier one did", "ledger/accounts.py",
+        "    billed = row.billed + due\n", "    billed = due\n",
+        ("tests/money/test_random_ledgers.py",),
+    ),
 )  # fmt: skip
