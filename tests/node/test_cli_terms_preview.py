@@ -88,6 +88,8 @@ def test_what_a_node_would_refuse_is_shown_and_ends_with_2(cli: Cli, world: Worl
     done = cli("terms", world.model.index, "t.toml", "--dry-run", "--key", key)
     assert (done.code, "the asset of another party" in done.err) == (2, True)
     assert "REFUSED by a node: the asset of another party" in done.out
+    said = "the asset of another party"
+    assert said in cli.fails(2, "terms", world.model.index, "t.toml", "--key", key)
     (tmp_path / "t.toml").write_text(TERMS.replace("EUR", "USD"))
     done = cli("terms", world.model.index, "t.toml", "--dry-run", "--json")
     assert done.code == 2
