@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from ledger.accountquery import Draft
-from ledger.errors import STALE
+from ledger.errors import SEQUENCE, STALE
 from ledger.postings import Account
 from node.agents.agent import Agent
 from node.agents.books import PAYEE, PAYER, Books, Stated, fields_of, party_of, read_books
@@ -29,7 +29,7 @@ from node.agents.csvpay import CsvPayments
 from node.agents.drafts import Moved, compare, new_drafts, newer_statement, standing
 from node.agents.handed import Handed
 from node.agents.limits import Allowance, Limits
-from node.agents.logeach import BATCH_RECORDS, log_each
+from node.agents.logeach import log_each
 from node.agents.pain001 import Pain001
 from node.agents.payees import Payees
 from node.agents.payments import Adapter, Order, Timing
@@ -84,7 +84,7 @@ def settle(agent: Agent, options: Options) -> Settlement:
             agent.reached("locked")
         for left in reversed(range(ROUNDS_MAX)):
             try:
-                _Round(agent, options, result).run()
+                _Round(agent, options, result, is_last=not left).run()
                 break
             except Moved:
                 if not left:
@@ -126,15 +126,16 @@ def _alone(state: str, party: bytes) -> Iterator[None]:
 
 
 class _Round:
-    """One replay and what follows from it."""
+    """One replay and what follows from it. `is_last`: no other comes after it."""
 
-    def __init__(self, agent: Agent, options: Options, result: Settlement) -> None:
-        self.agent, self.options, self.result = agent, options, result
+    def __init__(self, agent: Agent, options: Options, result: Settlement, *, is_last: bool) -> None:
+        self.agent, self.options, self.result, self.is_last = agent, options, result, is_last
         self.client = agent.client
         self.books: Books = read_books(agent)
         agent.reached("replayed")
         result.party, result.size, result.root = self.books.party, self.books.size, self.books.checkpoint.root
         self.allowance = Allowance(options.limits)
+        self.signed = 0  # records of this round: they raise the key's next number
 
     def run(self) -> None:
         """See settle."""
@@ -209,6 +210,7 @@ class _Round:
     def _stated(self, account: Account, draft: Draft, outcome: Ref | ProblemError) -> Stated:
         fields = draft.fields
         if isinstance(outcome, Ref):
+            self.signed += 1
             self.result.stated.append(StatedNow(account, fields["to"], fields["lines"], fields["due"], outcome))
             return Stated(outcome, account, fields["to"], fields["due"], self.books.party)
         if outcome.type == STALE:
@@ -275,13 +277,16 @@ class _Round:
             )  # fmt: skip
             self.result.files += [run.recovered.path] if run.recovered else []
             self.result.files += [os.path.join(paying.outbox, file.name) for file in run.files]
+            self.result.handed |= {order.reference for file in run.files for order in file.orders}
             self.agent.reached("handed")
         thought_of = {one.ref for one in statements if not one.signer}
         for refused in run.refused:
             order = refused.order
             self._leave(_account(order), order.amount_nanos, None if order.statement in thought_of else order.statement,
                         refused.reason)  # fmt: skip
-        self._log_payments(_paid(run, paying.adapter), thought_of)
+        paid = [replace(one, earlier=one.earlier and one.reference not in self.result.handed)
+                for one in _paid(run, paying.adapter)]  # fmt: skip
+        self._log_payments(paid, thought_of)
 
     def _log_payments(self, paid: Sequence[PaidNow], thought_of: set[Ref]) -> None:
         """Say on the log what was handed over."""
@@ -296,17 +301,28 @@ class _Round:
                        "method": one.method, "reference": one.reference})
             for one in paid if one.statement is not None
         ]  # fmt: skip
-        with self.agent.show("logging", "payments", len(bodies)) as update:
-            for done, results in enumerate(log_each(self.client, self.agent.key, bodies), start=1):
-                for at, outcome in results:
-                    one = paid[at]
-                    if isinstance(outcome, Ref):
-                        self.result.paid.append(replace(one, payment=outcome))
-                    else:
-                        reason = f"handed over, but the log refuses to say so: {outcome.detail}"
-                        self._leave(one.account, one.amount, one.statement, reason)
-                update(min(len(bodies), done * BATCH_RECORDS))
-                self.agent.reached("paid")
+        # The log takes a payment record as often as it comes. One of a killed run may still be on its way, so ours get
+        # the number that the books know: only one of the two can have it. In the last round it is long there, and the
+        # key must be one that other programs log with: then any number will do.
+        number = None if self.is_last else self.books.key.next + self.signed
+        try:
+            with self.agent.show("logging", "payments", len(bodies)) as update:
+                for results in log_each(self.client, self.agent.key, bodies, number=number):
+                    for at, outcome in results:
+                        self._logged(paid[at], outcome)
+                    update(len(self.result.paid))
+                    self.agent.reached("paid")
+        except ProblemError as error:
+            if error.type != SEQUENCE or self.is_last:
+                raise
+            raise Moved("the key has signed something else meanwhile; try again") from None
+
+    def _logged(self, one: PaidNow, outcome: Ref | ProblemError) -> None:
+        if isinstance(outcome, Ref):
+            self.result.paid.append(replace(one, payment=outcome))
+        else:
+            reason = f"handed over, but the log refuses to say so: {outcome.detail}"
+            self._leave(one.account, one.amount, one.statement, reason)
 
 
 def _order(one: Stated) -> Order:

@@ -65,7 +65,7 @@ class Left:
 @dataclass(slots=True)
 class Settlement:
     """A run. `size`, `root`: the log that was replayed; `names`: what the parties call themselves; `files`: paths of
-    payment files, in a dry run their names."""
+    payment files, in a dry run their names; `handed`: references that this run has handed over."""
 
     log: str
     party: bytes
@@ -77,6 +77,7 @@ class Settlement:
     stated: list[StatedNow] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     paid: list[PaidNow] = field(default_factory=list)
+    handed: set[str] = field(default_factory=set)
     left: list[Left] = field(default_factory=list)
 
     @property

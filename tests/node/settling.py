@@ -1,11 +1,12 @@
 """Agents on a real node: who settles, with which bank details, and what the log and the outbox hold afterwards.
 
 As a program it runs one settlement and kills itself on the way: `settling.py FOLDER STEP`, FOLDER as `write_plan` left
-it, STEP "" to end normally.
+it. STEP: one of STEPS; or `WHEN NUMBER`, with WHEN one of MOMENTS of the NUMBERth write to the node; "" to end well.
 """
 
 import csv
 import datetime
+import http.client
 import json
 import os
 import signal
@@ -33,6 +34,7 @@ from tests.node.harness import NOW_MS, Actor, NodeProcess
 
 TIMING = Timing(NOW_MS, datetime.date(2026, 2, 2))
 STEPS = ("locked", "replayed", "compared", "stated", "handed", "paid")
+MOMENTS = ("before", "sent", "answered")
 BUSY = 4
 
 
@@ -145,6 +147,36 @@ def write_plan(at: Desk) -> None:
     (at.folder / "plan.json").write_text(json.dumps(plan))
 
 
+def _watch_writes(reached: Callable[[str], None]) -> None:
+    """Tell of every POST: before it is sent, when it is sent and not answered yet, when its answer is there."""
+    writes = 0
+    request, answer = http.client.HTTPConnection.request, http.client.HTTPConnection.getresponse
+
+    def sending(self: Any, method: str, *args: Any, **kwargs: Any) -> None:
+        nonlocal writes
+        writes += method == "POST"
+        self.is_write = method == "POST"
+        if self.is_write:
+            reached(f"before {writes}")
+        request(self, method, *args, **kwargs)
+        if self.is_write:
+            reached(f"sent {writes}")
+
+    def answering(self: Any) -> Any:
+        response = answer(self)
+        if self.is_write:
+            response.read = lambda *args, read=response.read: _told(read(*args), lambda: reached(f"answered {writes}"))
+        return response
+
+    http.client.HTTPConnection.request = sending  # type: ignore[method-assign, assignment]
+    http.client.HTTPConnection.getresponse = answering  # type: ignore[method-assign]
+
+
+def _told(data: bytes, tell: Callable[[], None]) -> bytes:
+    tell()
+    return data
+
+
 def main(folder: str, step: str) -> int:
     """Settle, and die at a step; BUSY where another run is under way."""
     plan = json.loads(Path(folder, "plan.json").read_text())
@@ -157,6 +189,7 @@ def main(folder: str, step: str) -> int:
         if now == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    _watch_writes(reached)
     try:
         at.settle(reached)
     except RetryableError:

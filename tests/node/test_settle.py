@@ -13,15 +13,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ledger.postings import Account
 from node.agents.books import PAYEE
 from node.agents.limits import Limits, parse_limits
-from node.agents.settle import ADAPTERS, MORE_THAN_ONE_STATEMENT, Options
+from node.agents.settle import ADAPTERS, MORE_THAN_ONE_STATEMENT, ROUNDS_MAX, Options
 from node.errors import FileError
 from proofs.entry import delegate_message
 from proofs.errors import InputError, RetryableError
 from proofs.jsonform import from_json
 from proofs.ref import Ref
-from tests.node.harness import NOW_MS, ROOT, Actor, NodeProcess, body
+from tests.node.harness import NOW_MS, ROOT, Actor, NodeProcess, body, nil_body
 from tests.node.moneyworld import World, make_world, offer
-from tests.node.settling import BUSY, STEPS, Desk, check_paid_once, desk, records_of, write_plan
+from tests.node.settling import BUSY, MOMENTS, STEPS, Desk, check_paid_once, desk, records_of, write_plan
 
 EUR = 10**9
 CENT = EUR // 100
@@ -105,6 +105,17 @@ def test_a_run_killed_at_any_step_is_finished_by_the_next(world: World, lab: Des
     assert lab.settle().is_idle
 
 
+@pytest.mark.parametrize("write", [1, 2])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_run_killed_at_a_write_is_finished_by_the_next(world: World, lab: Desk, moment: str, write: int) -> None:
+    """The statements' batch and the payments': killed before it is sent, before it is answered, and after."""
+    write_plan(lab)
+    assert run(lab, f"{moment} {write}").returncode == -signal.SIGKILL
+    lab.settle()
+    check_paid_once(world.node, lab, world.lab, amounts_of(world))
+    assert lab.settle().is_idle
+
+
 def test_runs_killed_one_after_the_other_pay_once(world: World, lab: Desk) -> None:
     """A crash at every step in turn, each run going a step further than the one before."""
     write_plan(lab)
@@ -127,6 +138,23 @@ def start(at: Desk, step: str = "") -> "subprocess.Popen[bytes]":
         [sys.executable, str(PROGRAM), str(at.folder), step], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("times", [1, 10])
+def test_a_key_that_other_programs_use_settles_too(world: World, lab: Desk, times: int) -> None:
+    """Another record of the same key before the payments are logged: looked at again, and logged once all the same."""
+    logged: list[str] = []
+
+    def reached(step: str) -> None:
+        if step == "handed" and len(logged) < times:
+            resume(world.lab).log(nil_body())
+            logged.append(step)
+
+    done = lab.settle(reached)
+    assert len(logged) == min(times, ROUNDS_MAX)
+    assert [one.earlier for one in done.paid] == [False] * 3
+    assert len(done.files) == 1
+    check_paid_once(world.node, lab, world.lab, amounts_of(world))
 
 
 def test_two_runs_at_once_pay_once(world: World, lab: Desk) -> None:
