@@ -43,7 +43,7 @@ def configure_audit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--policy", metavar="FILE", help="a trust policy instead: logs, witnesses and a quorum")
     parser.add_argument(
         "--deep", action="store_true",
-        help="of a node, compare what it says of every record, and not only of a sample of them (slower)",
+        help="of a node, compare what it says of every record and account, and not only of samples (slower)",
     )  # fmt: skip
     add_output(parser)
     parser.set_defaults(run=run_audit)
@@ -162,9 +162,9 @@ def _money_lines(found: Audit, money: Money) -> Iterator[str]:
     shown = ", ".join(f"{count} {what}" for count, what in counts)
     yield f"  money: {shown}: every charge, line, statement and receipt recomputed from the entries alone"
     if money.answers is not None:
-        said = money.answers
+        said, known = money.answers, max(money.accounts, money.answers.accounts)
         yield (
-            f"  the node says the same of {said.accounts} accounts and {said.statements} statements, and of "
+            f"  the node says the same of {said.accounts} of {known} accounts, {said.statements} statements and "
             f"{said.records} of {found.checkpoint.size} records" + SAMPLED * (said.records < found.checkpoint.size)
         )
         if said.size > found.checkpoint.size:

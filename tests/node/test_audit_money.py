@@ -67,7 +67,7 @@ def test_a_node_that_says_what_its_log_gives(tmp_path: Path, world: World) -> No
     }  # fmt: skip
     text = cli.ok("audit", world.node.url).out
     assert "money: 3 accounts, 1 statements, 1 receipts, 0 corrections: every charge, line" in text
-    assert f"the node says the same of 3 accounts and 1 statements, and of {size} of {size} records" in text
+    assert f"the node says the same of 3 of 3 accounts, 1 statements and {size} of {size} records" in text
 
 
 def test_a_stopped_node_whose_rows_are_what_its_log_gives(tmp_path: Path, stopped: Any) -> None:
