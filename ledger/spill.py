@@ -90,11 +90,11 @@ class SpillStore(MemoryStore):
 
     def _append(self, column: _Column) -> None:
         """Put a column's new rows behind those before."""
-        numbers = [int.from_bytes(key[1:], "big") for key, _ in column.fresh]
+        numbers = [int.from_bytes(key[1:], "big") for key, _ in column.fresh if len(key) == KEY_BYTES]
         values = [value for _, value in column.fresh if value is not None]
         last = column.numbers[-1] if column.numbers else -1
         ascending = all(left < right for left, right in itertools.pairwise((last, *numbers)))
-        if len(values) < len(numbers) or not ascending:
+        if not len(numbers) == len(values) == len(column.fresh) or not ascending:
             raise InvariantError("rows that lie in the file come once, in order")
         at = self._written + len(self._buffer)
         ends = list(itertools.accumulate(map(len, values), initial=at))
