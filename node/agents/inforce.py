@@ -56,7 +56,10 @@ def terms_in_force(client: Client, asset: Ref) -> PublishedTerms | None:
     except InputError as error:
         raise VerifyError(f"the node names no terms: {error.detail}", field="terms_in_force") from None
     entry = client.entry(ref.index)
-    found = terms_of_entry(entry) if entry.body["kind"] in ("terms", "asset") else None
+    try:
+        found = terms_of_entry(entry)
+    except InputError:
+        found = None
     if entry.ref != ref or found is None or found.asset != asset:
         raise VerifyError(f"the node names entry {ref.index}, which isn't terms of {asset}", field="terms_in_force")
     return found
