@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ledger import keys
+from ledger.claims import CLAIM_STEPS, begin_claim, end_claim
 from ledger.context import LOOKUP_STEPS, Behind, Body, Context, asset_index
 from ledger.errors import RuleRefusal
 from ledger.events import note_event
@@ -195,8 +196,9 @@ def asset(state: State, context: Context, body: Body) -> str:
     overlay.put(keys.ASSET_PARTY + context.party + index, b"")
     if "root" in body:
         overlay.put(keys.ASSET_ROOT + body["root"] + index, b"")
+    context.spend(CLAIM_STEPS * len(aka), "aka")
     for name in aka:
-        overlay.put(keys.AKA + keys.text(name) + context.party + index, b"")
+        begin_claim(state, name, context.party, context.index)
     return LOGGED
 
 
@@ -225,10 +227,12 @@ def withdraw(state: State, context: Context, body: Body) -> str:
         )
     if row.retired:
         raise RuleRefusal(f"withdrawn already, by entry {row.retired}", field="target", expected="a standing asset")
+    claimed = state.asset_more(ref.index).aka
+    context.spend(CLAIM_STEPS * len(claimed), "target")
     context.terms_changed()
     state.put_asset(ref.index, replace(row, retired=context.index))
-    for name in state.asset_more(ref.index).aka:
-        state.overlay.delete(keys.AKA + keys.text(name) + context.party + keys.number(ref.index))
+    for name in claimed:
+        end_claim(state, name, context.party, ref.index)
     note_event(state, ref.index, context.index, "withdraw")
     return LOGGED
 

@@ -237,7 +237,7 @@ class State:
     def claimants(self, name: str, *, most: int = 2) -> list[tuple[bytes, int]]:
         """Parties that claim an external name by `aka`, each with its newest claiming asset; at most `most` of them.
 
-        Costs two seeks a party, however many assets a party claims the name with.
+        For readers: costs two seeks a party, and the rows of claims that were withdrawn lately. Rules ask `claims`.
         """
         prefix = keys.AKA + keys.text(name)
         found: list[tuple[bytes, int]] = []
@@ -253,11 +253,15 @@ class State:
             start = end
         return found
 
+    def claims(self, name: str) -> tuple[int, bytes]:
+        """How many parties claim an external name, and which, where it is one. Of several, no party's key."""
+        data = self.view.get(keys.CLAIMS + keys.text(name))
+        return (0, bytes(32)) if data is None else (int.from_bytes(data[:8], "big"), data[8:])
+
     def claim_of(self, name: str, party: bytes) -> int | None:
         """The newest asset by which the party claims an external name; None where it claims it by none."""
-        prefix = keys.AKA + keys.text(name) + party
-        newest = next(iter(self.view.scan(prefix, keys.after(prefix), reverse=True)), None)
-        return None if newest is None else int.from_bytes(newest[0][-8:], "big")
+        data = self.view.get(keys.CLAIM + keys.text(name) + party)
+        return None if data is None else int.from_bytes(data, "big")
 
     def usage(self, index: int) -> UsageRow | None:
         """What the usage at this leaf came to; None where there is no usage."""

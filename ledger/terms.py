@@ -116,7 +116,8 @@ def grant(state: State, context: Context, body: Body) -> str:
     put = state.overlay.put
     put(keys.GRANT + keys.number(context.index), made.pack())
     put(keys.GRANTED + keys.number(index) + licensee, keys.number(context.index))
-    put(_share_key(made), b"")
+    put(keys.GRANT_SHARE + _share(made) + keys.number(index), b"")
+    _count_share(state, made, 1)
     note_event(state, index, context.index, "grant")
     return LOGGED
 
@@ -126,17 +127,23 @@ def end_grant(state: State, context: Context, row: GrantRow, index: int) -> None
     ended = GrantRow(row.terms, row.licensee, row.asset, row.derivatives, context.index)
     state.overlay.put(keys.GRANT + keys.number(index), ended.pack())
     state.overlay.delete(keys.GRANTED + keys.number(row.terms) + row.licensee)
-    state.overlay.delete(_share_key(row))
+    state.overlay.delete(keys.GRANT_SHARE + _share(row) + keys.number(row.terms))
+    _count_share(state, row, -1)
 
 
-def _share_key(row: GrantRow) -> bytes:
-    return (
-        keys.GRANT_SHARE
-        + row.licensee
-        + keys.number(row.asset)
-        + row.derivatives.to_bytes(2, "big")
-        + keys.number(row.terms)
-    )
+def _share(row: GrantRow) -> bytes:
+    return row.licensee + keys.number(row.asset) + row.derivatives.to_bytes(2, "big")
+
+
+def _count_share(state: State, row: GrantRow, change: int) -> None:
+    """One grant more, or less, that allows its licensee this share: counted, for a registration must not have to go
+    through what was withdrawn."""
+    key = keys.GRANT_SHARES + _share(row)
+    count = int.from_bytes(state.view.get(key) or b"", "big") + change
+    if count:
+        state.overlay.put(key, keys.number(count))
+    else:
+        state.overlay.delete(key)
 
 
 def agreed_share(state: State, *, source: int, registrant: bytes, bps: int) -> int | None:
@@ -146,5 +153,5 @@ def agreed_share(state: State, *, source: int, registrant: bytes, bps: int) -> i
     asked = 0 if have is None else have.derivatives
     if bps == asked:
         return None
-    prefix = keys.GRANT_SHARE + registrant + keys.number(source) + bps.to_bytes(2, "big")
-    return asked if next(iter(state.view.scan(prefix, keys.after(prefix))), None) is None else None
+    granted = keys.GRANT_SHARES + registrant + keys.number(source) + bps.to_bytes(2, "big")
+    return asked if state.view.get(granted) is None else None

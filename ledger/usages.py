@@ -128,11 +128,12 @@ def _judge(state: State, context: Context, body: Body, index: int | None) -> Usa
     elif raw is not None:
         asset = _claiming(state, context, body["asset"], raw)
     else:
-        claimants = state.claimants(body["asset"])
-        if len(claimants) != 1:
-            status = pricing.CONTESTED if claimants else pricing.UNCLAIMED
+        count, claimant = state.claims(body["asset"])
+        if count != 1:
+            status = pricing.CONTESTED if count else pricing.UNCLAIMED
             return UsageRow(status, "", party, None, None, 0)
-        return UsageRow(pricing.UNLICENSED, pricing.BY_NAME, party, claimants[0][1], None, 0)
+        claim = state.claim_of(body["asset"], claimant)
+        return UsageRow(pricing.UNLICENSED, pricing.BY_NAME, party, claim, None, 0)
     plan = plan_of(state, context, asset)
     agreed = _agreed(state, context, asset, plan, raw)
     if agreed is None:

@@ -31,6 +31,11 @@ def _value(key: bytes, value: bytes) -> int:
     return int.from_bytes(value[:8], "big")
 
 
+def _granted(key: bytes, value: bytes) -> int:
+    """The asset whose terms were granted."""
+    return int.from_bytes(key[33:41], "big")
+
+
 def _field(place: int) -> Reader:
     """A field of a packed value."""
 
@@ -63,6 +68,7 @@ _READERS: dict[bytes, Reader] = {
     keys.ASSET_PARTY: _last,
     keys.ASSET_ROOT: _last,
     keys.AKA: _last,
+    keys.CLAIM: _value,
     keys.INTO: _value,
     keys.TERMS: _first,
     keys.TERMS_OF: _last,
@@ -71,6 +77,7 @@ _READERS: dict[bytes, Reader] = {
     keys.GRANT: _first,
     keys.GRANTED: _value,
     keys.GRANT_SHARE: _last,
+    keys.GRANT_SHARES: _granted,
     keys.RIDER: _first,
     keys.ACCOUNT: _field(0),
     keys.STATEMENT: _first,
@@ -95,6 +102,9 @@ def leaf_of(made: View, key: bytes, held: bytes | None, right: bytes | None, *, 
         return _line_leaf(made, key[1:-9], ((number + 1) << level) - 1, size)
     if prefix == keys.PAYEE:
         return _line_leaf(made, b"l" + key[33:65] + key[1:33] + key[65:], 0, size)
+    if prefix == keys.CLAIMS:
+        claim = next(iter(made.scan(keys.AKA + key[1:], keys.after(keys.AKA + key[1:]))), None)
+        return None if claim is None else _last(*claim)
     if prefix == keys.PARTY_KEY:
         row = made.get(keys.KEY + key[33:])
         return None if row is None else leaf_of(made, keys.KEY + key[33:], None, row, size=size)
