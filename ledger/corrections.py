@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger import keys
-from ledger.context import Body, Context
+from ledger.context import Body, Context, record_steps
 from ledger.errors import RuleRefusal, StorageError
 from ledger.events import note_event
 from ledger.postings import Account, Spend
@@ -72,9 +72,9 @@ BASIS_STEPS = 16
 """For each asset whose splits before a leaf are looked up (see Context.spend)."""
 
 
-def basis_steps(closure: Closure) -> int:
-    """What basis_of costs a batch for a charged usage of an asset with this closure."""
-    return BASIS_STEPS * (1 + len(closure.shares))
+def basis_steps(closure: Closure, record: bytes) -> int:
+    """What basis_of costs a batch for a charged usage, `record`, of an asset with this closure."""
+    return BASIS_STEPS * (1 + len(closure.shares)) + record_steps(record)
 
 
 def basis_of(state: State, index: int, row: UsageRow, *, spend: Spend | None = None) -> Basis | None:
@@ -84,14 +84,14 @@ def basis_of(state: State, index: int, row: UsageRow, *, spend: Spend | None = N
     """
     if not row.charge or row.terms is None or row.asset is None:
         return None
-    closure = state.closure(row.asset)
+    closure, record = state.closure(row.asset), state.record(index)
     if spend is not None:
-        spend(basis_steps(closure), "correction")
+        spend(basis_steps(closure, record), "correction")
     found = state.terms(row.terms)
     if found is None:
         raise StorageError(f"terms {row.terms} are missing: the database is damaged")
     shares = tuple((bps, state.splits_at(source, index)) for source, bps in closure.shares)
-    body = state.body(index)
+    body = codec.unpack(record)
     return Basis(found.terms, shares, state.splits_at(row.asset, index), body["use"], body["quantities"])
 
 
@@ -112,7 +112,7 @@ def correction(state: State, context: Context, body: Body) -> str:
     if row is None or row.party != context.party or row.status == pricing.OBSERVED:
         raise RuleRefusal("not a user-seen usage of the signer's party", field="usage", expected=expected)
     newest = newest_correction(state, index)
-    before: dict[str, Any] = newest.quantities if newest else state.body(index)["quantities"]
+    before: dict[str, Any] = newest.quantities if newest else context.read(state, index, "usage")["quantities"]
     after = body["quantities"]
     raised = next((unit for unit, count in after.items() if count > before.get(unit, 0)), None)
     if raised is not None:

@@ -148,11 +148,11 @@ def dispute(state: State, context: Context, body: Body) -> str:
 
 def _target(state: State, context: Context, index: int, field: str) -> _Target:
     """The record at a leaf; the batch pays for asking whom it concerns, whether or not that has to be asked."""
-    target = _Target(index, party_of(state.view, index), state.body(index))
+    target = _Target(index, party_of(state.view, index), context.read(state, index, field))
     usage = target.usage
     row = None if usage is None else state.usage(usage)
-    if row is not None and row.charge and row.asset is not None:
-        context.spend(basis_steps(state.closure(row.asset)), field)
+    if usage is not None and row is not None and row.charge and row.asset is not None:
+        context.spend(basis_steps(state.closure(row.asset), state.record(usage)), field)
     if target.body["kind"] in ("asset", "description"):
         context.spend(LOOKUP_STEPS * (len(target.body.get("sources", ())) + len(target.body.get("aka", ()))), field)
     return target

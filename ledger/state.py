@@ -278,12 +278,16 @@ class State:
             charge,
         )
 
-    def body(self, index: int) -> dict[str, Any]:
-        """The decoded body of the entry at this leaf, which must be one of an earlier batch."""
+    def record(self, index: int) -> bytes:
+        """The body of the entry at this leaf, which must be one of an earlier batch, as it came."""
         data = self.view.get(keys.ENTRY + keys.number(index))
         if data is None:
             raise StorageError(f"entry {index} is missing: the database is damaged")
-        return _row(data)  # type: ignore[no-any-return]
+        return data
+
+    def body(self, index: int) -> dict[str, Any]:
+        """The same, decoded."""
+        return _row(self.record(index))  # type: ignore[no-any-return]
 
     def terms(self, index: int) -> TermsRow | None:
         """The terms published at this leaf."""

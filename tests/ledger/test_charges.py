@@ -394,6 +394,32 @@ def test_what_counts_as_work(log: Market, monkeypatch: pytest.MonkeyPatch) -> No
     log.check()
 
 
+def test_long_records_that_are_read_again_count_as_work(log: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Correcting, accepting and disputing a use of 50 KiB costs 8 steps for each of them, whoever asks: a thousand
+    disputes over one such use are too much for one batch."""
+    ref = log.sell("owner", "corpus")
+    used = log.use("lab", ref, attrs={f"k{n:04d}": "v" * 45 for n in range(1024)})
+    kib = len(log.state.record(used)) // 1024
+    assert kib >= 50
+    disputes = [body("dispute", target=log.ref(used), reason="r")] * 1024
+    fits = log.refused(log.sign("owner", *disputes), 422, "usance:rule", position=STEPS_MAX // (16 * kib + 16))
+    assert fits.extra == {"batch_max": fits.position}
+    cases = [
+        (8 * kib, "lab", lambda: log.correction(used, token=7)),
+        (8 * kib + 16, "owner", lambda: log.acceptance(log.size - 1)),
+        (2 * 8 * kib + 16, "owner", lambda: disputes[0]),
+        (2 * 8 * kib + 16, "lab", lambda: body("resolution", dispute=log.ref(log.size - 1), outcome="conceded")),
+    ]
+    for steps, who, make in cases:
+        record = make()
+        monkeypatch.setattr(context, "STEPS_MAX", steps - 1)
+        log.refused(log.sign(who, record), 422, "usance:rule", position=0)
+        monkeypatch.setattr(context, "STEPS_MAX", steps)
+        log.put(who, record)
+    monkeypatch.setattr(context, "STEPS_MAX", STEPS_MAX)
+    log.check()
+
+
 def test_the_heaviest_record_fits_a_batch(log: Market) -> None:
     """One use of an asset whose closure has 32 assets with 8 payees each is always taken, and so are 400 of them."""
     names = [f"payee {n}" for n in range(264)]
