@@ -397,3 +397,15 @@ def test_every_page_is_in_the_index() -> None:
     beside = {path.name for path in DOCS.glob("*.md")} - {INDEX.name}
     folders = {path.parent.relative_to(DOCS).as_posix() for path in DOCS.glob("*/*.md")}
     assert not (beside | folders) - listed
+
+
+def test_every_known_cheat_names_its_test() -> None:
+    """The threat model's cheats name tests that exist, and each test of tests/ledger/test_cheats.py stands there."""
+    rows = table(section(THREATS, "Cheating with money"), "somebody tries to", "shut by", "test")
+    named = [re.findall(r"`(test_\w+)`", row[2]) for row in rows]
+    assert all(named)
+    pattern = re.compile(r"^def (test_\w+)", re.M)
+    tests = {path.name: set(pattern.findall(read(path))) for path in (ROOT / "tests").rglob("test_*.py")}
+    found = {name for names in named for name in names}
+    assert not found - set().union(*tests.values())
+    assert not tests["test_cheats.py"] - found
