@@ -6,11 +6,12 @@ can be read off the quantities.
 
 from typing import Any
 
-from ledger.accounts import account_row, figures_at, statement_fields, statement_row
+from ledger.accounts import account_row, accounts_of, figures_at, statement_fields, statement_row
 from ledger.corrections import lines_of
 from ledger.postings import Account
 from ledger.state import UsageRow
 from ledger.store import Store
+from ledger.sumlist import iterate
 from tests.ledger.support import Log, Who, asset, body, public, source, usage
 
 CENT = 10**7
@@ -68,8 +69,13 @@ class Market(Log):
         return row.status, row.reason
 
     def lines(self, index: int) -> dict[str, int]:
-        """Whom a usage paid, by name."""
-        found = lines_of(self.state, index, self.row(index))
+        """Whom a usage paid, by name: what its row says, which is what stands in the accounts, and nothing else."""
+        row = self.row(index)
+        found = lines_of(self.state, index, row)
+        accounts = {account for account in accounts_of(self.state, row.party) if account.payer == row.party}
+        for account in accounts | found.keys():
+            standing = list(iterate(self.store, account.lines, start=index, below=index + 1))
+            assert standing == ([(index, found[account])] if account in found else [])
         names = {public(name): name for name in PARTIES}
         return {names.get(account.payee, account.payee.hex()): amount for account, amount in found.items()}
 

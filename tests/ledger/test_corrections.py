@@ -145,24 +145,21 @@ def test_accepting_one_after_the_other_is_as_accepting_the_last(log: Market) -> 
 
 
 def test_a_lower_use_that_would_pay_a_payee_more_credits_nothing(log: Market) -> None:
-    """Where rounding gives a payee more of a smaller charge, its acceptance credits nothing, and its base stays: it
-    can't be made to pay back twice."""
-    # Of 2 the parts are 1.0 and 1.0; of 1 they are 0.5 and 0.5, and the one nano is the owner's.
-    ref = log.sell("owner", "corpus", splits=splits(owner=5000, maker=5000))
-    index = log.use("lab", ref, 2)
-    correction = log.correct(index, token=1)
-    accepted = log.accept(correction)
-    assert credits(log, "owner") == []
-    assert base_of(log.state, index, public("owner")) == (1, accepted - 1)
-    log.accept(correction, "maker")
-    assert log.balance("lab", "maker") == (1, 1, 0)
-    # Thirds: of 3, one each; of 2, the first two.
-    third = log.sell("owner", "thirds", splits=splits(owner=3334, maker=3333, third=3333))
-    index = log.use("lab", third, 3)
-    log.accept(log.correct(index, token=2), "third")
-    assert log.balance("lab", "third") == (1, 1, 0)
-    log.accept(log.correct(index, token=1), "third")
-    assert log.balance("lab", "third") == (1, 1, 0)
+    """Where rounding gives a payee more of a smaller charge (of 11 it gets 1, of 10 it gets 2), its acceptance credits
+    nothing, and its base stays: later ones credit what it got and no more."""
+    ref = log.sell("owner", "corpus", splits=splits(owner=4286, maker=4286, third=1428))
+    index = log.use("lab", ref, 11)
+    assert log.lines(index) == {"owner": 5, "maker": 5, "third": 1}
+    correction = log.correct(index, token=10)
+    log.accept(correction, "third")
+    assert credits(log, "third") == []
+    assert base_of(log.state, index, public("third")) == (1, correction)
+    log.accept(correction)
+    assert log.balance() == (5, 1, 0)
+    last = log.correct(index)
+    for who in ("third", "owner", "maker"):
+        log.accept(last, who)
+    assert [log.balance("lab", who) for who in ("owner", "maker", "third")] == [(5, 5, 0), (5, 5, 0), (1, 1, 0)]
     log.check()
 
 

@@ -217,6 +217,15 @@ def test_no_line_of_another_account_checks(drawn: list[tuple[int, int]], data: s
             sumtree.check_line(**{**right, "index": index, "amount": amount})
 
 
+@pytest.mark.parametrize("position", [0, 2])
+def test_a_tree_with_a_line_of_nothing_is_no_tree(position: int) -> None:
+    """Where everything hashes right but a sibling's sum, or the line's own amount, is zero: refused all the same."""
+    with pytest.raises(VerifyError):
+        sumtree.check_line(**proof([(1, 10), (2, 0), (3, 30), (4, 0)], position))
+    with pytest.raises(VerifyError):
+        sumtree.check_line(**proof([(1, 10), (2, 0)], 1))
+
+
 def test_one_line_is_its_own_root() -> None:
     """An account of one line has the line's hash as root and no path; anything in the path is refused."""
     right = proof([(5, 99)], 0)

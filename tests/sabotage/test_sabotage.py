@@ -1,4 +1,4 @@
-"""Each defect of breaks.py, put into a copy of the tree, turns the suite red."""
+"""Each defect of breaks.py and moneybreaks.py, put into a copy of the tree, turns the suite red."""
 
 import os
 import shutil
@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.sabotage.breaks import BREAKS, Break
+from tests.sabotage.moneybreaks import MONEY_BREAKS
 
 TIMEOUT_S = 600
+DEFECTS = (*BREAKS, *MONEY_BREAKS)
 
 
-@pytest.mark.parametrize("defect", BREAKS, ids=lambda defect: defect.name)
+@pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
 def test_defect_still_fits(defect: Break, repo_root: Path) -> None:
     """What a defect replaces stands exactly once in its file, and its tests exist: the table can't go stale."""
     text = (repo_root / defect.file).read_text(encoding="utf-8")
@@ -67,11 +69,11 @@ def test_each_defect_turns_the_suite_red(repo_root: Path, tmp_path: Path, capsys
     shared = Path(os.environ.get("USANCE_SHARED") or repo_root.parent / "shared")
     whole = tmp_path / "whole"
     _copy(repo_root, whole)
-    named = tuple(sorted({name for defect in BREAKS for name in defect.tests}))
+    named = tuple(sorted({name for defect in DEFECTS for name in defect.tests}))
     code, last = _run(whole, named, shared)
     assert code == 0, f"the tests fail without any defect: {last}"
     with ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(lambda defect: _try(defect, repo_root, tmp_path, shared), BREAKS))
+        results = list(pool.map(lambda defect: _try(defect, repo_root, tmp_path, shared), DEFECTS))
     with capsys.disabled():
         print("\nsabotage: defect -> what the suite said")
         for defect, code, last, seconds in results:
