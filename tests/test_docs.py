@@ -405,7 +405,7 @@ def test_every_known_cheat_names_its_test() -> None:
     named = [re.findall(r"`(test_\w+)`", row[2]) for row in rows]
     assert all(named)
     pattern = re.compile(r"^def (test_\w+)", re.M)
-    tests = {path.name: set(pattern.findall(read(path))) for path in (ROOT / "tests").rglob("test_*.py")}
+    tests = {path: set(pattern.findall(read(path))) for path in (ROOT / "tests").rglob("test_*.py")}
     found = {name for names in named for name in names}
     assert not found - set().union(*tests.values())
-    assert not tests["test_cheats.py"] - found
+    assert not tests[ROOT / "tests" / "ledger" / "test_cheats.py"] - found
