@@ -27,6 +27,8 @@ Body = dict[str, Any]
 
 REFS_MAX = 65_536
 PLANS_MAX = 4096
+PLAN_PARTS_MAX = 131_072
+"""Splits and offers in all plans that are remembered, some 200 bytes each: a plan may have 264 and 90 of them."""
 STEPS_MAX = 131_072
 """Work that the records of one batch may cost together. A step is a few microseconds: a payee's part of a charge. What
 else costs how many is beside its rule, and all of it in docs/spec.md."""
@@ -71,8 +73,8 @@ class Memo:
     came to, and what they found, kept to the batch's end: were it forgotten sooner, a batch would pay again, and
     whether it is taken would hang on what this process happens to remember. `refs`: references known to name an asset;
     only those below `committed`, the log's size when the group began: what a refused batch held was never there.
-    `plans`: by asset, emptied by whatever changes one; a batch that has changed one, or has registered the asset,
-    keeps its plans to itself, for it may yet be refused.
+    `plans`: by asset, with `plan_parts` splits and offers in all, emptied by whatever changes one; a batch that has
+    changed one, or has registered the asset, keeps its plans to itself, for it may yet be refused.
     """
 
     behind: OrderedDict[bytes, Behind] = field(default_factory=OrderedDict)
@@ -82,6 +84,20 @@ class Memo:
     committed: int = 0
     refs: dict[bytes, int] = field(default_factory=dict)
     plans: dict[int, Plan] = field(default_factory=dict)
+    plan_parts: int = 0
+
+    def remember(self, asset: int, plan: Plan) -> None:
+        """Keep a plan at hand, at the cost of all others where they are too many."""
+        parts = plan.parts + (0 if plan.terms is None else sum(map(len, plan.terms.offers.values())))
+        if len(self.plans) >= PLANS_MAX or self.plan_parts + parts > PLAN_PARTS_MAX:
+            self.forget_plans()
+        self.plans[asset] = plan
+        self.plan_parts += parts
+
+    def forget_plans(self) -> None:
+        """What uses come to has changed."""
+        self.plans.clear()
+        self.plan_parts = 0
 
     def begin_batch(self) -> None:
         """Nothing was walked for the batch that comes now."""
@@ -153,7 +169,7 @@ class Context:
         """The record changes what uses come to."""
         self.are_terms_changed = True
         self.plans.clear()
-        self.memo.plans.clear()
+        self.memo.forget_plans()
 
 
 def record_steps(data: bytes) -> int:

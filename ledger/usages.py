@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ledger import keys
 from ledger.assets import behind_asset, pack_into, target_of
-from ledger.context import LOOKUP_STEPS, PLANS_MAX, Body, Context, Plan, asset_index, not_yet
+from ledger.context import LOOKUP_STEPS, Body, Context, Plan, asset_index, not_yet
 from ledger.errors import TERMS, RuleRefusal
 from ledger.postings import LINES, LIST_STEPS, NO_TERMS, PART, UNLICENSED
 from ledger.state import LOGGED, State, UsageRow
@@ -41,14 +41,11 @@ def plan_of(state: State, context: Context, asset: int) -> Plan:
     plan = context.plans.get(asset)
     if plan is not None:
         return plan
-    plans = context.memo.plans
-    plan = plans.get(asset)
+    plan = context.memo.plans.get(asset)
     if plan is None:
         plan = _make_plan(state, asset)
         if not context.are_terms_changed and asset < context.start:
-            if len(plans) >= PLANS_MAX:
-                plans.clear()
-            plans[asset] = plan
+            context.memo.remember(asset, plan)
     context.spend(LOOKUP_STEPS * (1 + len(plan.shares)), "asset")
     context.plans[asset] = plan
     return plan

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from ledger import context
 from ledger.errors import Refusal
 from ledger.reader import EntryCache, Reader
 from ledger.store import MemoryStore, Overlay, Row
+from tests.ledger.market import Market, offer, splits
 from tests.ledger.support import NAME, Log, asset, body, delegate, none, source, usage
 
 
@@ -180,3 +182,22 @@ def test_state_does_not_pile_up_in_memory(log: Log) -> None:
     assert len(ledger.roots) <= log.size
     assert len(ledger.memo.behind) <= ledger.memo.entries_max
     assert sum(map(len, ledger.tree.edge)) < 256 * 32 * len(ledger.tree.edge)
+
+
+def test_plans_do_not_pile_up_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What uses of assets come to is remembered for so many assets, splits and offers and no more, and is the same
+    whether it was remembered or not."""
+    log = Market()
+    offers = [offer(1), offer(2, unit="call"), offer(3, use="infer")]
+    refs = [log.sell("owner", f"a{n}", offers=offers, splits=splits(owner=5000, maker=5000)) for n in range(6)]
+    for assets, parts in ((4, 10**6), (4096, 5 * 3), (4096, 1)):
+        monkeypatch.setattr(context, "PLANS_MAX", assets)
+        monkeypatch.setattr(context, "PLAN_PARTS_MAX", parts)
+        memo = log.ledger.memo
+        memo.forget_plans()
+        for ref in (*refs, *refs):
+            assert log.lines(log.use("lab", ref, 10)) == {"owner": 5, "maker": 5}
+            kept = sum(plan.parts + 3 for plan in memo.plans.values())
+            assert len(memo.plans) <= assets
+            assert kept <= max(parts, 5)
+    log.check()
