@@ -6,6 +6,7 @@ anything is judged by proofs/evidencecheck.py alone. Nothing that no check needs
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,9 +17,9 @@ from ledger.errors import StorageError
 from ledger.postings import Account
 from ledger.query import Query
 from ledger.state import State, UsageRow
+from ledger.stored import signer_of
 from ledger.sumlist import SumTree
-from proofs import evidence, pricing
-from proofs.entry import parse_entry
+from proofs import codec, evidence, pricing
 from proofs.errors import InputError
 from proofs.evidence import EVIDENCE_BYTES_MAX, Evidence, ShownEntry, ShownLine
 from proofs.ref import unpack_ref
@@ -26,9 +27,11 @@ from proofs.ref import unpack_ref
 ENTRIES_MAX = 4096
 """Entries in one file; what needs more would pass its 4 MiB too."""
 ROWS_MAX = 16_384
-"""Rows gone through for one grant or claim that ended since."""
-SOURCE_BYTES = 48
-"""At least so many bytes has a source in an asset's record."""
+"""Rows gone through for one file: terms and grants that ended since, claims, later records about the use."""
+LOOKS_MAX = 131_072
+"""Shares looked at for one file, some more than once: what explains one may need another to be explained."""
+PAYMENT_ROWS_MAX = 1024
+"""Later records about one statement among which its payments are looked for."""
 PAYMENTS_MAX = 16
 """Payments of one statement that are shown: the payer's word, which settles nothing."""
 
@@ -65,6 +68,8 @@ class _Collector:
         self.indices: set[int] = set()
         # By (terms, licensee): the grants among them.
         self.grants: dict[tuple[int, bytes], int] = {}
+        self._rows = 0
+        self._asked: dict[int, int] = {}
 
     def add(self, index: int) -> None:
         """Show an entry. Raises InputError where that makes too many."""
@@ -75,14 +80,18 @@ class _Collector:
     def add_signed(self, index: int) -> None:
         """Show an entry, and the records that bind its key to its party."""
         self.add(index)
-        while True:
-            row = self.state.key(parse_entry(self.query.reader.entry(index)).key)
-            if row is None:
-                raise StorageError(f"the key of entry {index} is not bound: the database is damaged")
-            if row.bound == index:  # a party's first record binds its own key
-                return
-            index = row.bound
+        while (bound := signer_of(self.state.view, index).bound) != index:  # a party's first record binds its own key
+            index = bound
             self.add(index)
+
+    def rows(self, start: bytes, stop: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Rows of the state. Raises InputError where the file has asked for ROWS_MAX of them: strangers can log any
+        number of records about a use, and of terms of what stands behind it."""
+        for row in self.state.view.scan(start, stop):
+            self._rows += 1
+            if self._rows > ROWS_MAX:
+                raise _too_much()
+            yield row
 
     def body(self, index: int) -> dict[str, Any]:
         """The record at a leaf."""
@@ -119,14 +128,14 @@ class _Collector:
             return
         if self.row.status != pricing.CONTESTED:
             return
-        prefix = keys.AKA + keys.text(name)
-        claims: dict[bytes, int] = {}
-        for key, _ in _first(self.state.view.scan(prefix, keys.after(prefix)), ROWS_MAX):
-            party, index = key[len(prefix) : len(prefix) + 32], int.from_bytes(key[-8:], "big")
-            if index < self.at and len(claims) < 2:
-                claims[party] = index
-        for index in claims.values():
-            self.add_signed(index)
+        prefix = start = keys.AKA + keys.text(name)
+        shown = 0
+        while shown < 2 and (row := next(self.rows(start, keys.after(prefix)), None)) is not None:
+            index = int.from_bytes(row[0][-8:], "big")  # the party's oldest
+            if index < self.at:
+                self.add_signed(index)
+                shown += 1
+            start = keys.after(row[0][:-8])
 
     def _grant(self, terms: int, licensee: bytes, *, below: int) -> bool:
         """Show the grant of these terms that stood for a party at a leaf."""
@@ -134,20 +143,25 @@ class _Collector:
         if index is None:
             return False
         self.add_signed(index)
-        self.grants.setdefault((terms, licensee), index)
+        self.grants[terms, licensee] = min(index, self.grants.get((terms, licensee), index))
         return True
 
     def _find_grant(self, terms: int, licensee: bytes, below: int) -> int | None:
         standing = self.state.granted(terms, licensee)
         if standing is not None and standing < below:
             return standing
-        prefix = keys.EVENT + keys.number(terms)
-        for key, kind in _first(self.state.view.scan(prefix, prefix + keys.number(below)), ROWS_MAX):
+        row = self.state.terms(terms)
+        asked = None if row is None else self._share(row.asset, row.terms.derivatives, licensee) + keys.number(terms)
+        for key, _ in () if asked is None else self.rows(asked, asked + keys.number(below)):
             index = int.from_bytes(key[-8:], "big")
-            row = self.state.grant(index) if kind == b"grant" else None
-            if row is not None and row.licensee == licensee and (not row.withdrawn or row.withdrawn > below):
+            grant = self.state.grant(index)
+            if grant is not None and (not grant.withdrawn or grant.withdrawn > below):
                 return index
         return None
+
+    def _share(self, asset: int, bps: int, licensee: bytes) -> bytes:
+        """What the keys of all grants begin with by which the licensee may list the asset at this share."""
+        return keys.GRANT_SHARE + licensee + keys.number(asset) + bps.to_bytes(2, "big")
 
     def _lineage(self, used: int, agreed: int) -> None:
         """Every asset behind the used one, and the newest terms before the use of those that get a share."""
@@ -168,8 +182,11 @@ class _Collector:
                 terms.setdefault(source, set()).add(source)
         edges = [edge for edge in edges if edge[1] in terms]
         # What is added to explain one share may stand before another listing; there is an end of terms.
+        looked = 0
         while sum(self._explain(terms, *edge) for edge in edges):
-            continue
+            looked += len(edges)
+            if looked > LOOKS_MAX:
+                raise _too_much()
 
     def _edges(self, used: int) -> Iterator[tuple[int, int, int]]:
         """(asset, source, bps) of everything listed behind the used asset; all these assets are shown."""
@@ -177,11 +194,11 @@ class _Collector:
         while waiting:
             asset = waiting.pop()
             self.add(asset)
-            body = self.body(asset)
-            size += SOURCE_BYTES * len(body.get("sources", ()))
+            record = self.state.record(asset)
+            size += len(record)
             if size > EVIDENCE_BYTES_MAX:
                 raise _too_much()
-            for source in body.get("sources", ()):
+            for source in codec.unpack(record).get("sources", ()):
                 if type(source["asset"]) is not bytes or source["as"] == "evaluated_on":
                     continue
                 index = unpack_ref(source["asset"]).index
@@ -194,22 +211,22 @@ class _Collector:
         """Where terms of the source in the file stand before the listing, they must explain the share: else what was
         the newest then comes along, or the granted terms that the share rests on. Answers whether anything came."""
         known = terms[source]
-        registrant = self.state.asset(asset)
         below = [index for index in known if index < asset]
-        if not below or registrant is None or self._derivatives(max(below)) == bps:
+        if not below or self._derivatives(max(below)) == bps:
             return False
-        party = registrant.party
-        if any(self._derivatives(index) == bps and (index, party) in self.grants for index in below):
+        party = self._owner(asset)
+        granted = (index for index in below if self.grants.get((index, party), asset) < asset)
+        if any(self._derivatives(index) == bps for index in granted):
             return False
         newest = self.state.terms_below(source, asset)
         if newest is not None and newest not in known and self._derivatives(newest) == bps:
             self.add_signed(newest)
             known.add(newest)
             return True
-        prefix = keys.TERMS_OF + keys.number(source)
-        for key, _ in _first(self.state.view.scan(prefix, prefix + keys.number(asset)), ROWS_MAX):
-            index = int.from_bytes(key[-8:], "big")
-            if self._derivatives(index) == bps and self._grant(index, party, below=asset):
+        share = self._share(source, bps, party)
+        for key, _ in self.rows(share, share + keys.number(asset)):
+            index = int.from_bytes(key[-16:-8], "big")
+            if self._grant(index, party, below=asset):
                 for shown in (asset, source, index):
                     self.add_signed(shown)
                 known.add(index)
@@ -217,8 +234,19 @@ class _Collector:
         return False
 
     def _derivatives(self, terms: int) -> int:
-        found = self.state.terms(terms)
-        return 0 if found is None else found.terms.derivatives
+        """The share that terms ask for."""
+        known = self._asked.get(terms)
+        if known is None:
+            found = self.state.terms(terms)
+            known = self._asked[terms] = 0 if found is None else found.terms.derivatives
+        return known
+
+    def _owner(self, asset: int) -> bytes:
+        """The party of an asset."""
+        row = self.state.asset(asset)
+        if row is None:
+            raise StorageError(f"asset {asset} is missing: the database is damaged")
+        return row.party
 
     def money(self, payee: bytes | None) -> list[ShownLine]:
         """Lines in the first statement that covers each, the statement before, payments and receipts."""
@@ -241,12 +269,14 @@ class _Collector:
         self.add_signed(statement)
         if row.previous:
             self.add_signed(row.previous)
+        prefix = keys.RECEIPT + keys.number(statement)
+        for _, receipt in self.rows(prefix, keys.after(prefix)):
+            self.add_signed(int.from_bytes(receipt, "big"))
         prefix = keys.EVENT + keys.number(statement)
-        payments = 0
-        for key, kind in self.state.view.scan(prefix, keys.after(prefix)):
-            payments += kind == b"payment"
-            if kind == b"receipt" or (kind == b"payment" and payments <= PAYMENTS_MAX):
-                self.add_signed(int.from_bytes(key[-8:], "big"))
+        later = itertools.islice(self.state.view.scan(prefix, keys.after(prefix)), PAYMENT_ROWS_MAX)
+        payments = (key for key, kind in later if kind == b"payment")
+        for key in itertools.islice(payments, PAYMENTS_MAX):
+            self.add_signed(int.from_bytes(key[-8:], "big"))
         tree = SumTree(self.state.view, account.lines, row.to)
         position = tree.position(self.at)
         return ShownLine(
@@ -260,17 +290,14 @@ class _Collector:
     def corrections(self) -> None:
         """Corrections of the use, and who accepted them."""
         prefix = keys.EVENT + keys.number(self.at)
-        for key, kind in self.state.view.scan(prefix, keys.after(prefix)):
+        for key, kind in self.rows(prefix, keys.after(prefix)):
             if kind in (b"correction", b"accept"):
                 self.add_signed(int.from_bytes(key[-8:], "big"))
 
 
 def _too_much() -> InputError:
     return InputError(
-        "too much stands behind this use for one file", field="index", expected=f"at most {ENTRIES_MAX} entries"
+        "too much stands behind this use for one file",
+        field="index",
+        expected=f"at most {ENTRIES_MAX} entries, to be found among {ROWS_MAX} rows",
     )
-
-
-def _first(rows: Iterator[tuple[bytes, bytes]], most: int) -> Iterator[tuple[bytes, bytes]]:
-    for _, row in zip(range(most), rows, strict=False):
-        yield row

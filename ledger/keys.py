@@ -36,7 +36,7 @@ ASSET_TERMS = b"N"  # N asset -> [newest, first, currency, derivatives]         
 CLOSURE = b"C"  # C asset -> [shares, currency, fault]: whom the asset pays           owner: assets
 GRANT = b"G"  # G index -> [terms, licensee, asset, derivatives, withdrawn]           owner: terms
 GRANTED = b"g"  # g terms, licensee -> grant index, while it stands                   owner: terms
-GRANT_SHARE = b"h"  # h licensee, asset, bps(2), terms -> "", while the grant stands  owner: terms
+GRANT_SHARE = b"h"  # h licensee, asset, bps(2), terms, grant -> "": every grant      owner: terms
 GRANT_SHARES = b"J"  # J licensee, asset, bps(2) -> how many such grants stand(8)     owner: terms
 LIST_HEAD = b"H"  # H list -> count(8) sum(16), the tree's peaks                      owner: sumlist
 LIST_CHUNK = b"L"  # L list, first leaf -> count before, sum before, (leaf, amount)…  owner: sumlist
@@ -58,7 +58,9 @@ PREFIXES = {
 }  # fmt: skip
 """Every prefix by its name; a test holds that no two are alike."""
 
-REPLAY_DROPS = (KEY_BATCH, BY_KIND, BY_PARTY, BY_ASSET, BY_NAME_USE, ASSET_NAME, ASSET_PARTY, ASSET_ROOT, EVENT)
+REPLAY_DROPS = (
+    KEY_BATCH, BY_KIND, BY_PARTY, BY_ASSET, BY_NAME_USE, ASSET_NAME, ASSET_PARTY, ASSET_ROOT, GRANT_SHARE, EVENT,
+)  # fmt: skip
 """Rows that no rule reads: a replay needn't keep them."""
 REPLAY_SPILLS = (ENTRY, BATCH, STATUS)
 """One row or more for every record, written once, in the log's order: a replay keeps them in a file."""

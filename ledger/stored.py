@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ledger import keys
 from ledger.errors import StorageError
-from ledger.state import STATUS_NAMES, State
+from ledger.state import STATUS_NAMES, KeyRow, State
 from ledger.store import View
 from proofs import codec, merkle
 from proofs.entry import Batch
@@ -16,13 +16,18 @@ def status_of(view: View, index: int) -> str:
     return "logged" if data is None else STATUS_NAMES[data[0]]
 
 
-def party_of(view: View, index: int) -> bytes:
-    """Whose key signed the entry at this leaf. Raises StorageError where a row is missing."""
+def signer_of(view: View, index: int) -> KeyRow:
+    """The key that signed the entry at this leaf. Raises StorageError where a row is missing."""
     data = view.get(keys.BATCH + keys.number(batch_start(view, index)))
     row = None if data is None else State(view).key(codec.unpack(data, field="batch")[0])
     if row is None:
         raise StorageError(f"the batch of entry {index} is missing: the database is damaged")
-    return row.party
+    return row
+
+
+def party_of(view: View, index: int) -> bytes:
+    """Whose key signed the entry at this leaf. Raises StorageError where a row is missing."""
+    return signer_of(view, index).party
 
 
 def stored_batch(view: View, first_index: int) -> Batch:

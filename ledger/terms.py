@@ -116,7 +116,7 @@ def grant(state: State, context: Context, body: Body) -> str:
     put = state.overlay.put
     put(keys.GRANT + keys.number(context.index), made.pack())
     put(keys.GRANTED + keys.number(index) + licensee, keys.number(context.index))
-    put(keys.GRANT_SHARE + _share(made) + keys.number(index), b"")
+    put(keys.GRANT_SHARE + _share(made) + keys.number(index) + keys.number(context.index), b"")
     _count_share(state, made, 1)
     note_event(state, index, context.index, "grant")
     return LOGGED
@@ -127,7 +127,6 @@ def end_grant(state: State, context: Context, row: GrantRow, index: int) -> None
     ended = GrantRow(row.terms, row.licensee, row.asset, row.derivatives, context.index)
     state.overlay.put(keys.GRANT + keys.number(index), ended.pack())
     state.overlay.delete(keys.GRANTED + keys.number(row.terms) + row.licensee)
-    state.overlay.delete(keys.GRANT_SHARE + _share(row) + keys.number(row.terms))
     _count_share(state, row, -1)
 
 

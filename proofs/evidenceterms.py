@@ -33,6 +33,14 @@ class TermsAt:
 
 
 @dataclass(frozen=True, slots=True)
+class Granted:
+    """A grant in the file, and the terms that it keeps open."""
+
+    by: Logged
+    terms: TermsAt
+
+
+@dataclass(frozen=True, slots=True)
 class Edge:
     """A source that an asset lists with what the source's terms asked then: `asked` is None where the file doesn't hold
     terms from before the listing; `grant`: the grant that the share rests on."""
@@ -79,15 +87,23 @@ class Book:
     def __init__(self, entries: Entries) -> None:
         self.entries = entries
         self._terms: dict[bytes, list[TermsAt]] = {}
-        self._grants: dict[tuple[bytes, bytes], list[Logged]] = {}
         self._withdrawals: dict[bytes, list[Logged]] = {}
+        by_ref: dict[bytes, tuple[bytes, TermsAt]] = {}
+        # Of terms to a licensee, and of a share of an asset: the grants with what they grant, ascending.
+        self._grants: dict[tuple[bytes, bytes], list[Granted]] = {}
+        self._shares: dict[tuple[bytes, bytes, int], list[Granted]] = {}
         for one in entries:
             body = one.body
             if one.kind == "terms" or (one.kind == "asset" and "terms" in body):
                 about, fields = (body["asset"], body) if one.kind == "terms" else (one.ref.pack(), body["terms"])
-                self._terms.setdefault(about, []).append(TermsAt(one, pricing.read_terms(fields)))
-            elif one.kind == "grant":
-                self._grants.setdefault((body["terms"], body["licensee"]), []).append(one)
+                terms = TermsAt(one, pricing.read_terms(fields))
+                self._terms.setdefault(about, []).append(terms)
+                by_ref[one.ref.pack()] = about, terms
+            elif one.kind == "grant" and body["terms"] in by_ref:
+                (asset, terms), licensee = by_ref[body["terms"]], body["licensee"]
+                granted = Granted(one, terms)
+                self._grants.setdefault((body["terms"], licensee), []).append(granted)
+                self._shares.setdefault((asset, licensee, terms.terms.derivatives), []).append(granted)
             elif one.kind == "withdraw":
                 self._withdrawals.setdefault(body["target"], []).append(one)
 
@@ -109,18 +125,32 @@ class Book:
         return terms
 
     def grant(self, terms: TermsAt, *, licensee: bytes, owner: bytes, before: Logged) -> Logged | None:
-        """A grant of these terms to a party, by the asset's owner, that stands before an entry; used now."""
-        return self._first(self._grants.get((terms.by.ref.pack(), licensee), []), "grant", owner, before)
+        """The newest grant of these terms to a party, by the asset's owner, that stands before an entry; used now."""
+        found = _newest(self._grants.get((terms.by.ref.pack(), licensee), []), before)
+        return None if found is None else self._by_owner(found.by, "grant", owner)
+
+    def granted_share(
+        self, asset: Logged, *, bps: int, licensee: bytes, owner: bytes, before: Logged
+    ) -> tuple[TermsAt, Logged] | None:
+        """Terms of the asset that ask this share, and the newest grant of such to a party before an entry; both used
+        now."""
+        found = _newest(self._shares.get((asset.ref.pack(), licensee, bps), []), before)
+        return None if found is None else (self.use(found.terms, owner), self._by_owner(found.by, "grant", owner))
 
     def withdrawal(self, asset: Logged, *, owner: bytes, before: Logged) -> Logged | None:
         """The record before an entry by which the owner retired the asset; used now."""
-        return self._first(self._withdrawals.get(asset.ref.pack(), []), "withdrawal", owner, before)
+        known = self._withdrawals.get(asset.ref.pack(), [])
+        return self._by_owner(known[0], "withdrawal", owner) if known and known[0].index < before.index else None
 
-    def _first(self, known: list[Logged], what: str, owner: bytes, before: Logged) -> Logged | None:
-        found = known[0] if known and known[0].index < before.index else None
-        if found is not None and self.entries.party_of(self.entries.use(found)) != owner:
+    def _by_owner(self, found: Logged, what: str, owner: bytes) -> Logged:
+        if self.entries.party_of(self.entries.use(found)) != owner:
             raise VerifyError(f"the {what} at entry {found.index} is not by the asset's owner", expected=owner.hex())
         return found
+
+
+def _newest(known: list[Granted], before: Logged) -> Granted | None:
+    at = bisect.bisect_left(known, before.index, key=lambda one: one.by.index)
+    return known[at - 1] if at else None
 
 
 def judge(book: Book, usage: Logged) -> Judged:
@@ -302,12 +332,9 @@ def _edge(book: Book, asset: Logged, source: Logged, bps: int) -> Edge:
     if newest.terms.derivatives == bps:
         return Edge(asset, source, bps, newest, None)
     owner, registrant = book.entries.party_of(source), book.entries.party_of(asset)
-    for one in book.terms_of(source, below=asset.index):
-        if one.terms.derivatives != bps:
-            continue
-        grant = book.grant(one, licensee=registrant, owner=owner, before=asset)
-        if grant is not None:
-            return Edge(asset, source, bps, book.use(one, owner), grant)
+    granted = book.granted_share(source, bps=bps, licensee=registrant, owner=owner, before=asset)
+    if granted is not None:
+        return Edge(asset, source, bps, *granted)
     raise VerifyError(
         f"the asset at entry {asset.index} lists its source, entry {source.index}, at {bps} bps", field="sources",
         expected=f"{newest.terms.derivatives}, as its terms at entry {newest.index} asked",
