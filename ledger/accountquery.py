@@ -25,6 +25,7 @@ from ledger.accounts import (
 from ledger.corrections import newest_correction
 from ledger.postings import CREDITS, LINES, Account, account_of
 from ledger.query import Query
+from proofs.currencies import round_down
 from proofs.errors import InputError
 
 PAGE_MAX = 1000
@@ -122,17 +123,22 @@ class AccountQuery:
         return Draft(fields, _why_not(row, figures, fields))
 
     def _statable(self, account: Account, row: AccountRow) -> int:
-        """The highest `to` at which the lines alone come to no more than one statement can say, by bisection."""
-        credited = sumlist.extent_at(self.state.view, account.credits, row.to).total
+        """A `to` that can be stated where at the log's size more would be due than one statement can say: by bisection,
+        a leaf that takes what is due past the bound. No line is above that bound, so something is due below it."""
         low, high = row.to, self.size
-        while low < high:
-            middle = (low + high + 1) // 2
-            gross = sumlist.extent_at(self.state.view, account.lines, middle).total
-            if gross - credited - row.billed <= DUE_MAX:
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._due_at(account, row, middle) <= DUE_MAX:
                 low = middle
             else:
-                high = middle - 1
+                high = middle
         return low
+
+    def _due_at(self, account: Account, row: AccountRow, to: int) -> int:
+        gross, credits = (
+            sumlist.extent_at(self.state.view, key, to).total for key in (account.lines, account.credits)
+        )  # fmt: skip
+        return round_down(max(0, gross - credits - row.billed), account.currency)
 
     def statements(self, account: Account, *, limit: int) -> list[tuple[int, StatementRow]]:
         """The account's statements with their leaf indices, the newest first, at most `limit`."""

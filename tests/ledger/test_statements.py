@@ -5,16 +5,18 @@ from typing import Any
 
 import pytest
 
+from ledger.accountquery import AccountQuery
 from ledger.accounts import covering_statement, figures_at, statement_row
 from ledger.append import Prepared
 from ledger.errors import Refusal
+from ledger.query import Query
 from ledger.sumlist import SumTree
 from proofs import sumtree
 from proofs.codec import INT_MAX
 from proofs.currencies import round_down
 from proofs.merkle import EMPTY_ROOT
 from tests.ledger.market import CENT, Market, offer
-from tests.ledger.support import delegate, none, public, revoke, rotate, source, usage
+from tests.ledger.support import body, delegate, none, public, revoke, rotate, source, usage
 from tests.proofs.sums import naive_root
 
 
@@ -323,6 +325,31 @@ def test_open_sums_beyond_2_63_are_stated_in_parts(log: Market) -> None:
     for to in (size - 2, size - 1, size):
         assert log.due(log.bill(account=account, to=to)) == INT_MAX
     assert log.balance(currency="USDC") == (3 * INT_MAX, 0, 3 * INT_MAX)
+    log.check()
+
+
+@pytest.mark.parametrize("refunded", [0, 1, 3, 4])
+def test_a_draft_of_more_than_one_statement_can_say_is_always_found(log: Market, refunded: int) -> None:
+    """However much was billed, refunded since and used again: the draft can be signed, one after the other, until
+    nothing is due; each is at most what one statement can say."""
+    made = log.sell("owner", "dear", currency="USDC")
+    account = log.account(currency="USDC")
+    old = [log.use("lab", made, INT_MAX) for _ in range(4)]
+    for index in old:
+        log.bill(account=account, to=index + 1)
+    for index in old[:refunded]:
+        log.accept(log.correct(index))
+    for _ in range(2 * len(old)):
+        log.use("lab", made, INT_MAX - 1)
+    for index in range(log.size - 3, log.size):
+        log.accept(log.correct(index, token=7))
+    dues = []
+    while (draft := AccountQuery(Query(log.reader())).draft(account)).fields["due"]:
+        assert draft.reason == ""
+        dues.append(log.due(log.put("lab", body("statement", **draft.fields)).first_index))
+    gross, credited, billed = log.balance(currency="USDC")
+    assert billed == max(gross - credited, 4 * INT_MAX)
+    assert all(0 < due <= INT_MAX for due in dues)
     log.check()
 
 
