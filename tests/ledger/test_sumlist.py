@@ -138,14 +138,14 @@ def test_across_65536_in_chunks_of_all_sizes() -> None:
     chance = random.Random(5)
     lists.add(*chunked(pairs, (chance.choice((1, 1, 2, 40, 256, 1024, 3000)) for _ in range(10**6))))
     blobs = [sumtree.leaf(*pair) for pair in pairs]
-    for count in (65_279, 65_280, 65_281, 65_535, 65_536, 65_537, 65_792, 66_236):
+    for count in (65_280, 65_535, 65_536, 65_537, 66_236):
         to = pairs[count - 1][0] + 1
         tree = SumTree(lists.store, KEY, to)
         assert tree.extent == Extent(count, sum(amount for _, amount in pairs[:count]))
         blob = tree.root()
         assert blob == sumtree.root(blobs[:count])
         digest, total = sumtree.split(blob)
-        for position in (0, 255, 256, 40_000, 65_278, count - 1):
+        for position in (0, 255, 40_000, 65_278, count - 1):
             index, amount = pairs[position]
             assert tree.position(index) == position
             sumtree.check_line(
@@ -239,7 +239,7 @@ def test_what_a_root_and_an_append_cost(chunk: int, long_run: bool) -> None:
     """Rows read for the whole list's root: two; for the root one line lower: the tail of each level, at most 255
     entries and 255 subtrees a level; for one more entry: one, however long the list."""
     # One below a full subtree on each level: the longest tails there are.
-    store, last = large(1_048_575 if long_run and chunk > 1 else 66_047, chunk)
+    store, last = large(1_048_575 if long_run and chunk > 1 else 66_047 if chunk > 1 else 2_047, chunk)
     store.reads = 0
     SumTree(store, KEY, last + 1).root()
     assert store.reads <= 3
