@@ -106,7 +106,9 @@ def check_log_signature(signed: note.Note, checkpoint: Checkpoint, vkey: note.Ve
     """Checks that ``vkey`` is the key of the checkpoint's log and has signed the note it came in. ``VerifyError``."""
     if vkey.name != checkpoint.origin:
         raise VerifyError(
-            f"the checkpoint is of the log {excerpt(checkpoint.origin)}", field="origin", expected=vkey.name
+            f"the checkpoint is of the log {excerpt(checkpoint.origin)}",
+            field="origin",
+            expected=f"{vkey.name}, whose key was given",
         )
     note.check_signature(signed, vkey)
 

@@ -19,6 +19,7 @@ EXIT_CODES = {
 """Every exit code with its meaning."""
 
 _SEQUENCE = "usance:sequence"
+_UNBOUND = ("usance:key", "a first record of kind party")
 
 
 def exit_code(error: BaseException) -> int:
@@ -57,6 +58,8 @@ def explain(error: InputError) -> str:
     if isinstance(error, ProblemError):
         if error.position is not None:
             where = f"record {error.position}{', ' + where if where else ''}"
+        if (error.type, error.expected) == _UNBOUND:
+            return f"{error.detail}: it has no party on this log yet; run `usance party NAME` with it first ({where})"
         if error.status == 403 or error.type != "about:blank":
             where = f"{where + '; ' if where else ''}{error.status} {error.type.removeprefix('about:')}"
     tail = f": expected {error.expected}" if error.expected else ""

@@ -8,6 +8,7 @@ from typing import Any
 
 from node.cli.common import Signing, now_ms
 from node.cli.text import emit, show_value
+from node.errors import ProblemError
 from proofs.errors import InputError
 from proofs.records import make_body
 from proofs.ref import Ref
@@ -26,7 +27,11 @@ def body_of(fields: dict[str, Any]) -> bytes:
 def log_one(signing: Signing, fields: dict[str, Any]) -> tuple[Ref, str]:
     """Log one record; answers its place, verified, and its status, the node's word. Raises as Client.log."""
     body = body_of(fields)
-    taken = signing.client.log(signing.key, [body])
+    try:
+        taken = signing.client.log(signing.key, [body])
+    except ProblemError as error:
+        error.position = None  # there is one record only: its number in the batch would tell nobody anything
+        raise
     return taken.refs[0], taken.statuses[0]
 
 
