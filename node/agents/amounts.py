@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from proofs.amounts import show_amount
 from proofs.codec import INT_MAX
 from proofs.currencies import MINOR_UNIT_DIGITS, NANOS_DIGITS, minor_unit_nanos
 from proofs.errors import InputError, excerpt
@@ -61,7 +62,7 @@ def check_payable(nanos: int, currency: str) -> None:
     """Raises InputError unless `is_payable`."""
     if not is_payable(nanos, currency):
         raise InputError(
-            f"{nanos} nanos are no whole number of {currency}'s minor units",
+            f"{show_amount(nanos, currency)} is no whole number of minor units",
             field="amount",
-            expected=f"a multiple of {minor_unit_nanos(currency)} nanos",
+            expected=f"a multiple of {show_amount(minor_unit_nanos(currency), currency)}",
         )

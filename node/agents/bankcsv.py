@@ -40,7 +40,7 @@ def read_bank_csv(data: bytes) -> BankFile:
         try:
             nanos = read_credit(amount, row["currency"])
         except InputError as error:
-            file.skip(f"line {line}", error.detail)
+            file.skip(f"line {line}", f"{error.detail} (expected {error.expected})")
             continue
         told = (row["booked"], str(nanos), row["currency"], row["text"], row.get("end_to_end", ""))
         name = namer.name(row["reference"], *told)

@@ -101,7 +101,9 @@ def _check(agent: Agent, options: Options) -> None:
     if options.side == PAYEE:
         raise InputError("a payee states, and pays nothing", field="--payees", expected="the payer's side")
     if not os.path.isdir(paying.outbox):
-        raise FileError(f"{paying.outbox} is no folder", field="--out", expected="a folder for payment files")
+        raise FileError(
+            f"{paying.outbox} is no folder", field="--out", expected=f"a folder that is there: mkdir {paying.outbox}"
+        )
 
 
 @contextlib.contextmanager
@@ -245,7 +247,9 @@ class _Round:
             return False
         objection = self.books.objection(one)
         if objection is not None:
-            reason = f"entry {objection} disputes it: pay it by hand, or have the dispute ended"
+            reason = (
+                f"entry {objection} disputes it, which was neither withdrawn nor rejected: pay what is right by hand"
+            )
         elif one.received:
             reason = "a part of it was received without a payment record: pay the rest by hand"
         else:

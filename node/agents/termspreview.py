@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from proofs import pricing
+from proofs.currencies import MINOR_UNIT_DIGITS
 from proofs.errors import InputError
 from proofs.pricing import Closure, Splits, Terms, read_terms
 from proofs.ref import Ref
@@ -35,7 +36,7 @@ _FAULTS = {
     pricing.OVERSUBSCRIBED: "its sources ask for more than 10,000 bps together",
     pricing.MIXED: "its sources are paid in different currencies",
 }
-_PLAIN = ("needs_grant", "on_match", "arbiter", "license", "url", "text")
+_PLAIN = ("currency", "needs_grant", "on_match", "arbiter", "license", "url", "text")
 _LISTS = ("prohibits", "duties")
 
 
@@ -206,6 +207,9 @@ def _remarks(fields: Mapping[str, Any], terms: Terms, standing: Standing) -> Ite
     given = sum(bps for _, bps in standing.closure.shares)
     if given == pricing.BPS_MAX and fields["offers"]:
         yield "the sources' shares take the whole charge: nothing is left for the asset itself"
+    currency = fields["currency"]
+    if currency not in MINOR_UNIT_DIGITS:
+        yield f"ISO 4217 has no {currency}: sums are not rounded to coins, and only the csv adapter pays them"
     free = [f"{offer['use']} by {offer['unit']}" for offer in fields["offers"] if not offer["price"]]
     if free:
         yield f"free: {', '.join(free)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from dataclasses import dataclass
 
 from node.agents.amounts import check_payable, parse_amount, parse_money
@@ -15,11 +16,13 @@ from node.cli.resolve import find_kind
 from node.cli.text import note_line
 from node.cli.writing import log_one, report
 from node.client import Client, VerifiedEntry
+from node.errors import ProblemError
 from proofs.amounts import show_amount
 from proofs.errors import InputError
 from proofs.fields import TEXT
 
 BY_HAND = "manual"
+_AT_MOST = re.compile(r"at most ([0-9]{1,19})", re.ASCII)
 
 
 def _configure(parser: argparse.ArgumentParser, whose: str) -> None:
@@ -96,7 +99,13 @@ def _log(args: argparse.Namespace, kind: str) -> int:
     found = _read(args, signing.client)
     fields = {"statement": found.statement.ref.pack(), "amount": found.amount, "method": args.method}
     before = _paid_before(signing.client, found.statement) if kind == "payment" else []
-    ref, status = log_one(signing, {"kind": kind, **fields, "reference": found.reference})
+    try:
+        ref, status = log_one(signing, {"kind": kind, **fields, "reference": found.reference})
+    except ProblemError as error:
+        most = _AT_MOST.fullmatch(error.expected)
+        if error.field == "amount" and most:
+            error.expected = f"at most {show_amount(int(most[1]), found.currency)}: --amount says how much came"
+        raise
     shown = show_amount(found.amount, found.currency)
     report(args, kind, ref, status, statement=str(found.statement.ref), method=args.method, reference=found.reference,
            lines=[f"  {shown} of {show_amount(found.statement.body['due'], found.currency)} due"],

@@ -105,6 +105,10 @@ def _lines(result: Settlement) -> Iterator[str]:
         )
     for left in result.left:
         where = f"entry {left.statement.index}" if left.statement else "not stated"
+        if any(
+            one.statement is None and (one.account, one.due) == (left.account, left.amount) for one in result.stated
+        ):
+            where = "the new statement, not paid"
         yield (
             f"LEFT: {where}, {show_amount(left.amount, left.account.currency)}, {other} "
             f"{_party(result, getattr(left.account, other))}: {left.reason}"

@@ -134,6 +134,9 @@ def test_remarks_on_what_is_probably_not_meant() -> None:
     said = " ".join(preview(terms, known).remarks)
     for words in ("never count: infer", "retired", "take the whole charge", "free: train by token"):
         assert words in said
+    assert "ISO 4217" not in said
+    (unknown,) = preview({**fields(("train", "token", 5, 1)), "currency": "EUO"}, standing()).remarks
+    assert "ISO 4217 has no EUO" in unknown
 
 
 @pytest.mark.parametrize("said", [None, [], "x", [{}], [{"asset": "1:00", "bps": 6}], [{"asset": "2:00", "bps": 5}]])
