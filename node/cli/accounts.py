@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
-from node.cli.common import add_node, hex_bytes, open_client
+from node.cli.common import add_node, open_client, party_bytes
 from node.cli.moneytext import money_text
 from node.cli.outcome import OK
 from node.cli.text import emit, right, short, table
@@ -23,9 +23,11 @@ _SUMS = ("accrued", "stated", "received", "open")
 
 def configure_accounts(parser: argparse.ArgumentParser) -> None:
     """Whose accounts, or which one."""
-    parser.add_argument("--party", metavar="HEX", help="accounts in which this party pays or is paid")
-    parser.add_argument("--payer", metavar="HEX", help="accounts in which this party pays")
-    parser.add_argument("--payee", metavar="HEX", help="accounts in which this party is paid")
+    parser.add_argument(
+        "--party", metavar="PARTY", help="accounts in which this party pays or is paid: its key in hex, or a file of it"
+    )
+    parser.add_argument("--payer", metavar="PARTY", help="accounts in which this party pays")
+    parser.add_argument("--payee", metavar="PARTY", help="accounts in which this party is paid")
     parser.add_argument("--currency", metavar="CODE", help="accounts of this currency; with --payer and --payee: one "
                         "account, with its newest statements and the draft of the next")  # fmt: skip
     parser.add_argument("--limit", type=int, metavar="N", default=1000, help="at most this many (default: 1000)")
@@ -36,7 +38,7 @@ def configure_accounts(parser: argparse.ArgumentParser) -> None:
 def run_accounts(args: argparse.Namespace) -> int:
     """A list, or one account with its statements."""
     wanted = {
-        name: hex_bytes(text, length=32, field=f"--{name}").hex()
+        name: party_bytes(text, field=f"--{name}").hex()
         for name in ("party", "payer", "payee")
         if (text := getattr(args, name)) is not None
     }

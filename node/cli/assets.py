@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from node.agents.termsfile import read_terms_file
-from node.cli.common import add_key, add_node, hex_bytes, open_signing
+from node.cli.common import add_key, add_node, hex_bytes, open_client, open_signing
 from node.cli.lineage import add_sources, resolve_sources, sources_wanted
 from node.cli.outcome import OK
 from node.cli.progress import progress
@@ -52,7 +52,9 @@ def _hashed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--exclude", metavar="PATTERN", action="append", default=[], help="leave out paths or names like this"
     )
-    parser.add_argument("--dry-run", action="store_true", help="show what would be logged, and log nothing")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what would be logged, and log nothing (only sources need a node)"
+    )
     add_key(parser)
     add_node(parser)
 
@@ -148,8 +150,10 @@ def _run(args: argparse.Namespace, kind: str, name: str, more: dict[str, Any]) -
     json = {"terms": to_json(terms)} if terms else {}
     body_of(fields)
     if args.dry_run:
-        said = [f"{kind} {name}, not logged", *(f"  {key} {value}" for key, value in shown.items()), *lines]
-        emit({"kind": kind, "name": name, "logged": False, **shown, **json}, as_json=args.json, lines=said)
+        sources, words = resolve_sources(open_client(args), wanted, with_shares=kind == "asset") if wanted else ([], [])
+        said = [f"{kind} {name}, not logged", *(f"  {key} {value}" for key, value in shown.items())]
+        emit({"kind": kind, "name": name, "logged": False, **shown, **json, **to_json({"sources": sources})},
+             as_json=args.json, lines=[*said, *(f"  {line}" for line in words), *lines])  # fmt: skip
         return OK
     signing = open_signing(args)
     sources, words = resolve_sources(signing.client, wanted, with_shares=kind == "asset")

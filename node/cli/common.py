@@ -60,9 +60,9 @@ def read_file(path: str, *, bytes_max: int, what: str) -> bytes:
         with open(path, "rb") as file:
             data = file.read(bytes_max + 1)
     except OSError as error:
-        raise FileError(f"can't read {what} {path}: {error.strerror}", field="file") from None
+        raise FileError(f"can't read {what} {path}: {error.strerror}") from None
     if len(data) > bytes_max:
-        raise FileError(f"{path} is too large for {what}: it has more than {bytes_max} bytes", field="file")
+        raise FileError(f"{path} is too large for {what}: it has more than {bytes_max} bytes")
     return data
 
 
@@ -138,6 +138,18 @@ def public_key_of(text: str) -> bytes:
         raise InputError(f"{excerpt(text)} is no key", field="key", expected=expected)
     check_public_key(key)
     return key
+
+
+def party_bytes(text: str, *, field: str) -> bytes:
+    """A party's first key from 64 hexadecimal digits, or from its key file or .vkey file. Raises InputError naming
+    `field`."""
+    if os.path.isfile(text):
+        return public_key_of(text)
+    try:
+        return hex_bytes(text, length=32, field=field)
+    except InputError:
+        expected = "the party's first key, 64 hexadecimal digits, or a file of it"
+        raise InputError(f"{excerpt(text)} is no key", field=field, expected=expected) from None
 
 
 def hex_bytes(text: str, *, length: int, field: str) -> bytes:

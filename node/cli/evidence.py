@@ -37,7 +37,9 @@ from proofs.verdict import FAILED, Verdict
 def configure_evidence(parser: argparse.ArgumentParser) -> None:
     """Which use, for whom, into which file."""
     parser.add_argument("usage", metavar="REF", help="an index or a reference of a usage record")
-    parser.add_argument("--payee", metavar="HEX", help="only this payee's line (default: every payee's)")
+    parser.add_argument(
+        "--payee", metavar="PARTY", help="only the line of this payee, its key in hex or a file of it (default: all)"
+    )
     parser.add_argument("-o", "--output", metavar="FILE", help="write it here (default: print it)")
     add_node(parser)
     parser.set_defaults(run=run_evidence)

@@ -10,7 +10,7 @@ from node.agents.focus import decimal, guarded
 from node.agents.itemsview import ItemRow, ItemsView
 from node.agents.page import Html, cell, claim, number, page, pairs, section, table, tag
 from node.cli.statementpage import Anchor, asset_text
-from node.cli.text import short, show_time
+from node.cli.text import counted, short, show_time
 from proofs.amounts import show_amount
 from proofs.fields import UNITS
 from proofs.pricing import STATUSES
@@ -138,7 +138,8 @@ def items_lines(view: ItemsView, anchor: Anchor) -> Iterator[str]:
         name = row.asset if isinstance(row.asset, str) else asset_text(view.assets[row.asset])
         money = f": {_money(row, row.charge)}, share {_money(row, row.share)}" if row.currency else ""
         credited = f", {_money(row, row.credited)} credited since" if row.credited else ""
-        yield f"  {short(view.item_text(row))} of {short(name)!r}, {row.use}: {row.uses:,} uses, {_quantities(row)}"
+        said = f"{row.use}: {counted(row.uses, 'use')}, {_quantities(row)}"
+        yield f"  {short(view.item_text(row))} of {short(name)!r}, {said}"
         yield f"    {_statuses(row)}{money}{credited}"
     if len(view.rows) > ROWS_SHOWN:
         yield f"  and {len(view.rows) - ROWS_SHOWN} more; --csv, --html and --json have them"

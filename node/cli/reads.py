@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from ledger.signrecord import write_durably
-from node.cli.common import add_node, need_log, open_client
+from node.cli.common import add_node, need_log, open_client, party_bytes
 from node.cli.moneytext import extras_in, extras_lines, money_text
 from node.cli.outcome import OK
 from node.cli.resolve import find_entry, list_rows, resolve
+from node.cli.terms import offer_text, terms_lines
 from node.cli.text import emit, short, show_time, show_value, table
 from node.client import Client, VerifiedEntry, check_entry_proof
 from node.errors import FileError, NetworkError
@@ -23,6 +25,11 @@ from proofs.tlogproof import parse_tlog_proof
 
 LIMIT_MAX = 100_000
 PAGE = 500
+_NAMING = (
+    "name", "use", "asset", "target", "key", "terms", "licensee", "usage", "correction", "statement", "dispute",
+    "outcome",
+)  # fmt: skip
+"""What a record is about, for a list: fields that are a text or a reference."""
 
 
 def configure_records(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +37,7 @@ def configure_records(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("record", metavar="REF", nargs="?", help="an index or a reference: that record, verified")
     parser.add_argument("--kind", choices=tuple(KINDS), metavar="KIND", help=", ".join(KINDS))
     parser.add_argument("--asset", metavar="ASSET", help="uses of this asset or external name")
-    parser.add_argument("--party", metavar="HEX", help="records of this party")
+    parser.add_argument("--party", metavar="PARTY", help="records of this party: its key in hex, or a file of it")
     _paging(parser)
     parser.set_defaults(run=run_records)
 
@@ -39,7 +46,7 @@ def configure_assets(parser: argparse.ArgumentParser) -> None:
     """One asset, or one filter."""
     parser.add_argument("asset", metavar="ASSET", nargs="?", help="a reference, an index, or name[@version]: all of it")
     parser.add_argument("--name", help="assets and descriptions of this name or title")
-    parser.add_argument("--party", metavar="HEX", help="assets of this party")
+    parser.add_argument("--party", metavar="PARTY", help="assets of this party: its key in hex, or a file of it")
     parser.add_argument("--root", metavar="HEX", help="assets with this manifest root")
     parser.add_argument("--aka", metavar="NAME", help="assets that claim this external name")
     _paging(parser)
@@ -68,11 +75,11 @@ def run_records(args: argparse.Namespace) -> int:
         if args.kind or args.asset or args.party:
             raise InputError("REF and filters exclude each other")
         return _show_one(args, client, find_entry(client, args.record))
-    asset = args.asset
+    asset, party = args.asset, _party(args)
     if asset is not None and not is_external_name(asset):
         found = resolve(client, asset)
         asset = found.text
-    rows, following = _collect(args, client, "/records", "records", kind=args.kind, asset=asset, party=args.party)
+    rows, following = _collect(args, client, "/records", "records", kind=args.kind, asset=asset, party=party)
     head = ("index", "kind", "status", "signer", "at", "what")
     cells = [_record_row(row) for row in rows]
     lines = [*table([head, *cells]), *_remarks(following, "usance records INDEX")] if cells else ["none"]
@@ -84,6 +91,10 @@ def _remarks(following: int | None, command: str) -> list[str]:
     """What a list isn't: checked entry by entry, or all there is."""
     more = [f"there may be more: --from {following}, or a larger --limit"] if following is not None else []
     return [*more, f"as the node lists them; `{command}` shows one, verified"]
+
+
+def _party(args: argparse.Namespace) -> str | None:
+    return None if args.party is None else party_bytes(args.party, field="--party").hex()
 
 
 def _show_one(args: argparse.Namespace, client: Client, found: VerifiedEntry) -> int:
@@ -100,13 +111,17 @@ def _show_one(args: argparse.Namespace, client: Client, found: VerifiedEntry) ->
     lines = [f"{found.ref}", f"  signed by {entry.key.hex()}, its record {entry.number}"]
     lines += [f"  node says: party {party}, status {status}"]
     lines += [f"  node says: {line}" for line in extras_lines(extras_in(said), currency=body.get("currency"))]
-    lines += [f"  {name} {_in_words(body, name, item)}" for name, item in body.items()]
+    lines += [f"  {name} {_in_words(body, name, item, found.body)}" for name, item in body.items()]
     emit(value, as_json=args.json, lines=lines)
     return OK
 
 
-def _in_words(body: dict[str, Any], name: str, value: Any) -> str:
-    """A field of a record's JSON form; a statement's sums in its currency too."""
+def _in_words(body: dict[str, Any], name: str, value: Any, signed: Mapping[str, Any]) -> str:
+    """A field of a record's JSON form (`signed`: as it was signed); sums and prices in their currency."""
+    if name == "offers":
+        return "; ".join(offer_text(offer, signed["currency"]) for offer in signed["offers"])
+    if name == "terms" and isinstance(value, dict):
+        return "; ".join(terms_lines(signed["terms"]))
     if body["kind"] == "statement" and name in ("gross", "credits", "billed", "due"):
         return f"{value} ({money_text(value, body['currency'])})"
     return show_value(name, value)
@@ -117,7 +132,7 @@ def _record_row(row: dict[str, Any]) -> tuple[str, ...]:
     body: dict[str, Any] = record if isinstance(record, dict) else {}
     signer = row.get("signer")
     key = signer.get("key", "") if isinstance(signer, dict) else ""
-    what = [short(str(body[name])) for name in ("name", "use", "asset", "target", "key") if name in body]
+    what = [short(str(body[name])) for name in _NAMING if isinstance(body.get(name), str)]
     what += [short(show_value("", body["quantities"]))] if "quantities" in body else []
     what += [f"due {money_text(body['due'], body.get('currency'))}"] if "due" in body else []
     at = body.get("at")
@@ -138,7 +153,7 @@ def run_assets(args: argparse.Namespace) -> int:
             more = min((at for at in (following, after) if at is not None), default=None)
             return _list_assets(args, named + claimed, more)
         return _show_one(args, client, found.entry)
-    filters = {name: getattr(args, name) for name in ("name", "party", "root", "aka")}
+    filters = {"name": args.name, "party": _party(args), "root": args.root, "aka": args.aka}
     if sum(value is not None for value in filters.values()) > 1:
         raise InputError("give one of --name, --party, --root and --aka")
     return _list_assets(args, *_collect(args, client, "/assets", "assets", **filters))

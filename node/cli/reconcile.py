@@ -36,7 +36,7 @@ from node.agents.meters import (
 from node.agents.reconcile import Filters, Reconciler
 from node.agents.windows import ALL, MONTH, NAMED, window_label
 from node.audit import check_root, replay_log
-from node.cli.common import add_node, hex_bytes, need_node, open_client
+from node.cli.common import add_node, need_node, open_client, party_bytes
 from node.cli.outcome import FAILED, OK
 from node.cli.outcome import INCOMPLETE as EXIT_INCOMPLETE
 from node.cli.progress import progress
@@ -65,8 +65,8 @@ _SAID = {
 def configure_reconcile(parser: argparse.ArgumentParser) -> None:
     """What is compared, and how finely."""
     what = parser.add_argument_group("what is compared (default: everything)")
-    what.add_argument("--party", metavar="HEX", help="uses by this party")
-    what.add_argument("--provider", metavar="HEX", help="of the provider-seen records, those that this party signed")
+    what.add_argument("--party", metavar="PARTY", help="uses by this party: its key in hex, or a file of it")
+    what.add_argument("--provider", metavar="PARTY", help="of the provider-seen records, those that this party signed")
     what.add_argument("--asset", metavar="ASSET", help="uses of this asset, by reference or by a name that it alone "
                       "claims; or by this external name")  # fmt: skip
     what.add_argument("--since", metavar="TIME", help="uses whose `from` is at or after this time")
@@ -83,7 +83,7 @@ def configure_reconcile(parser: argparse.ArgumentParser) -> None:
 def run_reconcile(args: argparse.Namespace) -> int:
     """Replay the log, compare, print. Exit 0: both meters agree; 1: they differ; 3: there is one meter only."""
     party, provider = (
-        None if text is None else hex_bytes(text, length=32, field=option)
+        None if text is None else party_bytes(text, field=option)
         for text, option in ((args.party, "--party"), (args.provider, "--provider"))
     )
     since, until = (

@@ -24,7 +24,7 @@ from node.agents.focus import statement_csv
 from node.agents.itemsview import Asked, ItemsView, ItemsWatch, view_items
 from node.agents.statementview import MovementWatch, StatementView, asset_name, iterate_lines, view_statement
 from node.audit import check_root, replay_log
-from node.cli.common import add_node, hex_bytes, need_node, open_client
+from node.cli.common import add_node, need_node, open_client, party_bytes
 from node.cli.itemspage import items_csv, items_lines, items_page, items_value
 from node.cli.outcome import OK
 from node.cli.progress import progress
@@ -53,7 +53,7 @@ def configure_report(parser: argparse.ArgumentParser) -> None:
     add_node(statement)
     statement.set_defaults(run=run_statement)
     items = actions.add_parser("items", help="which items of a party's assets were used in a month")
-    items.add_argument("--party", required=True, metavar="HEX", help="whose assets")
+    items.add_argument("--party", required=True, metavar="PARTY", help="whose assets: its key in hex, or a file of it")
     items.add_argument("--month", required=True, metavar="YYYY-MM", help="uses whose `from` is in this month, in UTC")
     items.add_argument("--asset", metavar="ASSET", help="of this asset only")
     items.add_argument("--manifest", metavar="FILE", help="the asset's manifest: items are shown by their paths")
@@ -159,7 +159,7 @@ def _statement_value(view: StatementView, anchor: Anchor) -> dict[str, Any]:
 def run_items(args: argparse.Namespace) -> int:
     """Replay the log, sum up, write what was asked for."""
     _check_files(args)
-    party = hex_bytes(args.party, length=32, field="--party")
+    party = party_bytes(args.party, field="--party")
     since, until = month_bounds(args.month)
     manifest = read_manifest(args.manifest) if args.manifest else None
     client = open_client(args)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from node.agents.page import Cell, Content, Html, cell, claim, join, number, page, pairs, section, table, tag
 from node.agents.statementview import AssetName, Group, Movement, Party, StatementView
-from node.cli.text import short, show_time
+from node.cli.text import counted, short, show_time
 from proofs.amounts import show_amount
 from proofs.checkpoint import Checkpoint
 
@@ -234,7 +234,7 @@ def statement_lines(view: StatementView, anchor: Anchor) -> Iterator[str]:
     for group in view.groups:
         asset = view.assets[group.asset]
         yield (
-            f"  {group.use} of {asset_text(asset)!r} {short(str(asset.ref))}: {group.uses:,} uses, "
+            f"  {group.use} of {asset_text(asset)!r} {short(str(asset.ref))}: {counted(group.uses, 'use')}, "
             f"{quantities_text(group)}: {_money(view, group.amount)} of {_money(view, group.charge)}"
         )
     for credit in view.credits:

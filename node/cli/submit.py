@@ -7,7 +7,7 @@ import argparse
 from node.cli.common import add_key, add_node, now_ms, open_signing
 from node.cli.outcome import INCOMPLETE, OK
 from node.cli.progress import progress
-from node.cli.text import emit
+from node.cli.text import counted, emit
 from node.submit import BATCH_RECORDS, REQUEST_BATCHES, LineError, Options, Submission, Summary, open_locked
 from proofs.errors import InputError
 
@@ -48,7 +48,9 @@ def run_submit(args: argparse.Namespace) -> int:
                 lines = submission.check(bar.update)
             if args.check:
                 emit(
-                    {"file": args.file, "lines": lines, "logged": 0}, as_json=args.json, lines=[f"{lines} lines, good"]
+                    {"file": args.file, "lines": lines, "logged": 0},
+                    as_json=args.json,
+                    lines=[f"{counted(lines, 'line')}, good"],
                 )
                 return OK
             with progress("logging", unit="lines", total=lines, quiet=args.json) as bar:
@@ -62,11 +64,11 @@ def run_submit(args: argparse.Namespace) -> int:
 
 def _report(args: argparse.Namespace, summary: Summary) -> int:
     statuses = dict(sorted(summary.statuses.items()))
-    lines = [f"{summary.logged} records logged" + (f" ({_counts(statuses)})" if statuses else "")]
+    lines = [f"{counted(summary.logged, 'record')} logged" + (f" ({_counts(statuses)})" if statuses else "")]
     if summary.before:
         lines.append(f"{summary.before} were logged by earlier runs, as {args.file}.progress says, and not again")
     if summary.rejected:
-        lines.append(f"{summary.rejected} lines rejected, with their reasons in {args.file}.rejected")
+        lines.append(f"{counted(summary.rejected, 'line')} rejected, with reasons in {args.file}.rejected")
     emit(
         {"file": args.file, "logged": summary.logged, "before": summary.before, "rejected": summary.rejected,
          "statuses": statuses},

@@ -59,7 +59,7 @@ COMMANDS = (
     Command("accept", "corrections", "credit the payer with this party's part of what a correction takes back",
             "  usance accept 1240", ("accept",)),
     Command("accounts", "accounts", "show who owes whom, and what was stated and paid of it",
-            "  usance accounts --party HEX\n  usance accounts --payer HEX --payee HEX --currency EUR"),
+            "  usance accounts --party lab.key\n  usance accounts --payer lab.key --payee HEX --currency EUR"),
     Command("settle", "settle", "state what is due, hand it over to be paid, and log that; nothing is paid twice",
             "  usance settle --dry-run\n"
             "  usance settle --payees payees.toml --adapter pain001 --out outbox --limit-per-payee 500.00EUR "
@@ -77,13 +77,13 @@ COMMANDS = (
     Command("submit", "submit", "log many records from a file, one JSON object a line; continues where it stopped",
             "  usance submit uses.jsonl"),
     Command("records", "reads", "show records: one, verified, or a list",
-            "  usance records 1234\n  usance records --party HEX --kind usage --limit 20"),
+            "  usance records 1234\n  usance records --party lab.key --kind usage --limit 20"),
     Command("assets", "reads", "find assets and descriptions by name, owner, manifest root or claimed name",
             "  usance assets --name corpus"),
     Command("proof", "reads", "fetch the proof of a record, check it, and write it to a file",
             "  usance proof 1234 -o use.tlog-proof"),
     Command("evidence", "evidence", "fetch one file that shows what a use came to and that it was paid, and check it",
-            "  usance evidence 1234 -o use.evidence.json\n  usance evidence 1234 --payee HEX -o mine.evidence.json"),
+            "  usance evidence 1234 -o use.evidence.json\n  usance evidence 1234 --payee press.vkey -o mine.json"),
     Command("disclose", "evidence", "add hidden fields or single calls of a use to its evidence file",
             "  usance disclose use.evidence.json --from use.private.json --field model -o shown.evidence.json"),
     Command("verify", "verify",
@@ -95,9 +95,9 @@ COMMANDS = (
             "  usance audit https://log.example.org --log log.vkey\n  usance audit ./copy-of-the-log --log log.vkey"),
     Command("reconcile", "reconcile",
             "compare what users logged of their use with what providers logged of it, over the whole log",
-            "  usance reconcile --party HEX --window day --since 2026-01-01 --until 2026-02-01\n"
+            "  usance reconcile --party lab.key --window day --since 2026-01-01 --until 2026-02-01\n"
             "  usance reconcile --asset corpus --json"),
     Command("report", "report", "show a statement as a page, text or CSV; or what was used in a month, item by item",
             "  usance report statement 1250 --html statement.html --csv statement.csv\n"
-            "  usance report items --party HEX --month 2026-11 --asset corpus --manifest corpus.manifest"),
+            "  usance report items --party press.key --month 2026-11 --asset corpus --manifest corpus.manifest"),
 )  # fmt: skip

@@ -73,8 +73,7 @@ def terms_lines(fields: Mapping[str, Any]) -> Iterator[str]:
     """Terms (the record's fields) for people, the offers first."""
     currency = fields["currency"]
     for offer in fields["offers"]:
-        per = "" if offer["per"] == 1 else f"{offer['per']:,} "
-        yield f"{offer['use']}: {show_amount(offer['price'], currency)} per {per}{offer['unit']}"
+        yield offer_text(offer, currency)
     if not fields["offers"]:
         yield f"no offers (currency {currency})"
     for name, words in (("prohibits", "prohibited"), ("duties", "duties")):
@@ -90,6 +89,12 @@ def terms_lines(fields: Mapping[str, Any]) -> Iterator[str]:
         if name in fields:
             value = fields[name]
             yield f"{name} {value.hex() if isinstance(value, bytes) else value}"
+
+
+def offer_text(offer: Mapping[str, Any], currency: str) -> str:
+    """`train: 2.50 EUR per 1,000,000 token`."""
+    per = "" if offer["per"] == 1 else f"{offer['per']:,} "
+    return f"{offer['use']}: {show_amount(offer['price'], currency)} per {per}{offer['unit']}"
 
 
 def show_bps(bps: int) -> str:
@@ -116,7 +121,8 @@ def run_grant(args: argparse.Namespace) -> int:
     signing = open_signing(args)
     found = find_terms(signing.client, args.terms)
     ref, status = log_one(signing, {"kind": "grant", "terms": found.ref.pack(), "licensee": licensee})
-    report(args, "grant", ref, status, terms=str(found.ref), asset=str(found.asset), licensee=licensee.hex())
+    report(args, "grant", ref, status, terms=str(found.ref), asset=str(found.asset), licensee=licensee.hex(),
+           lines=[f"the licensee names them to use them: usance use … --terms {found.ref.index}"])  # fmt: skip
     return OK
 
 

@@ -50,6 +50,11 @@ def show_value(name: str, value: Any) -> str:
     return str(value)
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 record`, `2,000 records`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def short(text: str) -> str:
     """A text for a column: references and keys by their beginning, others cut where they are long, with … for the
     rest."""

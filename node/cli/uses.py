@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from node.agents.inforce import PublishedTerms, terms_in_force, terms_of_entry
-from node.cli.common import add_key, add_node, hex_bytes, now_ms, open_signing
+from node.cli.common import add_key, add_node, hex_bytes, now_ms, open_signing, party_bytes
 from node.cli.hidden import add_hidden, read_hidden
 from node.cli.moneytext import extras_lines, extras_of
 from node.cli.outcome import OK
@@ -51,7 +51,9 @@ def configure_use(parser: argparse.ArgumentParser) -> None:
     more.add_argument("--calls", type=int, metavar="N", help="calls that this record stands for, with --detail")
     more.add_argument("--detail", metavar="HEX", help="the root over their details")
     more.add_argument("--seen-by", choices=("user", "provider"), help="who metered it (default: user)")
-    more.add_argument("--party", metavar="HEX", help="who used it, with --seen-by provider")
+    more.add_argument(
+        "--party", metavar="PARTY", help="who used it, with --seen-by provider: its key in hex, or a file of it"
+    )
     more.add_argument("--user", metavar="HEX", help="a salted digest of the end user")
     more.add_argument("--call", metavar="ID", help="the gateway's id of the call")
     more.add_argument("--attr", metavar="NAME=VALUE", action="append", default=[], help=_ATTRIBUTE + " (repeatable)")
@@ -139,12 +141,14 @@ def _fields(args: argparse.Namespace) -> dict[str, Any]:
         "calls": args.calls,
         "detail": _hex(args.detail, "--detail"),
         "seen_by": args.seen_by,
-        "party": _hex(args.party, "--party"),
+        "party": None if args.party is None else party_bytes(args.party, field="--party"),
         "user": _hex(args.user, "--user"),
         "call": args.call,
         "attrs": _attributes(args.attr),
         **_items(args),
     }
+    if (args.seen_by == "provider") != (args.party is not None):
+        raise InputError("--seen-by provider and --party, who used it, come only together", field="--party")
     if args.into is not None and args.into_name is not None:
         raise InputError("--into and --into-name exclude each other")
     return fields_given(fields)

@@ -368,3 +368,91 @@ def test_shares_are_shown_as_per_cent() -> None:
     assert [show_bps(bps) for bps in (0, 1, 10, 500, 1250, 3333, 10_000)] == [
         "0 %", "0.01 %", "0.1 %", "5 %", "12.5 %", "33.33 %", "100 %",
     ]  # fmt: skip
+
+
+# What is easily done wrong, and what is said then
+
+
+def test_a_key_without_a_party_is_told_to_make_one(market: Market) -> None:
+    """By each command that signs, in the same words; one record has no number in its batch."""
+    market.lab.ok("key", "new", "other.key")
+    (market.lab.folder / "uses.jsonl").write_text(
+        json.dumps({"kind": "usage", "asset": market.asset, "use": "train", "quantities": {"token": "1"},
+                    "from": 1, "until": 1}) + "\n"
+    )  # fmt: skip
+    for command in (("withdraw", market.asset), ("submit", "uses.jsonl"), ("settle",)):
+        line = market.lab.fails(2, *command, "--key", "other.key")
+        assert "no party on th" in line
+        assert "run `usance party NAME` with it first" in line
+    assert "record 0" not in market.lab.fails(2, "withdraw", market.asset)
+
+
+def test_a_party_is_named_by_key_or_file(market: Market) -> None:
+    """Wherever an option takes one; by its name nowhere."""
+    market.publish()
+    used = market.use(2)["index"]
+    file, verifier = (str(market.lab.folder / name) for name in ("me.key", "me.vkey"))
+    for command in (
+        ("accounts", "--payer"), ("records", "--kind", "usage", "--party"), ("assets", "--party"),
+        ("reconcile", "--party"), ("report", "items", "--month", "2026-01", "--party"),
+    ):  # fmt: skip
+        by_key = market.owner(*command, market.keys["lab"])
+        assert by_key.code in (0, 3)
+        for named in (file, verifier):
+            assert market.owner(*command, named).out == by_key.out
+        assert "64 hexadecimal digits, or a file" in market.owner.fails(2, *command, "the lab")
+    owner = str(market.owner.folder / "me.vkey")
+    assert "settled for 0 of 1 payees" in market.lab.ok("evidence", used, "--payee", owner, "-o", "e.json").out
+    line = market.lab.fails(2, "use", market.name, "--as", "train", "--token", 1, "--seen-by", "provider")
+    assert "--seen-by provider and --party" in line
+
+
+def test_another_logs_key_is_found_out(market: Market) -> None:
+    """And named, with the log that answers."""
+    line = market.lab.fails(1, "records", 1, "--log", "me.vkey")
+    assert "is of the log" in line
+    assert "expected me, whose key was given" in line
+    assert market.lab.fails(2, "records", 1, "--log", "no.vkey").endswith("no.vkey: No such file or directory")
+
+
+def test_prices_in_records_are_shown_as_published(market: Market) -> None:
+    """Not in nanos, for terms and for an asset that has them from the beginning; programs get the record."""
+    ref = market.publish("2.50")
+    assert "\n  offers train: 2.50 EUR per token\n" in market.lab.ok("records", ref).out
+    made = market.owner.json("asset", "--name", f"{market.name}-2", "--terms", "terms.toml")["ref"]
+    assert "\n  terms train: 2.50 EUR per token\n" in market.lab.ok("assets", made).out
+    assert market.record(ref)["record"]["offers"][0]["price"] == "2500000000"
+
+
+def test_a_dry_run_shows_what_sources_get(market: Market) -> None:
+    """As it will be logged; a source that isn't there is found out."""
+    market.publish(more="derivatives = 500")
+    out = market.lab.ok("asset", "--name", "made", "--trained-on", market.name, "--dry-run").out
+    assert f"trained_on {market.asset}, which gets 5 % of every charge" in out
+    assert "nothing on this log" in market.lab.fails(2, "asset", "--name", "made", "--contains", "no such", "--dry-run")
+    assert market.lab.json("asset", "--name", "made", "--dry-run", "--node", "http://127.0.0.1:1")["sources"] == []
+
+
+def test_more_than_is_open_is_refused_in_money(market: Market) -> None:
+    """A receipt for all that is due, when a part came before."""
+    market.publish()
+    market.use(9)
+    statement = statement_of(market)["statement"]
+    market.owner.ok("receipt", statement, "--amount", "1.25", "--reference", "B1")
+    assert "expected at most 3.25 EUR: --amount" in market.owner.fails(2, "receipt", statement, "--reference", "B2")
+    assert "1.005 EUR is no whole number" in market.owner.fails(2, "receipt", statement, "--amount", "1.005")
+
+
+def test_a_dry_run_of_settle_tells_stated_from_paid(market: Market) -> None:
+    """A payee without bank details: stated, and not paid. A folder that isn't there is never made."""
+    market.publish()
+    market.use(25)
+    payees = market.lab.folder / "payees.toml"
+    payees.write_text(f'[debtor]\nparty = "{market.keys["lab"]}"\nname = "Lab"\niban = "{GERMAN}"\n[payees]\n')
+    os.chmod(payees, 0o600)
+    pay = ("settle", "--payees", "payees.toml", "--out", "out", "--dry-run")
+    assert "mkdir out" in market.lab.fails(2, *pay)
+    (market.lab.folder / "out").mkdir()
+    out = market.lab(*pay).out
+    assert "would be stated: new, 12.50 EUR" in out
+    assert "LEFT: the new statement, not paid, 12.50 EUR" in out
