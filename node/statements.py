@@ -13,14 +13,25 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 
-from ledger.accounts import Figures, account_row, check_statement, compare_statement, figures_at
+from ledger.accounts import (
+    STATEMENT_STEPS,
+    AccountRow,
+    Figures,
+    account_row,
+    check_statement,
+    compare_statement,
+    figures_at,
+)
 from ledger.append import Prepared
+from ledger.context import STEPS_MAX, Body
 from ledger.errors import QUOTA, Refusal
 from ledger.postings import Account
 from ledger.reader import Reader
 from ledger.state import State
 
 FIGURES_MAX = 4096
+STATEMENTS_MAX = STEPS_MAX // STATEMENT_STEPS
+"""Statements that one batch can hold; at the next, the writer refuses it for what it costs."""
 PARTIES_MAX = 10_000
 WRONG_BURST = 20
 WRONG_PER_S = 2.0
@@ -41,23 +52,28 @@ class StatementGuard:
     def prepare(self, prepared: Prepared, reader: Reader) -> Prepared:
         """The batch with what its statements ought to say, as published up to now; as it is where it holds none."""
         at = [position for position, body in enumerate(prepared.bodies) if body["kind"] == "statement"]
-        if not at or prepared.fields is not None:
+        if not at or prepared.fields is not None or prepared.head is not None:
             return prepared
         state = State(reader.tree.view)
         row = state.key(prepared.batch.key)
         party = prepared.batch.key if row is None else row.party
         answers: dict[int, Answer] = {}
+        stated: dict[Account, AccountRow] = {}
         refused: Refusal | None = self._over_quota(party)
-        for position in at:
+        for position in at[:STATEMENTS_MAX]:
             # After the first that is wrong nothing is taken, so nothing is added up either.
-            answers[position] = refused or self._judge(state, prepared, position, party=party, size=reader.size)
+            answers[position] = refused or self._judge(
+                state, prepared.bodies[position], stated, party=party, size=reader.size
+            )
             answer = answers[position]
             if isinstance(answer, Refusal):
                 refused = answer
         return replace(prepared, figures=answers)
 
-    def _judge(self, state: State, prepared: Prepared, position: int, *, party: bytes, size: int) -> Answer:
-        body = prepared.bodies[position]
+    def _judge(
+        self, state: State, body: Body, stated: dict[Account, AccountRow], *, party: bytes, size: int
+    ) -> Answer:  # fmt: skip
+        """`stated`: what earlier statements of the batch leave of their accounts."""
         account, to = Account(body["payer"], body["payee"], body["currency"]), body["to"]
         row = account_row(state, account)
         try:
@@ -65,10 +81,14 @@ class StatementGuard:
         except Refusal as refusal:
             return refusal
         figures = self._figures_at(state, account, to)
+        row = stated.get(account, row)
         try:
             compare_statement(body, account, row, figures)
         except Refusal:
             self._count(party)
+        stated[account] = replace(
+            row, to=to, lines=figures.lines, credit_lines=figures.credit_lines, billed=row.billed + body["due"]
+        )
         # The writer compares once more: what was billed may have changed by then.
         return figures
 

@@ -166,6 +166,40 @@ def test_a_party_is_counted_whatever_key_it_uses(desk: Desk) -> None:
     assert isinstance(desk.wrong(key=desk.log.owner), Figures)
 
 
+def test_statements_of_one_batch_follow_one_another(desk: Desk) -> None:
+    """Several right statements of one account in one batch, each on top of what those before it bill, aren't wrong,
+    however many; one that leaves them out is."""
+    desk.log.use(1)
+    desk.log.use(2)
+    whole, due = desk.draft(), 0
+    tos = [to for to in range(1, whole["to"]) if desk.draft(to)["lines"] > desk.draft(to - 1)["lines"]]
+    following = []
+    for to in [*tos, whole["to"]]:
+        made = desk.draft(to)
+        fields = {**made, "billed": due.to_bytes(16, "big"), "due": max(0, made["due"] - due)}
+        if fields["due"]:
+            following.append(fields)
+            due += fields["due"]
+    assert len(following) == 3
+    for _ in range(WRONG_BURST + 1):
+        assert all(isinstance(answer, Figures) for answer in desk.judge(*following))
+    for _ in range(WRONG_BURST):
+        assert isinstance(desk.judge(following[0], desk.draft())[1], Figures)
+    assert is_refused(desk.judge(*following)[0], 429)
+
+
+def test_no_more_is_added_up_than_one_batch_may_hold(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a batch with more statements than the writer would take only so many are looked at, and none of one whose
+    signed head isn't the log's."""
+    monkeypatch.setattr(node.statements, "STATEMENTS_MAX", 2)
+    size = desk.log.ledger.size
+    prepared = desk.prepared(*(desk.draft(size - at) for at in range(3)))
+    assert sorted(desk.guard.prepare(prepared, desk.log.reader).figures) == [0, 1]
+    assert len(desk.added_up) == 2
+    other = replace(prepared, head=Refusal("x", status=422, type="usance:history"))
+    assert desk.guard.prepare(other, desk.log.reader) is other
+
+
 def test_what_is_kept_is_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither many accounts and sizes nor many parties fill memory; who wrote last is kept."""
     monkeypatch.setattr(node.statements, "FIGURES_MAX", 2)
