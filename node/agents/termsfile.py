@@ -95,7 +95,10 @@ def _plain(value: Any, name: str) -> Any:
         return [_plain(item, name) for item in value]
     if type(value) in (str, int, bool):
         return value
-    raise InputError(f"{excerpt(str(value))} is no value of terms", field=name, expected="a text, whole number or list")
+    expected = (
+        "a whole number: basis points, as 500 for 5 %" if type(value) is float else "a text, whole number or list"
+    )
+    raise InputError(f"{excerpt(str(value))} is no value of terms", field=name, expected=expected)
 
 
 def _tables(value: dict[str, Any], name: str) -> list[tuple[dict[str, Any], str]]:

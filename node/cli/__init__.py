@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from node.cli.outcome import EXIT_CODES, describe
 from node.cli.table import COMMANDS, Command
 from node.cli.text import safe_line
+from proofs.errors import InputError
 
 
 class Parser(argparse.ArgumentParser):
@@ -82,7 +83,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in given
     try:
         try:
-            args = make_parser(chosen).parse_args(given)
+            args, unknown = make_parser(chosen).parse_known_args(given)
+            if unknown:
+                where = f"usance {chosen}" if chosen else "usance"
+                raise InputError(f"unrecognized arguments: {safe_line(' '.join(unknown))}; see `{where} --help`")
             with contextlib.ExitStack() as args.at_end:
                 code: int = args.run(args)
         except SystemExit as stop:  # argparse has said what it has to say, help included

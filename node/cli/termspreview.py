@@ -14,7 +14,7 @@ from node.cli.common import open_client, signing_key
 from node.cli.outcome import OK
 from node.cli.resolve import need_ref, resolve
 from node.cli.terms import show_bps
-from node.cli.text import emit, short
+from node.cli.text import counted, emit, short
 from proofs.amounts import show_amount
 from proofs.ed25519 import public_bytes
 from proofs.errors import InputError
@@ -48,7 +48,7 @@ def run_preview(args: argparse.Namespace, fields: Mapping[str, Any]) -> int:
     for source, bps in standing.closure.shares:
         lines.append(f"{show_bps(bps)} of each charge is asset {source}'s, {reader.asset_name(source)!r}")
     if grants:
-        lines.append(f"the terms in force were granted {grants} times: those licensees may go on under them")
+        lines.append(f"the terms in force were granted {counted(grants, 'time')}: those licensees may go on under them")
     emit(value, as_json=args.json, lines=[*lines, WORD])
     if seen.refusals:
         first = seen.refusals[0]
@@ -112,7 +112,9 @@ def preview_lines(
         yield "nothing changes against the terms in force"
     else:
         yield "against the terms in force:"
-        yield from (f"  {_offer_text(change, currency)}" for change in seen.offers)
+        # Prices in two currencies can't be compared; the change of currency is refused, and said below.
+        comparable = seen.offers if standing.in_force["currency"] == currency else ()
+        yield from (f"  {_offer_text(change, currency)}" for change in comparable)
         yield from (f"  {_change_text(change)}" for change in seen.changes)
     yield from (f"remark: {remark}" for remark in seen.remarks)
     for refusal in seen.refusals:

@@ -114,7 +114,7 @@ def test_each_error_has_its_exit_code(error, code) -> None:
         (("nil",), "--from and --until"),
         (("use", "x", "--as", "train", "--token", "5", "--manifest", "m"), "--item PATH"),
         (("use", "x", "--as", "train"), "--token N"),
-        (("use", "x", "--as", "train", "--tok", "5"), "unrecognized"),
+        (("use", "x", "--as", "train", "--tok", "5"), "unrecognized arguments: --tok 5; see `usance use --help`"),
         (("delegate", "--kinds", "party"), "can't be delegated"),
         (("asset",), "PATH"),
         (("proof",), "required"),

@@ -91,6 +91,9 @@ def test_what_a_node_would_refuse_is_shown_and_ends_with_2(cli: Cli, world: Worl
     said = "the asset of another party"
     assert said in cli.fails(2, "terms", world.model.index, "t.toml", "--key", key)
     (tmp_path / "t.toml").write_text(TERMS.replace("EUR", "USD"))
+    text = cli("terms", world.model.index, "t.toml", "--dry-run").out
+    assert "currency: EUR -> USD" in text
+    assert "USD -> " not in text  # old prices aren't in the new currency
     done = cli("terms", world.model.index, "t.toml", "--dry-run", "--json")
     assert done.code == 2
     assert done.json()["refusals"] == [
@@ -117,7 +120,7 @@ def test_grants_stay_open(cli: Cli, world: World) -> None:
     """Licensees of the terms in force may go on under them, and that is said."""
     world.maker.log(body("grant", terms=world.model.pack(), licensee=world.lab.key))
     said = cli.ok("terms", world.model.index, "t.toml", "--dry-run").out
-    assert "were granted 1 times: those licensees may go on under them" in said
+    assert "were granted 1 time: those licensees may go on under them" in said
 
 
 @contextmanager
