@@ -38,6 +38,7 @@ NOT_SHOWN = (
     "when it happened: times are the signer's word; only order is proved",
 )
 SHARES_NOT_SHOWN = "that a source's share is what its terms asked when the asset was made ({missing} of {all} sources)"
+OWN_NOT_SHOWN = "that {own} of the charge is the user's own: no line shows it, and newer splits may be left out"
 LOG, KEYS = "the checkpoint", "Ed25519 and the log"
 _REASONS = {
     pricing.PROHIBITED: "the terms prohibit this use",
@@ -205,6 +206,9 @@ class _Judgement:
         ordered = sorted(parts.items(), key=lambda item: (-item[1], item[0]))
         given = [f"{show_amount(part, currency)} to {self._name(party)}" for party, part in ordered]
         verdict.good("shares", f"{', '.join(given)}: all of it", "the newest terms of each in the file")
+        own = parts.get(judged.party, 0)
+        if own < judged.charge.amount and own:
+            verdict.not_shown.append(OWN_NOT_SHOWN.format(own=show_amount(own, currency)))
         return {party: part for party, part in ordered if party != judged.party}
 
     def _money(self, owed: dict[bytes, int]) -> None:

@@ -107,6 +107,29 @@ def test_the_first_statement_needs_none_before_it() -> None:
     assert "the account's first" in says(verdict, "statement")
 
 
+def test_the_users_own_part_is_not_shown() -> None:
+    """A part of the charge that comes back to the user is on no line, so that nothing tests it: left out are newer
+    splits that give it to somebody else, and the verdict names the sum."""
+    world, named = begun("heir")
+    data = world.asset("user", "data")
+    asked = world.terms("user", data, derivatives=1000)
+    model = world.asset("owner", "model", (data, 1000))
+    terms = world.terms("owner", model, offer(PRICE))
+    newer = world.terms("user", data, derivatives=1000, splits=[{"party": public("heir"), "bps": 10_000}])
+    usage = world.use("user", model, terms=world.ref(terms))
+    world.charge(usage, "user", {"owner": PRICE - PRICE // 10, "heir": PRICE // 10})
+    statement = world.state("owner", "user", "owner")
+    paid = world.receipt("owner", statement, world.body(statement)["due"])
+    shown = [named["user"], named["owner"], data, asked, model, terms, paid]
+    verdict = judged(world, usage, *shown, statements=[statement])
+    assert verdict.result == GOOD
+    assert any("10.00 USD of the charge is the user's own" in line for line in verdict.not_shown)
+    whole = judged(world, usage, *shown, newer, statements=[statement])
+    assert whole.result == INCOMPLETE
+    assert "10.00 USD is owed" in says(whole, "line")
+    assert not any("the user's own" in line for line in whole.not_shown)
+
+
 # Keys
 
 
