@@ -74,19 +74,15 @@ def account_of(key: bytes) -> Account:
 
 @dataclass(slots=True)
 class Postings:
-    """Entries of lists: leaf and amount by turns, leaves ascending. Owner: the batch that is being taken."""
+    """Entries of lists: leaf and amount by turns, leaves ascending. `riders`: unlicensed uses of an asset that has no
+    terms yet, by (asset, payer). Owner: the batch that is being taken."""
 
     lists: defaultdict[bytes, list[int]] = field(default_factory=lambda: defaultdict(list))
-    riders: dict[bytes, int] = field(default_factory=dict)
+    riders: defaultdict[tuple[int, bytes], int] = field(default_factory=lambda: defaultdict(int))
 
     def add(self, key: bytes, index: int, amount: int) -> None:
         """One more entry of a list."""
         self.lists[key] += (index, amount)
-
-    def ride(self, *, asset: int, payer: bytes) -> None:
-        """One more unlicensed use of an asset that has no terms yet."""
-        key = keys.RIDER + keys.number(asset) + payer
-        self.riders[key] = self.riders.get(key, 0) + 1
 
     def flush(self, overlay: Overlay) -> None:
         """Write what was gathered."""
@@ -94,7 +90,8 @@ class Postings:
             count = sumlist.append(overlay, key, flat, with_tree=key[:1] in TREES)
             if not count and key[:1] == LINES:
                 overlay.put(keys.PAYEE + key[33:65] + key[1:33] + key[65:], b"")
-        for key, count in self.riders.items():
+        for (asset, payer), count in self.riders.items():
+            key = keys.RIDER + asset.to_bytes(8, "big") + payer
             held = overlay.get(key)
             if held is not None or _follow(overlay, key[:9]):
                 overlay.put(key, keys.number(count + (int.from_bytes(held, "big") if held else 0)))

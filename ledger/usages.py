@@ -131,7 +131,7 @@ def _judge(state: State, context: Context, body: Body, index: int | None) -> Usa
             return UsageRow(status, "", party, None, None, 0)
         claim = state.claim_of(body["asset"], claimant)
         return UsageRow(pricing.UNLICENSED, pricing.BY_NAME, party, claim, None, 0)
-    plan = plan_of(state, context, asset)
+    plan = context.plans.get(asset) or plan_of(state, context, asset)
     agreed = _agreed(state, context, asset, plan, raw)
     if agreed is None:
         return UsageRow(pricing.UNLICENSED, pricing.NO_TERMS, party, asset, None, 0)
@@ -156,17 +156,16 @@ def _count_ride(state: State, context: Context, row: UsageRow) -> None:
     """A use that was not, or not wholly, paid for: it stands in the statements to the asset's owner."""
     if row.asset is None:
         return
-    plan = plan_of(state, context, row.asset)
+    plan = context.plans.get(row.asset) or plan_of(state, context, row.asset)
     if plan.owner == row.party:
         return
-    pair = row.party + plan.owner
+    pair, postings = row.party + plan.owner, context.postings
     if plan.newest is None:
-        context.postings.add(NO_TERMS + pair, context.index, 1)
-        context.postings.ride(asset=row.asset, payer=row.party)
-    elif row.status == pricing.UNLICENSED:
-        context.postings.add(UNLICENSED + pair + plan.suffix, context.index, 1)
+        key = NO_TERMS + pair
+        postings.riders[row.asset, row.party] += 1
     else:
-        context.postings.add(PART + pair + plan.suffix, context.index, 1)
+        key = (UNLICENSED if row.status == pricing.UNLICENSED else PART) + pair + plan.suffix
+    postings.lists[key] += (context.index, 1)
 
 
 def usage(state: State, context: Context, body: Body) -> str:
