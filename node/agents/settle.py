@@ -137,6 +137,8 @@ class _Round:
         agent.reached("replayed")
         result.party, result.size, result.root = self.books.party, self.books.size, self.books.checkpoint.root
         self.allowance = Allowance(options.limits)
+        for order in result.handed.values():  # an earlier round's
+            self.allowance.take(_account(order), order.amount_nanos)
         self.signed = 0  # records of this round: they raise the key's next number
 
     def run(self) -> None:
@@ -281,7 +283,7 @@ class _Round:
             )  # fmt: skip
             self.result.files += [run.recovered.path] if run.recovered else []
             self.result.files += [os.path.join(paying.outbox, file.name) for file in run.files]
-            self.result.handed |= {order.reference for file in run.files for order in file.orders}
+            self.result.handed |= {order.reference: order for file in run.files for order in file.orders}
             self.agent.reached("handed")
         thought_of = {one.ref for one in statements if not one.signer}
         for refused in run.refused:

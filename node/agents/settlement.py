@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ledger.postings import Account
+from node.agents.payments import Order
 from proofs.ref import Ref
 
 
@@ -65,7 +66,7 @@ class Left:
 @dataclass(slots=True)
 class Settlement:
     """A run. `size`, `root`: the log that was replayed; `names`: what the parties call themselves; `files`: paths of
-    payment files, in a dry run their names; `handed`: references that this run has handed over."""
+    payment files, in a dry run their names; `handed`: orders that this run has handed over, by reference."""
 
     log: str
     party: bytes
@@ -77,7 +78,7 @@ class Settlement:
     stated: list[StatedNow] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     paid: list[PaidNow] = field(default_factory=list)
-    handed: set[str] = field(default_factory=set)
+    handed: dict[str, Order] = field(default_factory=dict)
     left: list[Left] = field(default_factory=list)
 
     @property

@@ -267,6 +267,23 @@ def test_a_payee_can_not_pass_a_limit_by_stating_first(world: World, lab: Desk) 
     check_paid_once(world.node, lab, world.lab, amounts_of(world))
 
 
+def test_a_limit_holds_over_all_rounds_of_a_run(world: World, lab: Desk) -> None:
+    """More uses of the same key between handing over and logging: the run looks again, and what it has handed over
+    already counts against its limits."""
+    used: list[Ref] = []
+
+    def reached(step: str) -> None:
+        if step == "handed" and not used:
+            resume(world.lab)
+            used.append(world.use(world.lab, world.corpus))
+
+    done = lab.settle(reached, limits=parse_limits(per_payee=[], total=["41.00EUR"]))
+    assert used
+    assert sum(one.amount for one in done.paid) == 40 * EUR
+    assert {left.account.payee for left in done.left} == {world.publisher.key, world.partner.key}
+    assert all("would pass the limit in total, 41.00 EUR" in left.reason for left in done.left)
+
+
 def test_other_currencies_than_the_limited_ones_are_not_settled(world: World, lab: Desk) -> None:
     """A limit in dollars doesn't allow any sum of euros."""
     done = lab.settle(limits=parse_limits(per_payee=[], total=["1000000USD"]))
