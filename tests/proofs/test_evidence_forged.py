@@ -1,6 +1,7 @@
 """proofs.evidencecheck attacked: by whoever controls the file and some keys, and by a log that signs what breaks the
 rules. Each forgery is refused, at the step that it is about and with the reason."""
 
+import copy
 import dataclasses
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,9 @@ from proofs.ed25519 import public_bytes
 from proofs.entry import parse_entry, rotate_message, sign_batch
 from proofs.evidence import Account, Evidence, format_evidence, parse_evidence
 from proofs.evidencecheck import check_evidence
+from proofs.merkle import leaf_hash
 from proofs.policy import log_policy
+from proofs.ref import Ref
 from proofs.verdict import FAILED, GOOD, INCOMPLETE
 from tests.proofs.evidence_builder import (
     LOG_KEY,
@@ -32,6 +35,8 @@ from tests.proofs.evidence_builder import (
 
 PRICE = 100 * 10**9
 TOLD = story()
+WAITING: list[bytes] = []
+"""What was signed ahead of its place."""
 
 
 def refused(evidence: Evidence, step: str, reason: str) -> None:
@@ -184,6 +189,48 @@ def test_a_key_not_bound_to_the_party() -> None:
     refused(world.evidence(world.use("twice", asset), [*rest, founded[2], *twice]), "entries", "bound already")
     gone = world.rotate("owner", "owner2")
     refused(world.evidence(world.use("owner", asset), [founded[1], asset, terms, gone]), "signer", "rotated away")
+
+
+def ahead(world: World, name: str, kind: str, /, **fields: Any) -> tuple[bytes, int]:
+    """An entry as it would come behind one other, signed before that: its leaf hash is known already. Answers its
+    reference, and the leaf at which `come` has to put it."""
+    twin = copy.deepcopy(world)
+    twin.add(name, kind, **fields)
+    world.numbers[public_bytes(key_of(name))] = twin.numbers[public_bytes(key_of(name))]
+    WAITING.append(twin.entries[-1])
+    return Ref(world.size + 1, leaf_hash(twin.entries[-1])).pack(), world.size + 1
+
+
+def come(world: World) -> None:
+    """What was signed ahead comes into the log."""
+    world.entries.append(WAITING.pop())
+
+
+def test_a_reference_is_to_an_entry_before_it() -> None:
+    """A log that takes a use of an asset, or a receipt of a statement, that stands only behind it, breaks the rules."""
+    world, founded, _, _ = asset_world()
+    late, at = ahead(world, "owner", "asset", type="model", name="late")
+    usage = world.add("user", "usage", asset=late, use="infer", quantities={"call": 1}, from_=NOW_MS, until=NOW_MS)
+    come(world)
+    refused(world.evidence(usage, [*founded, at]), "terms", "doesn't stand before entry")
+    told = story(sources=0, settle=False)
+    world = told.world
+    account = Account(public("user"), public("model"), "USD")
+    world.stated[account].pop()
+    right = world.figures(account, world.size)
+    ref, at = ahead(world, "user", "statement", **right)
+    paid = world.add("model", "receipt", statement=ref, amount=right["due"], method="sepa", reference="r")
+    come(world)
+    told.statements = [at]
+    refused(told.evidence(plus=[paid]), "line", "stands before its statement")
+
+
+def test_a_reference_is_to_that_very_entry() -> None:
+    """The leaf alone doesn't name an entry: its hash has to be the reference's."""
+    world, founded, asset, _ = asset_world()
+    other = Ref(asset, bytes(32)).pack()
+    usage = world.add("user", "usage", asset=other, use="infer", quantities={"call": 1}, from_=NOW_MS, until=NOW_MS)
+    refused(world.evidence(usage, [*founded, asset]), "terms", "is another one than")
 
 
 def test_a_genesis_of_another_log() -> None:
@@ -347,6 +394,9 @@ def test_a_line_of_another_account() -> None:
     refused(with_line(made, 0, statement=second.statement), "line", "of another account")
     refused(with_line(made, 0, statement=TOLD.named["terms model"]), "line", "is no statement")
     refused(with_line(made, 0, amount=first.amount + 1), "line", "as recomputed")
+    twice = (*made.lines, dataclasses.replace(first, account=first.account._replace(currency="EUR")))
+    both = dataclasses.replace(made, lines=tuple(sorted(twice, key=lambda line: line.account)))
+    refused(both, "lines", "doesn't reach")
     world, founded, asset, _ = asset_world()
     usage = world.use("user", asset, use="train")
     world.charge(usage, "user", {"owner": PRICE})
@@ -450,6 +500,50 @@ def test_only_the_first_statement_that_covers_it_counts() -> None:
     refused(told.evidence(without=base, plus=[paid, covering]), "line", "covers the line already")
 
 
+@pytest.mark.parametrize("is_position", [False, True])
+def test_the_statement_before_must_not_cover_it(is_position: bool) -> None:
+    """Neither by its `to` nor by its count of lines, whatever its other figures say."""
+    told = story(sources=0, settle=False)
+    world = told.world
+    account = Account(public("user"), public("model"), "USD")
+    world.stated[account].pop()
+    right = world.figures(account, told.usage)
+    wrong = {"lines": world.figures(account, world.size)["lines"]} if is_position else {"to": world.size}
+    before = world.state("user", "user", "model", **{**right, **wrong})
+    told.statements = [world.state("user", "user", "model")]
+    refused(told.evidence(without=["earlier model"], plus=[before]), "line", "covers the line already")
+
+
+@pytest.mark.parametrize("figure", ["credits", "credit_lines", "lines", "to"])
+def test_no_figure_falls_behind_the_statement_before(figure: str) -> None:
+    """What was counted once stays counted: a later statement with less of it contradicts the one before."""
+    told = story(sources=0, settle=False)
+    world = told.world
+    account = Account(public("user"), public("model"), "USD")
+    world.stated[account].pop()
+    world.credits[account] = credits = [(told.usage - 1, 10**7)]
+    right, now = world.figures(account, told.usage), world.figures(account, world.size)
+    more = {"credit_lines": 2, "lines": now["lines"] + 1, "to": world.size}
+    before = world.state("user", "user", "model", **{**right, **({figure: more[figure]} if figure in more else {})})
+    world.credits[account] = [(told.usage - 1, 10**6)] if figure == "credits" else credits
+    to = world.size - 1 if figure == "to" else world.size
+    told.statements = [world.state("user", "user", "model", **world.figures(account, to))]
+    bad = told.evidence(without=["earlier model"], plus=[before])
+    refused(bad, "line", f"{figure} of the statement at entry {told.statements[0]} falls behind")
+
+
+def test_nothing_due_is_no_statement() -> None:
+    """A statement that says that nothing is due is none, though its figures fit."""
+    told = story(sources=0, settle=False)
+    world = told.world
+    account = Account(public("user"), public("model"), "USD")
+    world.stated[account].pop()
+    right = world.figures(account, world.size)
+    world.credits[account] = [(told.usage + 1, int.from_bytes(right["gross"], "big"))]
+    told.statements = [world.state("user", "user", "model", due=0)]
+    refused(told.evidence(), "line", "says 0 nanos due")
+
+
 def test_receipts_that_dont_count() -> None:
     """By another party, of more than is due, one money twice, before the statement, of another statement."""
     told = story(sources=0, settle=False)
@@ -502,6 +596,20 @@ def test_corrections_and_acceptances_that_cant_stand() -> None:
     assert (verdict.result, verdict.more["usage"]["status"]) == (GOOD, "unpriced")
     taken = world.accept("model", lowered)
     refused(world.evidence(free, [*rest, lowered, taken]), "complete", "no check needs")
+
+
+def test_the_payer_accepts_nothing_of_its_own() -> None:
+    """A user with a part in its own charge is no payee of it."""
+    world, founded, _, _ = asset_world()
+    data = world.asset("user", "data")
+    asked = world.terms("user", data, derivatives=1000)
+    model = world.asset("owner", "model", (data, 1000))
+    terms = world.terms("owner", model, offer(PRICE))
+    usage = world.use("user", model, terms=world.ref(terms))
+    lowered = world.correct("user", usage, output_token=1)
+    shown = [*founded, data, asked, model, terms, lowered]
+    assert check_evidence(world.evidence(usage, shown), policy=POLICY).result == INCOMPLETE
+    refused(world.evidence(usage, [*shown, world.accept("user", lowered)]), "corrections", "can't stand")
 
 
 def test_a_provider_seen_use_has_no_corrections() -> None:
