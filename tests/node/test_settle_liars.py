@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ledger import accounts
 from ledger.query import Query
 from ledger.replay import AuditFailure
 from ledger.state import State
+from node.agents.agent import tell_nobody
 from node.agents.payees import Account, Payees
 from proofs.ed25519 import public_bytes
 from proofs.errors import RetryableError, VerifyError
@@ -201,6 +203,26 @@ def test_a_stale_answer_needs_a_statement_that_stands(log: Market, lab: Desk) ->
         with pytest.raises(VerifyError):
             lab.settle()
     nothing_signed(log, lab)
+
+
+@pytest.mark.parametrize("figures", [{"due": 9 * EUR}, {"due": EUR}, {"billed": b"\1".rjust(16, b"\0")}])
+def test_a_wrong_statement_that_the_log_took_is_not_paid(
+    log: Market, lab: Desk, monkeypatch: pytest.MonkeyPatch, figures: dict[str, Any]
+) -> None:
+    """A payee and a log that stand together: the statement is logged and signed for, and its figures aren't those of
+    the entries. It is neither taken for ours nor paid, in this run or a later one."""
+
+    def reached(step: str) -> None:
+        if step == "compared":
+            with monkeypatch.context() as lying:
+                lying.setattr(accounts, "compare_statement", lambda *anything: None)
+                log.put(log.owner, "statement", **{**_draft(log), **figures})
+
+    for step in (reached, tell_nobody):
+        with pytest.raises(VerifyError):
+            lab.settle(step)
+    assert lab.files() == []
+    assert log.statements() == 1
 
 
 def _refused(change: Any, log: Market) -> Any:
