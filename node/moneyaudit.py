@@ -180,7 +180,13 @@ class MoneyAudit:
                 f"{_show(right, name)}",
             )
             return
-        due = due_of(own, billed=_nanos(draft, "billed"), currency=account.currency)
+        billed, have = _nanos(draft, "billed"), account_row(self._state, account).billed
+        if billed != have and (billed < have or self._see_size(self._get(_path(account))) == self._size):
+            self._note(
+                self._limit - 1,
+                f"the node's draft of {_words(account)} says {billed} nanos billed; recomputed is {have}",
+            )
+        due = due_of(own, billed=billed, currency=account.currency)
         if _nanos(draft, "due") != due:
             self._note(
                 self._limit - 1,

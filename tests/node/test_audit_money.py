@@ -156,6 +156,24 @@ def test_a_draft_that_is_wrong_from_a_leaf_on(tmp_path: Path, world: World, fiel
     assert f"{world.lab.key.hex()[:16]}… to {world.partner.key.hex()[:16]}… in EUR" in said["detail"]
 
 
+@pytest.mark.parametrize("field", ["due", "billed"])
+def test_a_draft_that_bills_otherwise(tmp_path: Path, world: World, field: str) -> None:
+    """What is due has to follow from the draft's own figures, and what was billed from the log's statements: a node
+    that lies about both alike is found out, too."""
+    target = world.account(world.lab, world.publisher)
+
+    def change(path: str, value: dict[str, Any]) -> None:
+        if target in path:
+            draft = value["statement"]
+            draft["due"] = str(int(draft["due"]) + EUR)
+            if field == "billed":
+                draft["billed"] = str(int(draft["billed"]) - EUR)
+
+    with lying(world, altered("/draft", change)) as url:
+        found = failure(auditor(tmp_path, world.node), url)
+    assert f"nanos {field}" in found["detail"]
+
+
 def test_the_earliest_of_several_differences_is_named(tmp_path: Path, world: World) -> None:
     """Wrong in two accounts and a record: the lowest leaf counts, not the first account."""
     size = world.node.checkpoint().size
