@@ -50,7 +50,7 @@ def test_bench_measures_everything_it_names(repo_root: Path, tmp_path: Path) -> 
         "start": found["start_s"],
         "disk": found["disk"]["ratio"],
         "ingest": found["money"]["ingest"]["ratio_of_best"],
-        "wrong": found["money"]["wrong_statements"]["ratio_of_best"],
+        "wrong": found["money"]["wrong_statements"]["ratio_to_refused_unread"],
         "draft": found["money"]["account"]["draft_ms"]["p50"],
         "make": found["money"]["account"]["evidence_make_ms"]["p50"],
         "verify": found["money"]["account"]["evidence_verify_ms"]["p50"],

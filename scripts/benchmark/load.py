@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import http.client
 import json
+import multiprocessing
 import queue
 import threading
 import time
@@ -49,39 +51,51 @@ class Connection:
 
 
 class Flood:
-    """Requests that the node refuses, sent at a fixed rate beside other work; their answers are read and counted."""
+    """Requests that the node refuses, sent at a fixed rate beside other work, by a process of its own."""
 
-    def __init__(self, address: str, requests: Sequence[bytes]) -> None:
+    def __init__(self, address: str, requests: Sequence[bytes], *, per_s: float, connections: int = 100) -> None:
         self._address = address
         self._requests = requests
-        self._end = threading.Event()
-        self.answered = 0
+        self._per_s = per_s
+        self._connections = connections
+        fork = multiprocessing.get_context("fork")
+        self._end = fork.Event()
+        self._counts = fork.RawArray(ctypes.c_longlong, connections)
+        self._process = fork.Process(target=self._send, daemon=True)
 
-    @contextlib.contextmanager
-    def running(self, *, per_s: float, connections: int = 100) -> Iterator[None]:
-        """Send until the end of the block, or of the requests."""
+    @property
+    def answered(self) -> int:
+        """Requests answered so far."""
+        return sum(list(self._counts))
+
+    def _send(self) -> None:
         begin = time.perf_counter()
-        counts = [0] * connections
 
         def run(worker: int) -> None:
             link = http.client.HTTPConnection(self._address, timeout=120)
-            for place in range(worker, len(self._requests), connections):
-                if self._end.wait(max(0.0, begin + place / per_s - time.perf_counter())):
+            for place in range(worker, len(self._requests), self._connections):
+                if self._end.wait(max(0.0, begin + place / self._per_s - time.perf_counter())):
                     return
                 link.request("POST", "/records", self._requests[place], HEADERS)
                 link.getresponse().read()
-                counts[worker] += 1
+                self._counts[worker] += 1
 
-        threads = [threading.Thread(target=run, args=(worker,)) for worker in range(connections)]
+        threads = [threading.Thread(target=run, args=(worker,)) for worker in range(self._connections)]
         for thread in threads:
             thread.start()
+        for thread in threads:
+            thread.join()
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Send until the end of the block, or of the requests."""
+        self._process.start()
         try:
             yield
         finally:
             self._end.set()
-            for thread in threads:
-                thread.join()
-            self.answered = sum(counts)
+            self._process.join(timeout=60)
+            self._process.close()
 
 
 def blast(address: str, requests: Sequence[bytes], *, connections: int) -> float:

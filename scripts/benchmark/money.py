@@ -5,6 +5,7 @@ Rates with and without terms are taken in turns over the same node, so that a no
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import time
 from typing import Any
@@ -143,8 +144,9 @@ def _evidence(node: Node, work: Workload, payer: bytes, *, last: int) -> dict[st
 
 
 def wrong_statements(node: Node, seed: int, *, records: int, per_s: int = 1_000) -> dict[str, Any]:
-    """Uses a second in batches of 256 while a payer sends wrong statements, each signed, `per_s` a second; in turns
-    with none."""
+    """Uses a second in batches of 256, alone, and while a payer sends wrong statements, each signed, up to `per_s` a
+    second; and while it sends as many nil reports that are refused without being looked into: what any request costs.
+    """
     work, payer = Workload(seed + 400, node.origin), Workload(seed + 500, node.origin)
     set_up_priced(node, work)
     set_up_priced(node, payer)
@@ -153,29 +155,32 @@ def wrong_statements(node: Node, seed: int, *, records: int, per_s: int = 1_000)
     connection.post(encode_request(list(payer.batches(1, records=1024, head=node.checkpoint(), only=PAYER))))
     draft = f"/accounts/{payer.public(PAYER).hex()}/{payer.public(OWNER).hex()}/{CURRENCY}/draft"
     fields = from_json({"kind": "statement", "at": 1, **connection.get_json(draft)["statement"]})
-    rates: dict[str, list[int]] = {"alone": [], "flooded": []}
-    sent = 0
+    rates: dict[str, list[int]] = {"alone": [], "refused_unread": [], "wrong_statements": []}
+    answered: dict[str, list[int]] = {"refused_unread": [], "wrong_statements": []}
+    nil = make_body({"kind": "none", "at": 1, "from": 1, "until": 1})
     for turn in range(4):
-        for name in rates:
-            batches = list(work.batches(records // 256, records=256, head=node.checkpoint()))
-            requests = requests_of(batches, batches_each=1)
-            if name == "alone":
-                took = blast(node.address, requests, connections=6)
-            else:
-                head = node.checkpoint()
+        for name, found in rates.items():
+            head = node.checkpoint()
+            requests = requests_of(list(work.batches(records // 256, records=256, head=head)), batches_each=1)
+            bodies, gap = [nil] * (per_s * 4), 1
+            if name == "wrong_statements":
                 # Another `to` each, so that nothing is remembered from the one before.
-                bodies = [make_body({**fields, "to": 1 + at % head[0], "unpriced": 10**6}) for at in range(per_s * 6)]
-                flood = Flood(node.address, [encode_request([payer.unsent(PAYER, body, head)]) for body in bodies])
-                with flood.running(per_s=per_s):
-                    took = blast(node.address, requests, connections=6)
-                sent += flood.answered
-            if turn:
-                rates[name].append(round(len(batches) * 256 / took))
+                bodies = [make_body({**fields, "to": 1 + at % head[0], "unpriced": 10**6}) for at in range(per_s * 4)]
+                gap = 0
+            sent = [encode_request([payer.unsent(PAYER, body, head, gap=gap)]) for body in bodies]
+            flood = Flood(node.address, sent, per_s=per_s)
+            with contextlib.nullcontext() if name == "alone" else flood.running():
+                took = blast(node.address, requests, connections=8)
+            if turn:  # the first round warms
+                found.append(round(len(requests) * 256 / took))
+                if name in answered:
+                    answered[name].append(round(flood.answered / took))
         if turn:
-            say(f"  round {turn}: {rates['alone'][-1]} alone, {rates['flooded'][-1]} beside wrong statements")
+            say("  round " + ", ".join(f"{found[-1]} {name}" for name, found in rates.items()))
+    best = {name: max(found) for name, found in rates.items()}
     return {
-        "alone_per_s": rates["alone"],
-        "flooded_per_s": rates["flooded"],
-        "wrong_statements_answered": sent,
-        "ratio_of_best": round(max(rates["flooded"]) / max(rates["alone"]), 3),
+        "per_s": rates,
+        "answered_beside_per_s": answered,
+        "ratio_to_alone": round(best["wrong_statements"] / best["alone"], 3),
+        "ratio_to_refused_unread": round(best["wrong_statements"] / best["refused_unread"], 3),
     }

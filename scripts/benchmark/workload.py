@@ -108,10 +108,15 @@ class Workload:
         """A batch of one record with these fields."""
         return self._sign(place, [make_body(fields)], head)
 
-    def unsent(self, place: int, body: bytes, head: tuple[int, bytes]) -> Batch:
-        """A batch of one at the key's next number, which stays the next: for what will be refused."""
+    def unsent(self, place: int, body: bytes, head: tuple[int, bytes], *, gap: int = 0) -> Batch:
+        """A batch of one at the key's next number (or so far behind it), which stays the next: for what is refused."""
         return sign_batch(
-            self.keys[place], origin=self.origin, size=head[0], root=head[1], first=self.numbers[place], bodies=[body]
+            self.keys[place],
+            origin=self.origin,
+            size=head[0],
+            root=head[1],
+            first=self.numbers[place] + gap,
+            bodies=[body],
         )
 
     def _sign(self, place: int, bodies: list[bytes], head: tuple[int, bytes]) -> Batch:
