@@ -44,11 +44,6 @@ def stored_batch(view: View, first_index: int) -> Batch:
     return Batch(key, size, root, first, signature, bodies)
 
 
-def stored_lines(view: View, first_index: int, origin: str) -> bytes:
-    """The five lines under the batch that begins at this leaf."""
-    return stored_batch(view, first_index).lines(origin)
-
-
 def batch_start(view: View, index: int) -> int:
     """The leaf at which the batch that holds `index` begins."""
     start, stop = keys.BATCH + keys.number(0), keys.BATCH + keys.number(index + 1)

@@ -106,6 +106,19 @@ def test_a_repeat_costs_its_own_batch(log: Log) -> None:
     assert reads(log) <= first <= 40
 
 
+def test_a_conflict_costs_nothing_of_the_batch_it_conflicts_with(log: Log) -> None:
+    """Another batch over the numbers of a long one is refused after a handful of rows, and so is one that has its head
+    and count: whoever sends small ones doesn't have large ones read again."""
+    first = log.next("lab")
+    head = (log.size, log.root)
+    log.put("lab", *[none()] * 512)
+    for batch in (log.sign("lab", none(9), first=first), log.sign("lab", *[none(9)] * 512, first=first, head=head)):
+        reads(log)
+        with pytest.raises(Refusal):
+            log.take(batch)
+        assert reads(log) <= 10
+
+
 def test_a_start_reads_the_edge_only(log: Log) -> None:
     """A start reads the tree head, tiles of the right edge and the last entries: a bound, whatever the size."""
     grow(log, 128)
