@@ -85,7 +85,7 @@ def run_audit(args: argparse.Namespace) -> int:
         note = source.checkpoint()
         checked = policy.check(note)
         size = checked.checkpoint.size
-        found, money = _audit(args, source, checked)
+        found, money, replayed_s = _audit(args, source, checked)
         seen = _compare_with_seen(found, note, checked.log)
     except VerifyError as error:
         if not args.json:
@@ -98,8 +98,9 @@ def run_audit(args: argparse.Namespace) -> int:
         source.close()
     seconds = time.monotonic() - began
     value = {**found.value(), "money": money.value(), "cosigners": [cosigner.name for cosigner in checked.cosigners],
-             "seen_before": seen, "seconds": round(seconds, 3), "records_per_s": round(size / seconds)}  # fmt: skip
-    emit(value, as_json=args.json, lines=_lines(found, money, seen, seconds, len(checked.cosigners)))
+             "seen_before": seen, "seconds": round(seconds, 3), "replay_seconds": round(replayed_s, 3),
+             "records_per_s": round(size / replayed_s)}  # fmt: skip
+    emit(value, as_json=args.json, lines=_lines(found, money, seen, replayed_s, len(checked.cosigners)))
     if seen is not None and seen > size:
         raise IncompleteError(
             f"good as far as it goes: it ends at size {size}, but a checkpoint of size {seen} was seen before: whether "
@@ -108,8 +109,10 @@ def run_audit(args: argparse.Namespace) -> int:
     return OK
 
 
-def _audit(args: argparse.Namespace, source: Source, checked: PolicyVerdict) -> tuple[Audit, Money]:
-    """Replay, then compare what the source has made of the entries. What it keeps is let go of at the command's end."""
+def _audit(args: argparse.Namespace, source: Source, checked: PolicyVerdict) -> tuple[Audit, Money, float]:
+    """Replay, then compare what the source has made of the entries; answers how many seconds the first took, too. What
+    it keeps is let go of at the command's end."""
+    began = time.monotonic()
     checkpoint, store, size = checked.checkpoint, None, checked.checkpoint.size
     if isinstance(source, NodeFolderSource):
         from node.rowaudit import ScratchStore  # needs LevelDB, as the source does
@@ -117,22 +120,25 @@ def _audit(args: argparse.Namespace, source: Source, checked: PolicyVerdict) -> 
         store, size = args.at_end.enter_context(ScratchStore(source.view)), max(size, source.size)
     with progress("auditing", unit="records", total=size, quiet=args.json) as bar:
         found = audit(source, checkpoint, checked.log, progress=bar.update, store=store, size=size)
+    replayed_s = time.monotonic() - began
     accounts = len(all_accounts(State(found.replay.ledger.store)))
     if isinstance(source, NodeFolderSource) and store is not None:
         from node.rowaudit import compare_rows
 
         with progress("comparing", unit="rows", quiet=args.json) as bar:
-            return found, Money(accounts, rows=compare_rows(source.view, store, size=size, progress=bar.update))
+            rows = compare_rows(source.view, store, size=size, progress=bar.update)
+        return found, Money(accounts, rows=rows), replayed_s
     if not isinstance(source, HttpSource):
-        return found, Money(accounts, why_not="a copy of the log holds no state")
+        return found, Money(accounts, why_not="a copy of the log holds no state"), replayed_s
     transport = Transport(args.where)
     args.at_end.callback(transport.close)
     compared = MoneyAudit(transport.get_json, found.replay, size=size)
     why_not = compared.is_served()
     if why_not:
-        return found, Money(accounts, why_not=f"{args.where} answers nothing about accounts ({why_not})")
+        return found, Money(accounts, why_not=f"{args.where} answers nothing about accounts ({why_not})"), replayed_s
     with progress("comparing", unit="answers", quiet=args.json) as bar:
-        return found, Money(accounts, answers=compared.compare(deep=args.deep, progress=bar.update))
+        answers = compared.compare(deep=args.deep, progress=bar.update)
+    return found, Money(accounts, answers=answers), replayed_s
 
 
 def _compare_with_seen(found: Audit, note: bytes, vkey: VerifierKey) -> int | None:
