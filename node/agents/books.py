@@ -107,6 +107,10 @@ class Books:
         """The statement that can be signed of an account; see AccountQuery.draft."""
         return AccountQuery(self.query).draft(account, to)
 
+    def accrued(self, account: Account) -> int:
+        """What an account comes to: its lines less its credits, in nanos."""
+        return AccountQuery(self.query).balance(account).accrued
+
     def objection(self, statement: Stated) -> int | None:
         """Index of a dispute of the statement that stands; None where none does. One that the other side rejected
         stands for whoever disputes."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -36,6 +36,7 @@ from node.agents.payments import Adapter, Order, Timing
 from node.agents.payrun import PayRun, hand_over, plan
 from node.agents.settlement import Left, PaidNow, Settlement, StatedNow
 from node.errors import FileError, ProblemError
+from proofs.amounts import show_amount
 from proofs.errors import InputError, RetryableError
 from proofs.records import make_body
 from proofs.ref import Ref
@@ -139,6 +140,7 @@ class _Round:
         self.allowance = Allowance(options.limits)
         for order in result.handed.values():  # an earlier round's
             self.allowance.take(_account(order), order.amount_nanos)
+        self.owed: dict[Account, int] = {}
         self.signed = 0  # records of this round: they raise the key's next number
 
     def run(self) -> None:
@@ -241,6 +243,7 @@ class _Round:
             return []
         planned = self._plan([_order(one) for one in found], paying)
         handed = {one.order.statement for one in planned.earlier}
+        self.owed = owed_of(books, handed)
         refused = {one.order.statement: one.reason for one in planned.refused}
         return [one for one in found if one.ref in handed or self._is_payable(one, refused.get(one.ref, ""))]
 
@@ -254,10 +257,15 @@ class _Round:
             )
         elif one.received:
             reason = "a part of it was received without a payment record: pay the rest by hand"
+        elif one.due > self.owed[one.account]:
+            left = show_amount(max(0, self.owed[one.account]), one.account.currency)
+            reason = f"credits that it doesn't count leave {left} owed: paid when that much is, or by hand before"
         else:
             reason = refusal or self.allowance.take(one.account, one.due)
         if reason:
             self._leave(one.account, one.due, one.ref, reason)
+        else:
+            self.owed[one.account] -= one.due
         return not reason
 
     def _plan(self, orders: Sequence[Order], paying: Paying) -> PayRun:
@@ -329,6 +337,21 @@ class _Round:
         else:
             reason = f"handed over, but the log refuses to say so: {outcome.detail}"
             self._leave(one.account, one.amount, one.statement, reason)
+
+
+def owed_of(books: Books, handed: Container[Ref]) -> dict[Account, int]:
+    """What the accounts that the party has statements of come to now, less what it has paid: lines less credits, less
+    the dues of statements that it paid or handed over, less other money that was received; nanos, perhaps negative.
+
+    A statement is exact at its `to`, which whoever states it chooses: also one below a credit that was accepted before.
+    """
+    found: dict[Account, int] = {}
+    for one in books.statements.values():
+        account = one.account
+        if account not in found:
+            found[account] = books.accrued(account)
+        found[account] -= one.due if one.paid_by or one.ref in handed else one.received
+    return found
 
 
 def _order(one: Stated) -> Order:

@@ -354,6 +354,35 @@ def test_a_disputed_statement_is_not_paid(world: World, lab: Desk) -> None:
     check_paid_once(world.node, lab, world.lab, amounts_of(world))
 
 
+def test_no_more_is_paid_than_an_account_comes_to(world: World, lab: Desk) -> None:
+    """A payee accepts a correction, and then states the account below its own credit: the statement is exact at its
+    `to`, and stands. It is paid once that much is owed again, together with nothing else."""
+    lab.settle()
+    resume(world.lab)
+    use = world.use(world.lab, world.corpus)
+    lowered = world.refs(
+        world.lab.log(body("correction", usage=use.pack(), quantities={}, reason="never happened"))
+    )[0]  # fmt: skip
+    world.publisher.log(body("accept", correction=lowered.pack()))
+    path = f"{world.account(world.lab, world.publisher)}/draft?to={use.index + 1}"
+    draft = world.node.json(path)["statement"]
+    clever = world.refs(world.publisher.log(body(**from_json({"kind": "statement", "at": NOW_MS, **draft}))))[0]
+    for dry_run in (True, False):
+        done = lab.settle(dry_run=dry_run)
+        assert [(left.statement, left.amount) for left in done.left] == [(clever, 500 * CENT)]
+        assert "leave 0.00 EUR owed" in done.left[0].reason
+        assert {one.account.payee for one in done.paid} == {world.partner.key}
+    resume(world.lab)
+    world.use(world.lab, world.corpus)
+    done = lab.settle()
+    assert not done.left
+    assert {one.account.payee: (one.statement == clever, one.amount) for one in done.paid} == {
+        world.publisher.key: (True, 500 * CENT),
+        world.partner.key: (False, 500 * CENT),
+    }
+    assert lab.settle().is_idle
+
+
 def test_what_was_paid_by_hand_is_not_paid_again(world: World, lab: Desk) -> None:
     """A payment record, or receipts for all of it, settle it; a receipt for a part leaves it to a person."""
     first, second, third = (world.state(world.lab, payee) for payee in payees_of(world))
