@@ -17,9 +17,8 @@ never makes the file again, even if nothing is left of it in the outbox.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from types import TracebackType
@@ -27,11 +26,12 @@ from typing import Any, Self
 
 from ledger.errors import StorageError
 from ledger.signrecord import settle, write_durably
+from node.agents.alone import alone
 from node.agents.handed import Handed, HandedJournal, sync_folder
 from node.agents.payments import Order, PaymentFile
 from node.errors import FileError
 from proofs import codec
-from proofs.errors import InputError, InvariantError, RetryableError
+from proofs.errors import InputError, InvariantError
 from proofs.ref import unpack_ref
 
 FORMAT = "usance/handover/v1"
@@ -194,20 +194,9 @@ def _files(state: str) -> tuple[HandedJournal, str]:
     return HandedJournal(os.path.join(state, "handed")), os.path.join(state, "intent")
 
 
-@contextlib.contextmanager
-def _locked(state: str) -> Iterator[None]:
-    try:
-        handle = os.open(os.path.join(state, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise FileError(f"can't lock {state}: {error.strerror}", field="state") from None
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RetryableError(f"another program is handing payments over with {state}: wait until it ends") from None
-        yield
-    finally:
-        os.close(handle)
+def _locked(state: str) -> contextlib.AbstractContextManager[None]:
+    busy = f"another program is handing payments over with {state}"
+    return alone(os.path.join(state, "lock"), field="state", busy=busy)
 
 
 def _check_same(found: Iterable[Handed], wanted: dict[str, Order]) -> None:

@@ -14,9 +14,8 @@ A party's runs share one state folder, held by one run at a time.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -24,6 +23,7 @@ from ledger.accountquery import Draft
 from ledger.errors import SEQUENCE, STALE
 from ledger.postings import Account
 from node.agents.agent import Agent
+from node.agents.alone import alone
 from node.agents.books import PAYEE, PAYER, Books, Stated, fields_of, party_of, read_books
 from node.agents.csvpay import CsvPayments
 from node.agents.drafts import Moved, compare, new_drafts, newer_statement, standing
@@ -37,7 +37,7 @@ from node.agents.payrun import PayRun, hand_over, plan
 from node.agents.settlement import Left, PaidNow, Settlement, StatedNow
 from node.errors import FileError, ProblemError
 from proofs.amounts import show_amount
-from proofs.errors import InputError, RetryableError
+from proofs.errors import InputError
 from proofs.records import make_body
 from proofs.ref import Ref
 
@@ -107,25 +107,16 @@ def _check(agent: Agent, options: Options) -> None:
         )
 
 
-@contextlib.contextmanager
-def _alone(state: str, party: bytes) -> Iterator[None]:
-    """Hold the party's runs with this state folder. Raises RetryableError where another one is under way."""
+def _alone(state: str, party: bytes) -> contextlib.AbstractContextManager[None]:
+    """Hold the party's runs with this state folder, which is made where it is missing."""
     try:
         os.makedirs(state, mode=0o700, exist_ok=True)
-        path = os.path.join(state, f"settle-{party[:8].hex()}.lock")
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise FileError(
-            f"can't hold {state}: {error.strerror}", field="--state", expected="a writable folder"
+            f"can't make {state}: {error.strerror}", field="--state", expected="a writable folder"
         ) from None
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RetryableError(f"another settle is under way with {state}: wait until it ends") from None
-        yield
-    finally:
-        os.close(handle)
+    path = os.path.join(state, f"settle-{party[:8].hex()}.lock")
+    return alone(path, field="--state", busy=f"another settle is under way with {state}")
 
 
 class _Round:

@@ -21,7 +21,6 @@ EXTRAS = (
     "events",
 )  # fmt: skip
 """What `GET /records/<index>` may say beyond the record itself."""
-PRICED = ("licensed", "part-priced")
 _NANOS = re.compile(r"0|[1-9][0-9]{0,38}", re.ASCII)
 
 
