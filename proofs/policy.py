@@ -2,7 +2,7 @@
 
 ::
 
-    log <vkey> [<url>]
+    log <vkey> [<url>]         of one log several, while its key is changed and after
     witness X1 <vkey> [<url>]
     witness X2 <vkey>
     group X 1 X1 X2            a number, "any" or "all"
@@ -26,6 +26,7 @@ from typing import TypeVar
 from proofs import cosignature, note
 from proofs.checkpoint import Checkpoint, check_origin, parse_checkpoint
 from proofs.errors import InputError, VerifyError, excerpt
+from proofs.logkeys import LogKeys, log_keys
 from proofs.text import parse_decimal
 
 POLICY_BYTES_MAX = 1024 * 1024
@@ -119,6 +120,20 @@ class Policy:
             )
         return PolicyVerdict(checkpoint=checkpoint, log=log, cosigners=tuple(cosigner for _, cosigner in cosigners))
 
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The logs that it knows, in the file's order."""
+        return tuple(dict.fromkeys(log.key.name for log in self.logs))
+
+    def keys_of(self, origin: str) -> LogKeys:
+        """The keys that it knows of one log, in the file's order. Raises ``InputError`` for a log that it doesn't."""
+        keys = tuple(log.key for log in self.logs if log.key.name == origin)
+        if not keys:
+            raise InputError(
+                f"the policy doesn't know the log {excerpt(origin)}", field="policy", expected=", ".join(self.origins)
+            )
+        return LogKeys(keys)
+
     def _signing_log(self, signed: note.Note, checkpoint: Checkpoint) -> note.VerifierKey:
         signer = None
         for log in self.logs:
@@ -158,10 +173,11 @@ class Policy:
         return self.quorum in witnessed
 
 
-def log_policy(vkey: note.VerifierKey) -> Policy:
+def log_policy(keys: note.VerifierKey | LogKeys) -> Policy:
     """The policy that knows one log and asks for no witness. Raises ``InputError`` unless the key is a log's."""
     builder = _Builder()
-    builder.add_log(vkey, b"")
+    for key in log_keys(keys).keys:
+        builder.add_log(key, b"")
     return Policy(logs=tuple(builder.logs), witnesses=(), groups=(), quorum=NO_QUORUM)
 
 
