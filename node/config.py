@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from node.logs import LEVELS
 from proofs.checkpoint import check_origin
 from proofs.errors import InputError
 
@@ -99,6 +100,15 @@ def _list(pattern: re.Pattern[str], what: str) -> Callable[[Any], tuple[str, ...
     return check
 
 
+def _metrics(value: Any) -> str | tuple[str, int]:
+    if value in ("off", "main"):
+        return str(value)
+    try:
+        return parse_listen(value)
+    except InputError:
+        raise _wrong(value, "off, main or HOST:PORT") from None
+
+
 SETTINGS = (
     Setting("log", "origin", None,
             "The log's name for ever: in its first entry, its checkpoints and all that submitters sign.", _origin),
@@ -117,6 +127,9 @@ SETTINGS = (
             _integer(8 * MIB, 4096 * MIB)),
     Setting("http", "streams_max", 64,
             "Clients of GET /records/stream at a time.", _integer(0, 10_000)),
+    Setting("http", "metrics", "off",
+            "Where GET /metrics answers: off; main: on http.listen, to whoever may read there; HOST:PORT: on a port of "
+            "its own, without TLS and to whoever reaches it, so keep it on loopback or an inner network.", _metrics),
     Setting("writer", "queue_requests_max", 1024,
             "Requests that may wait for the writer; beyond it, writes get 503 with Retry-After.", _integer(1, 100_000)),
     Setting("writer", "group_records_max", 16_384,
@@ -141,6 +154,13 @@ SETTINGS = (
     Setting("stop", "grace_s", 30,
             "Seconds that a stop waits for requests under way; what was accepted is finished and answered.",
             _integer(0, 3600)),
+    Setting("messages", "log_format", "text",
+            "How messages are written to stderr: text, or json, one object a line.", _choice("text", "json")),
+    Setting("messages", "log_level", "info",
+            "The least level that is written.", _choice(*LEVELS)),
+    Setting("messages", "access_log", "off",
+            "A line for each request: off, failed (answers of 400 and above) or all. It has the client's address and "
+            "the path, never a header, an argument or a body.", _choice("off", "failed", "all")),
 )  # fmt: skip
 
 
@@ -155,6 +175,7 @@ class Config:
     connections_max: int
     in_flight_bytes_max: int
     streams_max: int
+    metrics: str | tuple[str, int]
     queue_requests_max: int
     group_records_max: int
     disk_free_bytes_min: int
@@ -164,6 +185,9 @@ class Config:
     witnesses: tuple[str, ...]
     witness_keys: tuple[str, ...]
     grace_s: int
+    log_format: str
+    log_level: str
+    access_log: str
 
 
 def parse_config(text: str) -> Config:

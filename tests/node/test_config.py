@@ -61,6 +61,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "http.idle_timeout_s": ("0", "86401", "1.5", "'1'"),
     "http.connections_max": ("0", "1000001", "true"),
     "http.in_flight_bytes_max": ("8388607", "0", "4294967297", "'64 MiB'"),
+    "http.metrics": ("''", "'on'", "'8464'", "true", "8464", "'Main'", "'a:65536'", "['main']"),
     "http.streams_max": ("-1", "10001", "false"),
     "writer.queue_requests_max": ("0", "100001"),
     "writer.group_records_max": ("1023", "1000001"),
@@ -71,6 +72,9 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "{}"),
     "start.witnesses": ("'https://a'", "['ftp://a']", "['https://']", "['https://a?b']", "['https://a b']", "[1]"),
     "start.witness_keys": ("'a+00000000+x'", "['a']", "['a+0000000+x']", "['a b+00000000+x']", "[1]"),
+    "messages.log_format": ("'JSON'", "''", "true"),
+    "messages.log_level": ("'critical'", "'INFO'", "20"),
+    "messages.access_log": ("'on'", "true", "''"),
     "stop.grace_s": ("-1", "3601", "1.0"),
 }  # fmt: skip
 
