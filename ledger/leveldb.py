@@ -26,6 +26,7 @@ except ImportError:  # newer Pythons, for which only the successor package has w
         plyvel = None
 
 WRITE_BUFFER_BYTES = 8 * 1024 * 1024
+BULK_BUFFER_BYTES = 64 * 1024 * 1024
 CACHE_BYTES = 16 * 1024 * 1024
 OPEN_FILES_MAX = 32
 BLOCK_BYTES = 16 * 1024
@@ -96,8 +97,9 @@ class _Reads:
 class LevelStore(_Reads):
     """A LevelDB database in a folder of its own, held by one process at a time."""
 
-    def __init__(self, path: str, *, create: bool = False) -> None:
-        """Open it. Raises StartupError where it is missing, damaged, or held by another process."""
+    def __init__(self, path: str, *, create: bool = False, bulk: bool = False) -> None:
+        """Open it, or `create` it in a new folder. `bulk`: for large writes, at the price of memory. Raises
+        StartupError where it is missing, damaged, or held by another process."""
         if plyvel is None:
             raise FatalError("no LevelDB binding: install the node extra (pip install 'usance[node]')")
         if not create and not os.path.isdir(path):
@@ -111,7 +113,7 @@ class LevelStore(_Reads):
                 create_if_missing=create,
                 error_if_exists=create,
                 paranoid_checks=True,
-                write_buffer_size=WRITE_BUFFER_BYTES,
+                write_buffer_size=BULK_BUFFER_BYTES if bulk else WRITE_BUFFER_BYTES,
                 lru_cache_size=CACHE_BYTES,
                 max_open_files=OPEN_FILES_MAX,
                 block_size=BLOCK_BYTES,

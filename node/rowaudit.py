@@ -11,26 +11,21 @@ How lists are cut into chunks depends on what was asked while a batch was taken,
 from __future__ import annotations
 
 import struct
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TypeVar
 
 from ledger import keys, sumlist
-from ledger.leveldb import LevelStore
 from ledger.replay import AuditFailure
 from ledger.state import State, UsageRow
-from ledger.store import MemoryStore, Overlay, Row, View
+from ledger.store import MemoryStore, View
 from node.rowleaf import leaf_of
 from proofs import codec, ed25519
 from proofs.errors import InputError, VerifyError
 
-BUFFER_ROWS = 100_000
 NAMED_MAX = 8
 SHOWN_CHARS = 96
-_PASSED_THROUGH = frozenset((keys.ENTRY[0], keys.BATCH[0]))
 _APART = (keys.ENTRY, keys.BATCH, keys.CONFLICT, keys.LIST_CHUNK)
 
 Key = TypeVar("Key", bytes, tuple[bytes, int])
@@ -38,61 +33,6 @@ Value = TypeVar("Value", bytes, tuple[int, int, int])
 
 Progress = Callable[[int], None]
 """`progress(rows)`: compared so far."""
-
-
-class ScratchStore:
-    """An empty store for a replay that keeps every row: in a temporary LevelDB, what was written last in memory.
-
-    Entries and batches are read from `log`, the view that the replay reads them from anyway. A crash leaves the folder
-    `usance-audit-…` among the temporary files, which may be deleted.
-    """
-
-    def __init__(self, log: View) -> None:
-        self._log = log
-        self._folder = tempfile.TemporaryDirectory(prefix="usance-audit-")
-        self._store = LevelStore(f"{self._folder.name}/db", create=True)
-        self._buffer = Overlay(self._store)
-        self._buffered = 0
-
-    def __enter__(self) -> ScratchStore:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def get(self, key: bytes) -> bytes | None:
-        """See View."""
-        return (self._log if key[0] in _PASSED_THROUGH else self._buffer).get(key)
-
-    def scan(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Iterator[Row]:
-        """See View; within one prefix."""
-        return (self._log if start[0] in _PASSED_THROUGH else self._buffer).scan(start, stop, reverse=reverse)
-
-    def write(self, rows: Mapping[bytes, bytes | None]) -> None:
-        """See Store; durable no longer than the process. Raises StorageError where the disk is full."""
-        for key, value in rows.items():
-            if key[0] in _PASSED_THROUGH:
-                continue
-            if value is None:
-                self._buffer.delete(key)
-            else:
-                self._buffer.put(key, value)
-            self._buffered += 1
-        if self._buffered >= BUFFER_ROWS:
-            self._store.write(self._buffer.rows())
-            self._buffer = Overlay(self._store)
-            self._buffered = 0
-
-    def snapshot(self) -> View:
-        """The store itself: whoever reads while it is written sees what is added."""
-        return self
-
-    def close(self) -> None:
-        """Delete it."""
-        self._store.close()
-        self._folder.cleanup()
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,9 +115,9 @@ def _audit(args: argparse.Namespace, source: Source, checked: PolicyVerdict) -> 
     began = time.monotonic()
     checkpoint, store, size = checked.checkpoint, None, checked.checkpoint.size
     if isinstance(source, NodeFolderSource):
-        from node.rowaudit import ScratchStore  # needs LevelDB, as the source does
+        from ledger.bulk import scratch_store  # needs LevelDB, as the source does
 
-        store, size = args.at_end.enter_context(ScratchStore(source.view)), max(size, source.size)
+        store, size = args.at_end.enter_context(scratch_store(source.view)), max(size, source.size)
     with progress("auditing", unit="records", total=size, quiet=args.json) as bar:
         found = audit(source, checkpoint, checked.log, progress=bar.update, store=store, size=size)
     replayed_s = time.monotonic() - began
