@@ -4,8 +4,9 @@
 
     usance/spool/v1\\n
     <the log's verifier key>\\n
+    <64 hex digits, the public key that is to sign, or - for whoever sends it>\\n
     <32 hex digits, the file's own random id>\\n
-    <8 hex digits, CRC-32 of the three lines above>\\n
+    <8 hex digits, CRC-32 of the lines above>\\n
     record, record, ...
 
     record = length of the body (4 bytes) | CRC-32 of the body (4) | CRC-32 of position and both (4) | body
@@ -37,9 +38,10 @@ from proofs.records import BODY_BYTES_MAX
 MAGIC = b"usance/spool/v1\n"
 SUFFIX = ".spool"
 ID_BYTES = 16
+KEY_BYTES = 32
 HEAD_BYTES = 12
 VKEY_CHARS_MAX = 512
-HEADER_BYTES_MAX = len(MAGIC) + VKEY_CHARS_MAX + 1 + 2 * ID_BYTES + 1 + 9
+HEADER_BYTES_MAX = len(MAGIC) + VKEY_CHARS_MAX + 1 + 65 + 2 * ID_BYTES + 1 + 9
 SEGMENT_BYTES_MAX = 16 * 1024 * 1024
 """A writer goes on in a new segment beyond this size, so that what is settled can be deleted while it lives."""
 _CHUNK_BYTES = 256 * 1024
@@ -50,9 +52,11 @@ _NAME = re.compile(r"[0-9]{13,16}-[0-9]{1,10}-[0-9a-f]{8}\.spool")
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a segment says of itself. `vkey`: its log's, as text; `id`: 32 hex digits; `size`: where records begin."""
+    """What a segment says of itself. `vkey`: its log's, as text; `key`: the 32-byte key that is to sign, None where
+    that is left to the sender; `id`: 32 hex digits; `size`: where records begin."""
 
     vkey: str
+    key: bytes | None
     id: str
     size: int
 
@@ -77,12 +81,13 @@ def is_segment_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def make_header(*, vkey: str, id: bytes) -> bytes:
-    """The first bytes of a segment. `id`: 16 random bytes. Raises InputError for a key that no log has."""
+def make_header(*, vkey: str, key: bytes | None, id: bytes) -> bytes:
+    """The first bytes of a segment. `key`: who is to sign, so that no program's records go out under another's key;
+    None leaves it to the sender (offline files). `id`: 16 random bytes. Raises InputError for a key that no log has."""
     parse_log_vkey(vkey)
-    if len(id) != ID_BYTES or len(vkey) > VKEY_CHARS_MAX:
-        raise InputError("not a segment's header", field="header", expected=f"a key and {ID_BYTES} random bytes")
-    lines = MAGIC + f"{vkey}\n{id.hex()}\n".encode()
+    if len(id) != ID_BYTES or len(vkey) > VKEY_CHARS_MAX or (key is not None and len(key) != KEY_BYTES):
+        raise InputError("not a segment's header", field="header", expected=f"keys and {ID_BYTES} random bytes")
+    lines = MAGIC + f"{vkey}\n{'-' if key is None else key.hex()}\n{id.hex()}\n".encode()
     return lines + b"%08x\n" % zlib.crc32(lines)
 
 
@@ -95,14 +100,15 @@ def parse_header(data: bytes) -> Header:
     if not data.startswith(MAGIC):
         why = "it ends within its header" if MAGIC.startswith(data) else "it doesn't begin as a spool file does"
         raise DamageError(why, position=0)
-    lines = data[:HEADER_BYTES_MAX].split(b"\n", 4)
-    if len(lines) < 5:
+    lines = data[:HEADER_BYTES_MAX].split(b"\n", 5)
+    if len(lines) < 6:
         raise DamageError("its header has no end", position=0)
-    size = sum(len(line) + 1 for line in lines[:4])
+    size = sum(len(line) + 1 for line in lines[:5])
     try:
-        vkey, id = lines[1].decode("utf-8"), bytes.fromhex(lines[2].decode("ascii"))
-        if make_header(vkey=vkey, id=id) == data[:size]:
-            return Header(vkey, id.hex(), size)
+        vkey, signer, id = (line.decode() for line in lines[1:4])
+        key = None if signer == "-" else bytes.fromhex(signer)
+        if make_header(vkey=vkey, key=key, id=bytes.fromhex(id)) == data[:size]:
+            return Header(vkey, key, id, size)
     except (InputError, ValueError):
         pass
     raise DamageError("its header is damaged", position=0)
