@@ -28,7 +28,9 @@ from ledger.append import Group, Ledger, Outcome, Prepared
 from ledger.errors import Refusal
 from ledger.reader import EntryCache, Reader
 from ledger.signrecord import Signer
+from node.logs import event
 from node.published import Board, Published
+from node.tally import WriterTally
 from proofs.errors import FatalError, RetryableError, UsanceError
 
 log = logging.getLogger("usance.writer")
@@ -94,6 +96,7 @@ class Writer:
         # Jobs that come before the queue. Owner: the writer.
         self._held_over: deque[Job] = deque()
         self.failed: str | None = None
+        self.tally = WriterTally()
         note = signer.sign(ledger.size, ledger.tree.root)
         self.board = Board(self._published(note))
         self._thread = threading.Thread(target=self._run, name="usance-writer", daemon=True)
@@ -130,6 +133,16 @@ class Writer:
         """Requests in the queue."""
         return self._queue.qsize()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the queue takes no more now."""
+        return self._queue.full()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         """Finish and answer what was accepted, then end the thread. A second call does nothing."""
         with self._lock:
@@ -149,6 +162,7 @@ class Writer:
             if self.failed is not None:
                 self._answer_failed(jobs)
                 continue
+            self.tally.began = time.monotonic()
             try:
                 self._round(jobs)
             except Exception as error:
@@ -156,8 +170,13 @@ class Writer:
                 # reads what is there.
                 detail = error.detail if isinstance(error, UsanceError) else f"{type(error).__name__}: {error}"
                 self.failed = detail
-                log.critical("the writer stopped: %s", detail, exc_info=not isinstance(error, FatalError))
+                log.critical(
+                    "the writer stopped: %s", detail, exc_info=not isinstance(error, FatalError),
+                    extra=event("writer-failed"),
+                )  # fmt: skip
                 self._answer_failed(jobs)
+            finally:
+                self.tally.began = None
 
     def _next_group(self) -> list[Job] | None:
         """Wait for work; then everything that waits, up to the bound on records. None: the end.
@@ -196,9 +215,8 @@ class Writer:
         for job in jobs:
             if job is jobs[0] or self._clock() < end:
                 self._judge(group, job, end)
-        group.commit()
         if group.dirty:
-            published = self._published(self._signer.sign(self._ledger.size, self._ledger.tree.root))
+            published = self._published(self._store(group, len(jobs)))
             self.board.publish(published)
             if self._on_publish is not None:
                 self._on_publish(published)
@@ -210,6 +228,18 @@ class Writer:
         untouched = [job for job in jobs if not job.results]
         begun = [job for job in jobs if job.results and not job.is_judged]
         self._held_over.extendleft(reversed(untouched + begun))
+
+    def _store(self, group: Group, requests: int) -> bytes:
+        """Write the group and sign what the log is then; the signed checkpoint."""
+        tally, before, began = self.tally, self._ledger.size, time.perf_counter()
+        group.commit()
+        written = time.perf_counter()
+        note = self._signer.sign(self._ledger.size, self._ledger.tree.root)
+        tally.sign_s.add(time.perf_counter() - written)
+        tally.commit_s.add(written - began)
+        tally.group_records.add(self._ledger.size - before)
+        tally.group_requests.add(requests)
+        return note
 
     def _judge(self, group: Group, job: Job, end: float) -> None:
         """Judge a job's batches in order, at least one of them, until the round's time is over."""
