@@ -141,8 +141,8 @@ def make_body(fields: dict[str, Any]) -> bytes:
     """The canonical bytes of a record with these fields (`kind` and `at` among them), in any order, judged by the rules
     that judge what comes in: `check_body` takes what this answers.
 
-    Every field has a rule that tells exact types, bounds and order, so what passes them is canonical once packed. Raises
-    InputError as check_body does. Cost: about 12 µs for a usage record.
+    Every field has a rule that tells exact types, bounds and order, so what passes them is canonical once packed.
+    Raises InputError as check_body does. Cost: about 20 µs for a usage record.
     """
     body = codec.sort_maps(fields)
     if type(body) is not dict:
