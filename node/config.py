@@ -18,6 +18,7 @@ from proofs.checkpoint import check_origin
 from proofs.errors import InputError
 
 MIB = 1024 * 1024
+PATH_CHARS_MAX = 4096
 _LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})")
 _URL = re.compile(r"https?://[^\s/?#]+[^\s?#]*")
 _HEX_KEY = re.compile(r"[0-9a-f]{64}")
@@ -100,6 +101,12 @@ def _list(pattern: re.Pattern[str], what: str) -> Callable[[Any], tuple[str, ...
     return check
 
 
+def _path(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > PATH_CHARS_MAX or not value.isprintable():
+        raise _wrong(value, "a file's path, or nothing")
+    return value
+
+
 def _metrics(value: Any) -> str | tuple[str, int]:
     if value in ("off", "main"):
         return str(value)
@@ -145,6 +152,34 @@ SETTINGS = (
     Setting("admission", "parties", [],
             "Parties admitted where mode is listed: their first keys, 64 hexadecimal digits each.",
             _list(_HEX_KEY, "keys of 64 hexadecimal digits")),
+    Setting("admission", "new_parties_per_hour", 3600,
+            "Parties that may join an open log in an hour, all of them at once if need be; 0: any number.",
+            _integer(0, 1_000_000)),
+    Setting("admission", "readers", "public",
+            "public: anybody may read; token: only who has a token of `usance node token`. Writing, the checkpoint, "
+            "hash tiles, consistency proofs and keys' next numbers need none.", _choice("public", "token")),
+    Setting("quota", "records_per_s", 0,
+            "Records that one party may send in a second, those refused included; beyond, its batches get 429. "
+            "0: any number. Set it where strangers may write.", _integer(0, 1_000_000)),
+    Setting("quota", "bytes_per_s", 0,
+            "Bytes of records that one party may send in a second, those refused included; 0: any number. "
+            "With burst_s at 86400 it is a quota by the day.", _integer(0, 2**40)),
+    Setting("quota", "steps_per_s", 131_072,
+            "Steps (docs/spec.md, Limits) that one party's records may cost the writer in a second; 0: any number. "
+            "The default is one full batch of the heaviest records; uses that reach a few payees stay far below.",
+            _integer(0, 2**31)),
+    Setting("quota", "burst_s", 10,
+            "Seconds' worth that a party may send at once after a rest; never less than one full batch.",
+            _integer(1, 86_400)),
+    Setting("tls", "certificate", "",
+            "Serve HTTPS with this certificate chain (PEM; the path is relative to the node's folder); empty: HTTP.",
+            _path),
+    Setting("tls", "private_key", "",
+            "The certificate's key (PEM without a passphrase, mode 0600).", _path),
+    Setting("tls", "version_min", "1.2",
+            "The oldest TLS version that is spoken.", _choice("1.2", "1.3")),
+    Setting("tls", "expiry_warning_days", 14,
+            "Days before the certificate's end from which on the node warns, once a day.", _integer(0, 3650)),
     Setting("start", "witnesses", [],
             "Submission prefixes of witnesses that are asked at start; a witness that has seen a larger or another "
             "tree stops the start.", _list(_URL, "http or https URLs")),
@@ -182,6 +217,16 @@ class Config:
     check_workers: int
     mode: str
     parties: tuple[str, ...]
+    new_parties_per_hour: int
+    readers: str
+    records_per_s: int
+    bytes_per_s: int
+    steps_per_s: int
+    burst_s: int
+    certificate: str
+    private_key: str
+    version_min: str
+    expiry_warning_days: int
     witnesses: tuple[str, ...]
     witness_keys: tuple[str, ...]
     grace_s: int
