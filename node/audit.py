@@ -7,7 +7,6 @@ against what a node says of money (node/moneyaudit.py) or what a node's database
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,15 +14,14 @@ from typing import Any
 from ledger.context import LogIdentity
 from ledger.replay import AuditFailure, Replay, Watch
 from ledger.store import Store
-from node.signatures import SignaturePool
+from node.examiners import Examiners
 from node.sources import Source, in_order
 from proofs import tiles
 from proofs.checkpoint import Checkpoint
 from proofs.errors import VerifyError
+from proofs.logkeys import LogKeys, log_keys
 from proofs.note import VerifierKey
 from proofs.tiles import TILE_WIDTH
-
-SIGNATURE_PROCESSES_MAX = 8
 
 Progress = Callable[[int], None]
 """`progress(entries)`: judged so far."""
@@ -59,13 +57,13 @@ class Audit:
 
 
 def audit(
-    source: Source, checkpoint: Checkpoint, vkey: VerifierKey, *, progress: Progress, store: Store | None = None,
-    size: int = 0,
+    source: Source, checkpoint: Checkpoint, keys: VerifierKey | LogKeys, *, progress: Progress,
+    store: Store | None = None, size: int = 0,
 ) -> Audit:  # fmt: skip
     """Judge the log up to a checkpoint that was verified. `store`: an empty one to keep every row of the replay in;
     `size`: where more entries than the checkpoint's are to be judged, how many. Raises AuditFailure naming the first
     leaf that is wrong, or VerifyError for a missing or wrong tile, and what the source raises."""
-    replay = replay_log(source, checkpoint, vkey, progress=progress, store=store, size=size)
+    replay = replay_log(source, checkpoint, keys, progress=progress, store=store, size=size)
     count = _check_tiles(source, checkpoint, replay)
     check_root(replay, checkpoint)
     return Audit(
@@ -75,20 +73,16 @@ def audit(
 
 
 def replay_log(
-    source: Source, checkpoint: Checkpoint, vkey: VerifierKey, *, progress: Progress, watch: Watch | None = None,
-    store: Store | None = None, size: int = 0,
+    source: Source, checkpoint: Checkpoint, keys: VerifierKey | LogKeys, *, progress: Progress,
+    watch: Watch | None = None, store: Store | None = None, size: int = 0,
 ) -> Replay:  # fmt: skip
     """Judge every entry up to a checkpoint that was verified; `watch` is shown each record, `store` keeps every row
     (see Replay); `size` entries where that is more. What it was shown is the log's only after `check_root`. Raises
     AuditFailure, and what the source and `watch` raise."""
-    processes = min(SIGNATURE_PROCESSES_MAX, (os.cpu_count() or 1) - 1)
-    pool = SignaturePool(processes) if processes else None
-    try:
-        replay = Replay(LogIdentity(vkey.name, frozenset((vkey.key,))), executor=pool, watch=watch, store=store)
+    log = log_keys(keys)
+    with Examiners() as pool:
+        replay = Replay(LogIdentity(log.origin, log.public), executor=pool, watch=watch, store=store)
         _replay(source, max(size, checkpoint.size), replay, progress)
-    finally:
-        if pool is not None:
-            pool.shutdown()
     return replay
 
 

@@ -38,9 +38,9 @@ def judge(data: bytes, origin: str) -> bytes:
         try:
             checked, _ = check_batch(batch, origin=origin)
         except Refusal as error:
-            rows.append(_pack_refusal(error))
+            rows.append(pack_refusal(error))
             continue
-        fields = None if checked.fields is None else _pack_refusal(checked.fields)
+        fields = None if checked.fields is None else pack_refusal(checked.fields)
         rows.append((checked.lines, b"".join(checked.leaves), fields))
     return marshal.dumps((True, rows))
 
@@ -54,19 +54,21 @@ def read_verdict(data: bytes) -> list[Verdict]:
     found: list[Verdict] = []
     for row in rows:
         if isinstance(row, list):
-            found.append(_unpack_refusal(row))
+            found.append(unpack_refusal(row))
             continue
         lines, joined, fields = row
         leaves = [joined[at : at + 32] for at in range(0, len(joined), 32)]
-        found.append(Checked(lines, leaves, None if fields is None else _unpack_refusal(fields)))
+        found.append(Checked(lines, leaves, None if fields is None else unpack_refusal(fields)))
     return found
 
 
-def _pack_refusal(error: Refusal) -> list[Any]:
+def pack_refusal(error: Refusal) -> list[Any]:
+    """A refusal for the pipe."""
     return [error.detail, error.status, error.type, error.position, error.field, error.expected]
 
 
-def _unpack_refusal(row: list[Any]) -> Refusal:
+def unpack_refusal(row: list[Any]) -> Refusal:
+    """What `pack_refusal` made."""
     detail, status, kind, position, field, expected = row
     return Refusal(detail, status=status, type=kind, position=position, field=field, expected=expected)
 

@@ -14,12 +14,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.replay import AuditFailure
 from node.audit import audit
-from node.signatures import SignaturePool, judge
 from node.sources import FolderSource, HttpSource, in_order
-from proofs import ed25519, merkle, tiles
+from proofs import merkle, tiles
 from proofs.checkpoint import Checkpoint
 from proofs.entry import parse_entry, sign_batch
-from proofs.errors import FatalError, VerifyError
+from proofs.errors import VerifyError
 from proofs.records import make_body
 from tests.node.clitool import ROOT, Cli
 from tests.node.fakelog import NOW_MS, ORIGIN, FakeLog, serving
@@ -320,50 +319,6 @@ def test_what_is_read_ahead_is_bounded_and_in_order() -> None:
     with pytest.raises(VerifyError, match="here"):
         take()
     assert seen == list(range(20))
-
-
-def test_signatures_are_checked_by_processes() -> None:
-    """Every verdict is that of the check itself, in whatever order; other work is refused."""
-    key = Ed25519PrivateKey.generate()
-    public = key.public_key().public_bytes_raw()
-    checks = [(public, bytes([at]), key.sign(bytes([at]))) for at in range(200)]
-    checks[70] = (public, b"x", checks[70][2])
-    pool = SignaturePool(2)
-    futures = [pool.submit(ed25519.check, *check) for check in checks]
-    refused = []
-    for at, future in enumerate(futures):
-        try:
-            future.result(30)
-        except VerifyError:
-            refused.append(at)
-    with pytest.raises(FatalError):
-        pool.submit(print)
-    pool.shutdown()
-    assert refused == [70]
-    assert [at for at, refusal in enumerate(judge(checks)) if refusal] == [70]
-
-
-def test_a_lost_process_costs_no_verdict(monkeypatch) -> None:
-    """Where a process ends or can't be understood, the checks are made here."""
-    monkeypatch.setattr("node.signatures.COMMAND", [sys.executable, "-c", "print('hello')"])
-    key = Ed25519PrivateKey.generate()
-    pool = SignaturePool(1)
-    good = pool.submit(ed25519.check, key.public_key().public_bytes_raw(), b"m", key.sign(b"m"))
-    bad = pool.submit(ed25519.check, key.public_key().public_bytes_raw(), b"n", key.sign(b"m"))
-    good.result(30)
-    with pytest.raises(VerifyError):
-        bad.result(30)
-    pool.shutdown()
-
-
-def test_a_process_that_can_t_be_started_costs_no_verdict(monkeypatch) -> None:
-    """Where there is no process at all, the checks are made here, and nothing waits for ever."""
-    monkeypatch.setattr("node.signatures.COMMAND", ["/nonexistent/python"])
-    key = Ed25519PrivateKey.generate()
-    pool = SignaturePool(1)
-    good = pool.submit(ed25519.check, key.public_key().public_bytes_raw(), b"m", key.sign(b"m"))
-    good.result(30)
-    pool.shutdown()
 
 
 @pytest.mark.parametrize("module", ["node", "queue"])
