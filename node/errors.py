@@ -7,6 +7,7 @@
     +-- FileError           a file of the user's can't be read or is not what it should be
     +-- VerifyError
         +-- ForkError       the log has shown two histories: what it shows now isn't a continuation of what was seen
+        +-- BackupDamage    a backup file isn't what was written; says where
     UsanceError
     +-- IncompleteError     good as far as it goes, but not all that was asked for
 
@@ -53,6 +54,14 @@ class FileError(InputError):
 
 class ForkError(VerifyError):
     """Two signed checkpoints of one log that no tree has both of, or a log that shrank: keep both notes."""
+
+
+class BackupDamage(VerifyError):
+    """A backup file isn't what was written. `offset`: of the block in question, in bytes."""
+
+    def __init__(self, detail: str, *, offset: int) -> None:
+        super().__init__(f"{detail}, at byte {offset}", field="FILE", expected="the bytes that a backup wrote")
+        self.offset = offset
 
 
 class IncompleteError(UsanceError):

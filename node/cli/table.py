@@ -93,6 +93,10 @@ COMMANDS = (
             "--asset-proof corpus.tlog-proof"),
     Command("audit", "audit", "judge a whole log: tree, tiles, signatures, numbers, heads and rules",
             "  usance audit https://log.example.org --log log.vkey\n  usance audit ./copy-of-the-log --log log.vkey"),
+    Command("backup", "backup",
+            "bring a backup up to date from a running node: the whole log in one file, verified; or check one",
+            "  usance backup https://log.example.org log.backup --log log.vkey\n"
+            "  usance backup --check log.backup --log log.vkey"),
     Command("reconcile", "reconcile",
             "compare what users logged of their use with what providers logged of it, over the whole log",
             "  usance reconcile --party lab.key --window day --since 2026-01-01 --until 2026-02-01\n"
