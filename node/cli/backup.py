@@ -18,7 +18,7 @@ from node.errors import IncompleteError
 from node.sources import HttpSource
 from node.transport import Transport
 from proofs.errors import InputError
-from proofs.logkeys import LogKeys
+from proofs.logkeys import LogKeys, log_keys
 
 
 def configure_backup(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +33,7 @@ def configure_backup(parser: argparse.ArgumentParser) -> None:
 
 def run_backup(args: argparse.Namespace) -> int:
     """Fetch what is new, or judge what is there."""
-    keys = need_log(args)
+    keys = log_keys(need_log(args))
     if args.check:
         if args.url:
             raise InputError("--check reads a file alone", field="URL", expected="usance backup --check FILE")
