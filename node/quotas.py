@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -72,8 +72,6 @@ class Quotas:
         # By party: for each kind, when what it took will have been earned. In the order of last use.
         self._earned: OrderedDict[bytes, list[float]] = OrderedDict()
         self._forgotten = [-math.inf] * len(Kind)
-        self.refused: Counter[Kind] = Counter()
-        """Refusals so far, by kind."""
         self.set_rates(rates)
 
     def set_rates(self, rates: Mapping[Kind, Rate]) -> None:
@@ -119,8 +117,6 @@ class Quotas:
             wait_s = max(known[kind], now) - now - room / rate.per_s
             if wait_s > 0 and (over is None or wait_s > over.wait_s):
                 over = Over(kind, wait_s)
-        if over is not None:
-            self.refused[over.kind] += 1
         return over
 
     def _count(self, party: bytes, kind: Kind, amount: float, now: float) -> None:
