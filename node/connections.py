@@ -13,7 +13,10 @@ from typing import Any
 
 from aiohttp import HttpVersion11, web
 
+from node.context import CONTEXT
+from node.logs import event
 from node.problems import problem
+from node.tally import HttpTally
 from proofs.entry import REQUEST_BYTES_MAX
 
 log = logging.getLogger("usance.http")
@@ -51,7 +54,9 @@ def too_large() -> web.Response:
 class _Connection(web.RequestHandler):
     """One connection; what the HTTP parser refuses is answered as every other error is."""
 
-    __slots__ = ()
+    __slots__ = ("tally",)
+
+    tally: HttpTally
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -63,11 +68,12 @@ class _Connection(web.RequestHandler):
         if isinstance(exc, ConnectionError):
             log.debug("a client went away")
         elif status >= 500:
-            log.error("a request failed outside of its handler", exc_info=exc)
+            log.error("a request failed outside of its handler", exc_info=exc, extra=event("request-failed"))
         else:
-            log.info("not HTTP from %s: %s", request.remote, type(exc).__name__)
+            log.info("not HTTP from %s: %s", request.remote, type(exc).__name__, extra=event("not-http"))
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has begun")
+        self.tally.count_request("other", "(none)", status, None)
         detail = "the request is no HTTP/1.1 within the limits" if status < 500 else "the node failed on this request"
         if status == 417:
             response = problem(status, "another expectation", field="Expect", expected="100-continue")
@@ -88,19 +94,23 @@ class _Refused(asyncio.Protocol):
 class _Server(web.Server):
     """Makes connections, up to a bound."""
 
-    def __init__(self, like: web.Server, *, connections_max: int, **options: Any) -> None:
+    def __init__(self, like: web.Server, *, connections_max: int, tally: HttpTally, **options: Any) -> None:
         super().__init__(
             like.request_handler, request_factory=like.request_factory,
             handler_cancellation=like.handler_cancellation,
         )  # fmt: skip
         self._connections_max = connections_max
+        self._tally = tally
         self._options = options
 
     def __call__(self) -> Any:
         """The protocol of the next connection."""
         if len(self.connections) >= self._connections_max:
+            self._tally.refused_connections += 1
             return _Refused()
-        return _Connection(self, loop=asyncio.get_running_loop(), **self._options)
+        made = _Connection(self, loop=asyncio.get_running_loop(), **self._options)
+        made.tally = self._tally
+        return made
 
 
 class Runner(web.AppRunner):
@@ -122,10 +132,16 @@ class Runner(web.AppRunner):
         self._timeout_s = read_timeout_s
         self._guard: asyncio.Task[None] | None = None
 
+    @property
+    def open_connections(self) -> int:
+        """Connections that are open now."""
+        return len(self.server.connections) if self.server is not None else 0
+
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
         options = {name: value for name, value in self._kwargs.items() if name != "handler_cancellation"}
-        server = _Server(made, connections_max=self._connections_max, **options)
+        tally = self.app[CONTEXT].http
+        server = _Server(made, connections_max=self._connections_max, tally=tally, **options)
         self._guard = asyncio.create_task(_cut_stuck(server, self._timeout_s))
         return server
 
@@ -170,5 +186,8 @@ def reserve_descriptors(connections_max: int) -> int:
         return connections_max
     borne = max(1, min(connections_max, soft - DESCRIPTORS_RESERVED))
     if borne < connections_max:
-        log.warning("the limit on open files (%s) bears %s connections only: raise it (ulimit -n)", soft, borne)
+        log.warning(
+            "the limit on open files (%s) bears %s connections only: raise it (ulimit -n)", soft, borne,
+            extra=event("few-descriptors"),
+        )  # fmt: skip
     return borne

@@ -14,10 +14,13 @@ from aiohttp import web
 
 from ledger.query import Query
 from ledger.signrecord import Signer
+from node.admission import Gate
 from node.checkers import CheckPool
 from node.config import Config
 from node.published import Published
 from node.statements import StatementGuard
+from node.tally import HttpTally
+from node.vitals import Vitals
 from node.writer import Writer
 from proofs.errors import InputError, excerpt
 
@@ -33,20 +36,31 @@ class Missing(InputError):
 
 @dataclass
 class NodeContext:
-    """`checks`: processes for signatures and fields; `read_pool`: threads for LevelDB reads. `bytes_in_flight`
-    and `uploads` (of bodies being read) are touched on the event loop only."""
+    """`checks`: processes for signatures and fields; `read_pool`: threads for LevelDB reads; `folder`: the node's;
+    `gate`: who may write, and how much; `http`: what was asked and answered; `vitals`: room, sizes, memory;
+    `witnesses`: what each said at start; `connections()`: how many are open. `bytes_in_flight` and `uploads` (of bodies
+    being read) are touched on the event loop only."""
 
     config: Config
     writer: Writer
     signer: Signer
     checks: CheckPool
     read_pool: ThreadPoolExecutor
-    statements: StatementGuard = field(default_factory=StatementGuard)
+    folder: str
+    gate: Gate
+    statements: StatementGuard = field(init=False)
     bytes_in_flight: int = 0
     streams: int = 0
+    http: HttpTally = field(default_factory=HttpTally)
+    vitals: Vitals = field(default_factory=Vitals)
+    witnesses: dict[str, str] = field(default_factory=dict)
+    connections: Callable[[], int] = lambda: 0
     uploads: set[asyncio.Timeout] = field(default_factory=set)
     grown: asyncio.Condition = field(default_factory=asyncio.Condition)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.statements = StatementGuard(self.gate)
 
     @property
     def published(self) -> Published:

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ledger.errors import FIELD, HISTORY, KEY, QUOTA, RULE, SEQUENCE, SIGNATURE, STALE, TERMS, Refusal
+from ledger.errors import CLOSED, FIELD, HISTORY, KEY, QUOTA, RULE, SEQUENCE, SIGNATURE, STALE, TERMS, Refusal
 from proofs.errors import InputError
 from proofs.jsonform import to_json
 
@@ -24,6 +24,7 @@ TITLES = {
     FIELD: "A field is not allowed as it is",
     RULE: "A rule of the log doesn't hold",
     QUOTA: "Too much of that",
+    CLOSED: "The log is closed",
 }
 """Problem types of refused batches with their titles; every other problem is `about:blank` with its status' phrase."""
 
@@ -55,14 +56,23 @@ def _extra(error: Refusal) -> dict[str, Any]:
 
 
 def problem(
-    status: int, detail: str, *, field: str = "", expected: str = "", retry_after_s: int = 0, **headers: str
+    status: int,
+    detail: str,
+    *,
+    field: str = "",
+    expected: str = "",
+    retry_after_s: int = 0,
+    extra: dict[str, Any] | None = None,
+    **headers: str,
 ) -> web.Response:
-    """A problem answer. `retry_after_s`: seconds for Retry-After, 0 for none; `headers`: others, `_` for `-`."""
+    """A problem answer. `retry_after_s`: seconds for Retry-After, 0 for none; `extra`: what else helps, by name;
+    `headers`: others, `_` for `-`."""
     body: dict[str, Any] = {"type": "about:blank", "title": _phrase(status), "status": status, "detail": detail}
     if field:
         body["field"] = field
     if expected:
         body["expected"] = expected
+    body.update(extra or {})
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     if retry_after_s:
         named["Retry-After"] = str(retry_after_s)

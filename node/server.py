@@ -1,6 +1,6 @@
 """A node's life: `init_node` makes its folder, `run_node` checks it, serves, and stops without losing anything.
 
-The folder: `node.toml`, `log.key`, `log.vkey`, `operator.key`, `sign-record.json`, and the database in `db/`.
+The folder: `node.toml`, `operator.key`, `sign-record.json`, the database in `db/`, and the log's keys (logfolder.py).
 """
 
 from __future__ import annotations
@@ -18,19 +18,33 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger import keys
-from ledger.append import Admission, Ledger, prepare
+from ledger.append import Ledger, prepare
 from ledger.context import LogIdentity
 from ledger.errors import StartupError
 from ledger.leveldb import LevelStore
 from ledger.signrecord import Signer, settle, write_durably
+from node.admission import Gate
 from node.app import make_app
 from node.checkers import CheckPool
 from node.config import Config, default_toml, parse_config, parse_listen
 from node.connections import Runner, reserve_descriptors
 from node.context import NodeContext
-from node.keyfiles import load_key, new_key
+from node.keyfiles import new_key
+from node.logfolder import (
+    CLOSED_FILE,
+    LOG_KEY_FILE,
+    LOG_VKEY_FILE,
+    Closed,
+    known_keys,
+    load_signing_keys,
+    read_closed,
+    retired_keys,
+)
+from node.logs import event, set_up
+from node.operating import operating
 from node.published import Published
 from node.witnesses import check_witnesses
 from node.writer import Writer
@@ -44,8 +58,6 @@ log = logging.getLogger("usance.node")
 
 CONFIG_FILE = "node.toml"
 CONFIG_CHARS_MAX = 1024 * 1024
-LOG_KEY_FILE = "log.key"
-LOG_VKEY_FILE = "log.vkey"
 OPERATOR_KEY_FILE = "operator.key"
 SIGN_RECORD_FILE = "sign-record.json"
 DATABASE_FOLDER = "db"
@@ -59,12 +71,16 @@ def clock_ms() -> int:
 
 @dataclass
 class OpenNode:
-    """A node's parts before it serves: everything that start-up refuses has been checked."""
+    """A node's parts before it serves: everything that start-up refuses has been checked. `closed`: how a log that
+    takes nothing more was ended."""
 
     config: Config
     store: LevelStore
     ledger: Ledger
     signer: Signer
+    witnesses: dict[str, str]
+    gate: Gate
+    closed: Closed | None = None
 
 
 def init_node(folder: str, *, origin: str, name: str, url: str | None = None, contact: str | None = None) -> str:
@@ -91,10 +107,10 @@ def init_node(folder: str, *, origin: str, name: str, url: str | None = None, co
         group.take(prepare(batch, origin=config.origin, root_at=ledger.root_at))
         group.commit()
         signer = Signer(
-            os.path.join(folder, SIGN_RECORD_FILE), origin=config.origin, private_key=log_key, clock_ms=clock_ms
+            os.path.join(folder, SIGN_RECORD_FILE), origin=config.origin, private_keys=(log_key,), clock_ms=clock_ms
         )
         signer.sign(ledger.size, ledger.tree.root)
-        vkey = signer.vkey.text
+        vkey = signer.keys.text
     finally:
         store.close()
     write_durably(os.path.join(folder, LOG_VKEY_FILE), vkey.encode() + b"\n")
@@ -128,33 +144,55 @@ def open_node(folder: str, config: Config, *, new_sign_record: bool = False) -> 
 
     Raises StartupError, StorageError or InputError, each saying what to do.
     """
-    log_key = load_key(os.path.join(folder, LOG_KEY_FILE))
+    signs = _load_keys(folder, config.origin)
+    retired = retired_keys(folder)
     store = LevelStore(os.path.join(folder, DATABASE_FOLDER))
     try:
-        admission: Admission | None = None
-        if config.mode == "listed":
-            admitted = frozenset(bytes.fromhex(text) for text in config.parties)
-            admission = admitted.__contains__
-        identity = LogIdentity(config.origin, frozenset((public_bytes(log_key),)))
-        ledger = Ledger(store, log=identity, admission=admission)
+        gate = Gate(config)
+        own = frozenset(public_bytes(key) for key in signs) | {key.key for key in retired}
+        ledger = Ledger(store, log=LogIdentity(config.origin, own), admission=gate.admits, budget=gate)
         if ledger.size == 0:
             raise StartupError("the database is empty: its genesis is missing; restore it, or init a new folder")
         _check_genesis(ledger, config.origin)
         signer = Signer(
-            os.path.join(folder, SIGN_RECORD_FILE), origin=config.origin, private_key=log_key, clock_ms=clock_ms
-        )
-        if signer.last is None and not new_sign_record:
+            os.path.join(folder, SIGN_RECORD_FILE), origin=config.origin, private_keys=signs, clock_ms=clock_ms,
+            retired=retired if signs else known_keys(folder).keys,
+        )  # fmt: skip
+        closed = read_closed(folder, signer.keys)
+        if signer.last is None and not new_sign_record and closed is None:
             raise StartupError(
                 f"{SIGN_RECORD_FILE} is missing: without it a rolled-back database can't be told. Put it back; only if "
                 "this folder was restored from a backup and the old node is gone for good, write a new one with "
                 "`usance node run DIR --new-sign-record`"
             )
         signer.check_start(ledger.view())
-        check_witnesses(config, signer.vkey, ledger.view())
+        if closed is not None:
+            _end(ledger, signer, closed)
+        witnesses = check_witnesses(config, signer.keys, ledger.view())
     except BaseException:
         store.close()
         raise
-    return OpenNode(config, store, ledger, signer)
+    return OpenNode(config, store, ledger, signer, witnesses, gate, closed)
+
+
+def _load_keys(folder: str, origin: str) -> tuple[Ed25519PrivateKey, ...]:
+    """The keys that sign; none where the log is closed and its key was erased."""
+    is_erased = not os.path.exists(os.path.join(folder, LOG_KEY_FILE))
+    if is_erased and os.path.exists(os.path.join(folder, CLOSED_FILE)):
+        return ()
+    return load_signing_keys(folder, origin)
+
+
+def _end(ledger: Ledger, signer: Signer, closed: Closed) -> None:
+    """Serve a closed log as it was closed. Raises StartupError where the database isn't the one that was."""
+    closing = closed.closing
+    if (ledger.size, ledger.tree.root) != (closing.size, closing.root):
+        raise StartupError(
+            f"the log was closed at size {closing.size}, the database (size {ledger.size}) isn't what it held then: "
+            "put back the one that was closed"
+        )
+    ledger.is_closed = True
+    signer.keep(closed.checkpoint)
 
 
 def _check_genesis(ledger: Ledger, origin: str) -> None:
@@ -191,7 +229,7 @@ async def serve(node: OpenNode, folder: str, listen: tuple[str, int], *, on_read
         group_records_max=config.group_records_max, disk_free_bytes_min=config.disk_free_bytes_min,
         on_publish=published, expected=lambda: checks.pending,
     )  # fmt: skip
-    context = NodeContext(config, writer, node.signer, checks, read_pool)
+    context = NodeContext(config, writer, node.signer, checks, read_pool, folder, node.gate)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -199,6 +237,7 @@ async def serve(node: OpenNode, folder: str, listen: tuple[str, int], *, on_read
         make_app(context), connections_max=reserve_descriptors(config.connections_max),
         idle_timeout_s=config.idle_timeout_s, read_timeout_s=config.request_timeout_s, grace_s=config.grace_s,
     )  # fmt: skip
+    context.witnesses, context.connections = node.witnesses, lambda: runner.open_connections
     await runner.setup()
     try:
         site = web.TCPSite(runner, listen[0], listen[1], backlog=1024)
@@ -210,10 +249,11 @@ async def serve(node: OpenNode, folder: str, listen: tuple[str, int], *, on_read
         await checks.start()
         writer.start()
         host, port = runner.addresses[0][:2]
-        on_ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
-        await stop.wait()
-        log.info("stopping: finishing what was accepted")
-        await context.stop()
+        async with operating(context):
+            on_ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+            await stop.wait()
+            log.info("stopping: finishing what was accepted", extra=event("stopping"))
+            await context.stop()
     finally:
         # The sockets close first, then requests under way get grace_s, and their batches are still written.
         await runner.cleanup()
@@ -234,6 +274,7 @@ def run_node(
 ) -> None:
     """Run a node until it is told to stop. Raises StartupError, StorageError or InputError, each saying what to do."""
     config = load_config(folder)
+    set_up(log_format=config.log_format, log_level=config.log_level)
     address = parse_listen(listen) if listen is not None else config.listen
     node = open_node(folder, config, new_sign_record=new_sign_record)
     # The default of 5 ms would make a thread that returns from the disk wait that long while another one computes.

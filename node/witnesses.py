@@ -13,30 +13,39 @@ import urllib.request
 from ledger.errors import StartupError
 from ledger.tree import TreeView
 from node.config import Config
+from node.logs import event
 from proofs import cosignature
-from proofs.checkpoint import Checkpoint, check_log_signature, parse_checkpoint
+from proofs.checkpoint import Checkpoint, parse_checkpoint
 from proofs.errors import InputError
+from proofs.logkeys import LogKeys
 from proofs.note import NOTE_BYTES_MAX, Note, VerifierKey, parse_note, parse_vkey, signature_by
 
 log = logging.getLogger("usance.witness")
 TIMEOUT_S = 10
+STATES = ("agrees", "knows-nothing", "no-answer")
+"""What a witness may have said at a start that went on."""
 
 
-def check_witnesses(config: Config, vkey: VerifierKey, tree: TreeView) -> None:
-    """Ask each configured witness for the newest checkpoint that it saw of this log.
+def check_witnesses(config: Config, log_keys: LogKeys, tree: TreeView) -> dict[str, str]:
+    """Ask each configured witness for the newest checkpoint that it saw of this log; its state by its prefix.
 
     Raises StartupError where one has seen a larger tree, or another one of a size that this log has had. A witness
     that doesn't answer, or answers nothing that the log signed, is logged and passed over: anybody could stop a node
     otherwise.
     """
     keys = [parse_vkey(text) for text in config.witness_keys]
+    states: dict[str, str] = {}
     for prefix in config.witnesses:
         try:
             note = _fetch(prefix, config.origin)
-            seen = _judge(note, vkey, keys) if note is not None else None
+            seen = _judge(note, log_keys, keys) if note is not None else None
         except (InputError, OSError, http.client.HTTPException, ValueError) as error:  # ValueError: a bad URL
-            log.warning("witness %s gave no usable answer: %s", prefix, error)
+            log.warning(
+                "witness %s gave no usable answer: %s", prefix, error, extra=event("witness-no-answer", witness=prefix)
+            )
+            states[prefix] = "no-answer"
             continue
+        states[prefix] = "agrees" if seen is not None else "knows-nothing"
         if seen is None:
             continue
         if seen.size > tree.size:
@@ -49,6 +58,7 @@ def check_witnesses(config: Config, vkey: VerifierKey, tree: TreeView) -> None:
                 f"the witness {prefix} has seen another tree of {seen.size} entries: this database is a fork. Restore "
                 "the one that was witnessed"
             )
+    return states
 
 
 def _fetch(prefix: str, origin: str) -> bytes | None:
@@ -85,10 +95,10 @@ def _get(url: str) -> bytes | None:
         raise
 
 
-def _judge(data: bytes, vkey: VerifierKey, keys: list[VerifierKey]) -> Checkpoint:
+def _judge(data: bytes, log_keys: LogKeys, keys: list[VerifierKey]) -> Checkpoint:
     note: Note = parse_note(data)
     checkpoint = parse_checkpoint(note.text)
-    check_log_signature(note, checkpoint, vkey)
+    log_keys.check(note, checkpoint.origin)
     if keys and not any(_cosigned(note, key) for key in keys):
         raise InputError("not cosigned by a configured witness")
     return checkpoint

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import types
 
 from node.cli.common import add_output
@@ -53,8 +52,8 @@ def run_init(args: argparse.Namespace) -> int:
 
 
 def run_run(args: argparse.Namespace) -> int:
-    """Serve. What is printed on stdout is one line with the URL; the node's own messages go to stderr."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    """Serve. What is printed on stdout is one line with the URL; the node's own messages go to stderr, in the form that
+    node.toml says."""
 
     def ready(url: str) -> None:
         if args.json:

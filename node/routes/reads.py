@@ -1,4 +1,4 @@
-"""Read routes in JSON: records, keys, parties, assets, conflicts, genesis, and the state of the process."""
+"""Read routes in JSON: records, keys, parties, assets, conflicts, genesis."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from node import views
 from node.connections import expect
 from node.context import CONTEXT, Missing, NodeContext, decimal, hex_bytes, query_args
 from node.problems import problem
-from proofs.errors import InputError, RetryableError, excerpt
+from proofs.errors import InputError, excerpt
 from proofs.fields import EXTERNAL, TEXT, is_external_name
 from proofs.kinds import KINDS
 from proofs.ref import parse_ref
@@ -24,6 +24,7 @@ PAGE_DEFAULT = 100
 PAGE_BYTES = 4 * 1024 * 1024
 """Of JSON in one page: a record has up to 60,000 bytes, and 1,000 of them would fill memory and a client's patience."""
 KEEPALIVE_S = 15
+STREAM_ROUTE = "/records/stream"
 
 
 def json_answer(value: Any) -> web.Response:
@@ -221,29 +222,10 @@ async def get_conflicts(request: web.Request) -> web.StreamResponse:
     return json_answer({"conflicts": [views.conflict(item) for item in found]})
 
 
-async def get_healthz(request: web.Request) -> web.StreamResponse:
-    """The process answers."""
-    query_args(request)
-    return web.Response(text="ok\n", headers={"Cache-Control": "no-store"})
-
-
-async def get_readyz(request: web.Request) -> web.StreamResponse:
-    """A write would be taken now."""
-    query_args(request)
-    context = request.app[CONTEXT]
-    try:
-        if context.stopping.is_set():
-            raise RetryableError("the node is stopping", retry_after_s=1)
-        context.writer.check_ready()
-    except RetryableError as error:
-        return problem(503, error.detail, retry_after_s=error.retry_after_s)
-    return web.Response(text="ok\n", headers={"Cache-Control": "no-store"})
-
-
 def setup(app: web.Application) -> None:
     """Add the routes."""
     app.router.add_get("/records", get_records, expect_handler=expect)
-    app.router.add_get("/records/stream", get_stream, expect_handler=expect)
+    app.router.add_get(STREAM_ROUTE, get_stream, expect_handler=expect)
     app.router.add_get("/records/{index}", get_record, expect_handler=expect)
     app.router.add_get("/genesis", get_genesis, expect_handler=expect)
     app.router.add_get("/keys/{key}", get_key, expect_handler=expect)
@@ -251,5 +233,3 @@ def setup(app: web.Application) -> None:
     app.router.add_get("/assets", get_assets, expect_handler=expect)
     app.router.add_get("/assets/{ref}", get_asset, expect_handler=expect)
     app.router.add_get("/conflicts", get_conflicts, expect_handler=expect)
-    app.router.add_get("/healthz", get_healthz, expect_handler=expect)
-    app.router.add_get("/readyz", get_readyz, expect_handler=expect)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
@@ -17,7 +18,7 @@ from node.problems import bad_input, problem, refusal
 from node.published import Board, Published
 from node.writer import Job, Result
 from proofs import codec
-from proofs.entry import REQUEST_BYTES_MAX, reparse_request
+from proofs.entry import REQUEST_BYTES_MAX, Batch, reparse_request
 from proofs.errors import InputError, RetryableError
 
 MEDIA_TYPE = "application/msgpack"
@@ -69,12 +70,23 @@ async def _body(request: web.Request, context: NodeContext, room: _Room) -> byte
     return b"".join(parts)
 
 
-def _job(data: bytes, verdicts: list[Verdict], board: Board) -> tuple[Job, bool]:
-    """Put a judged request together for the writer: batches and bodies again, and the heads compared; and whether it
-    holds statements, which are checked before they are queued."""
+async def _admit(context: NodeContext, batches: list[Batch], verdicts: list[Verdict]) -> None:
+    """Count the batches against their parties; those over a quota get its refusal for a verdict."""
+    gate, reader = context.gate, context.published.reader
+    unknown = gate.unknown(batches, verdicts)
+    if unknown:
+        await context.read(lambda: gate.learn(unknown, reader))
+    late = gate.charge(batches, verdicts)
+    if late:
+        await context.read(lambda: gate.settle(batches, verdicts, late, reader))
+
+
+def _job(batches: list[Batch], verdicts: list[Verdict], board: Board) -> tuple[Job, bool]:
+    """Put a judged request together for the writer: bodies again, and the heads compared; and whether it holds
+    statements, which are checked before they are queued."""
     items: list[Prepared | Refusal] = []
     has_statements = False
-    for batch, verdict in zip(reparse_request(data), verdicts, strict=True):
+    for batch, verdict in zip(batches, verdicts, strict=True):
         if isinstance(verdict, Refusal):
             items.append(verdict)
             continue
@@ -98,6 +110,19 @@ def _proven(results: list[Result]) -> int | None:
     if len(results) == 1 and isinstance(first, Outcome) and first.count == 1:
         return first.first_index
     return None
+
+
+def _over(results: Sequence[Result | Verdict]) -> web.Response | None:
+    """The answer to a request all of whose batches are over a quota: by the soonest of them."""
+    waits: list[int] = []
+    for result in results:
+        if not isinstance(result, Refusal) or result.status != 429:
+            return None
+        waits.append(result.extra["retry_after_s"])
+    first = results[0]
+    if not isinstance(first, Refusal):
+        return None
+    return problem(429, first.detail, field=first.field, expected=first.expected, retry_after_s=min(waits))
 
 
 def _answer(results: list[Result], published: Published) -> bytes:
@@ -161,18 +186,28 @@ async def _take(request: web.Request, context: NodeContext, room: _Room) -> web.
         raise RetryableError("the node is stopping", retry_after_s=1)
     context.writer.check_ready()
     data = await _body(request, context, room)
+    context.http.body_bytes += len(data)
     verdicts = await context.checks.check(data)
     board = context.writer.board
     # A small request is put together sooner than it is handed to a thread.
     small = len(data) <= SMALL_BYTES
+    batches = reparse_request(data) if small else await context.read(lambda: reparse_request(data))
+    await _admit(context, batches, verdicts)
+    over = _over(verdicts)
+    if over is not None:
+        return over
     job, has_statements = (
-        _job(data, verdicts, board) if small else await context.read(lambda: _job(data, verdicts, board))
+        _job(batches, verdicts, board) if small else await context.read(lambda: _job(batches, verdicts, board))
     )
     if has_statements:
         await context.read(lambda: _check_statements(job, context))
     context.writer.submit(job)
     # Shielded: a client that goes away takes its answer with it, never its batch.
     results, published = await asyncio.shield(asyncio.wrap_future(job.done))
+    context.http.count_results(results)
+    over = _over(results)
+    if over is not None:
+        return over
     # A proof is read from the database, on its threads; the other answers are sooner written than handed over.
     proven = _proven(results)
     return web.Response(
