@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from ledger import accounts, assets, corrections, disputes, keys, parties, terms, usages
 from ledger.accounts import Figures
 from ledger.context import Body, Context, LogIdentity, Memo, not_yet
-from ledger.errors import FIELD, HISTORY, KEY, RULE, SEQUENCE, SIGNATURE, Refusal, StorageError
+from ledger.errors import CLOSED, FIELD, HISTORY, KEY, RULE, SEQUENCE, SIGNATURE, Refusal, StorageError
 from ledger.state import ACTIVE, DELEGATE, KeyRow, State
 from ledger.store import Overlay, RowCache, Store
 from ledger.stored import edge_leaves, status_of
@@ -189,6 +189,7 @@ class Ledger:
         self.store = store
         self.log = log
         self.admission = admission
+        self.is_closed = False  # set by whoever opens a log that has ended: nothing more is taken
         self.failed: StorageError | None = None
         self.memo = Memo()
         self.rows = RowCache(store, CACHED, rows_max=ROWS_CACHED_MAX)
@@ -255,6 +256,7 @@ class Group:
         number = row.next if row is not None else 0
         if batch.first < number:
             return self._used(prepared, number)
+        self._check_open()
         if row is not None and state.key_status(row) != ACTIVE:
             raise _key_refusal(f"this key is {state.key_status(row)}", "an active key")
         if batch.first > number:
@@ -274,6 +276,14 @@ class Group:
         self._leaves.extend(prepared.leaves)
         self._dirty = True
         return Outcome(first_index, len(statuses), statuses, False)
+
+    def _check_open(self) -> None:
+        """A closed log only answers what it has once more: whoever lost an answer before the end still gets it."""
+        if self._ledger.is_closed:
+            raise Refusal(
+                f"the log is closed for good at size {self._ledger.size}: nothing more is taken",
+                status=410, type=CLOSED, expected="a log that is open; what this one holds stays provable",
+            )  # fmt: skip
 
     @property
     def dirty(self) -> bool:
@@ -317,6 +327,7 @@ class Group:
             if self._is_repeat(prepared, first_index):
                 indices = range(first_index, first_index + len(batch.bodies))
                 return Outcome(first_index, len(indices), [status_of(self._overlay, i) for i in indices], True)
+        self._check_open()
         self._keep_conflict(prepared)
         raise Refusal(
             "these numbers are used", status=409, type=SEQUENCE, field="first", expected=str(number),

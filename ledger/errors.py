@@ -22,9 +22,10 @@ KEY = "usance:key"
 FIELD = "usance:field"
 RULE = "usance:rule"
 QUOTA = "usance:quota"
+CLOSED = "usance:closed"
 
-PROBLEM_TYPES = (SEQUENCE, STALE, HISTORY, TERMS, SIGNATURE, KEY, FIELD, RULE, QUOTA)
-"""The problem types of refused batches (design section 3.4), and the one of quotas."""
+PROBLEM_TYPES = (SEQUENCE, STALE, HISTORY, TERMS, SIGNATURE, KEY, FIELD, RULE, QUOTA, CLOSED)
+"""The problem types of refused batches (design section 3.4), and those of quotas and of a log that has ended."""
 
 
 class Refusal(InputError):

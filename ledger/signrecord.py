@@ -3,6 +3,9 @@
 Its order is the whole point: database write, signature, sign record durable, and only then may the signature leave the
 process. A crash before the record leaves a database that is ahead of it, which is normal; a database that is behind
 it, or has another root there, was rolled back or damaged, and the log must not go on.
+
+While the log's key is changed there are two that sign: every note carries a line of each. The record is read with any
+key that is or was the log's own.
 """
 
 from __future__ import annotations
@@ -11,17 +14,19 @@ import contextlib
 import errno
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.errors import StartupError, StorageError
 from ledger.tree import TreeView
-from proofs.checkpoint import open_checkpoint, sign_checkpoint
+from proofs.checkpoint import log_vkey, sign_checkpoint
 from proofs.ed25519 import public_bytes
 from proofs.errors import InputError
-from proofs.note import TYPE_ED25519, VerifierKey
+from proofs.logkeys import LogKeys
+from proofs.note import VerifierKey, add_signature, parse_note
+from proofs.note import sign as sign_note
 
 FORMAT = "usance/sign-record/v1"
 RECORD_BYTES_MAX = 65_536
@@ -85,8 +90,8 @@ def settle(path: str) -> None:
         raise StorageError(f"can't sync {path}: {error.strerror}; mend the disk, then restart") from None
 
 
-def load(path: str, vkey: VerifierKey) -> SignRecord | None:
-    """The record on disk, None where there is none. Raises StartupError for one that is damaged or another log's."""
+def load(path: str, keys: LogKeys) -> SignRecord | None:
+    """The record on disk, signed by one of the log's keys; None where there is none. Raises StartupError for one that is damaged or another log's."""
     try:
         with open(path, "rb") as file:
             data = file.read(RECORD_BYTES_MAX + 1)
@@ -99,7 +104,7 @@ def load(path: str, vkey: VerifierKey) -> SignRecord | None:
         if not isinstance(value, dict) or value.get("format") != FORMAT or type(value["time_ms"]) is not int:
             raise InputError("another format")
         note = value["note"].encode()
-        checkpoint = open_checkpoint(note, vkey)
+        checkpoint = keys.open_checkpoint(note)
         if checkpoint.size != value["size"] or checkpoint.root.hex() != value["root"]:
             raise InputError("size or root differ from the note's")
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError, InputError) as error:
@@ -118,18 +123,29 @@ class Signer:
         path: str,
         *,
         origin: str,
-        private_key: Ed25519PrivateKey,
+        private_keys: Sequence[Ed25519PrivateKey],
         clock_ms: Callable[[], int],
+        retired: Sequence[VerifierKey] = (),
     ) -> None:
-        """`clock_ms()`: Unix milliseconds. Raises StartupError for a damaged record, StorageError for a failed sync."""
+        """`private_keys`: all of them sign each head; none where a closed log's were erased. `retired`: keys that the
+        log signed with before. `clock_ms()`: Unix milliseconds. Raises StartupError for a damaged record, StorageError
+        for a failed sync, InputError for keys that aren't of one log."""
         self._path = path
         self._origin = origin
-        self._key = private_key
+        self._private_keys = tuple(private_keys)
         self._clock_ms = clock_ms
-        self.vkey = VerifierKey(name=origin, type=TYPE_ED25519, key=public_bytes(private_key))
-        self.last = load(path, self.vkey)
+        self.vkeys = tuple(log_vkey(origin=origin, public_key=public_bytes(key)) for key in private_keys)
+        self.keys = LogKeys(tuple(dict.fromkeys((*self.vkeys, *retired))))
+        self.last = load(path, self.keys)
         if self.last is not None:
             settle(path)  # its note may leave as it is, so it has to be as durable as one that is written now
+
+    def keep(self, note: bytes) -> None:
+        """Go on from the last checkpoint of a closed log, which its own folder holds, instead of the record."""
+        head = self.keys.open_checkpoint(note)
+        time_ms = self.last.time_ms if self.last is not None else 0
+        if self.last is None or (self.last.size, self.last.root) != (head.size, head.root):
+            self.last = SignRecord(head.size, head.root, time_ms, note)
 
     def check_start(self, tree: TreeView) -> None:
         """Refuse to go on from a database that isn't the continuation of what was signed. Raises StartupError."""
@@ -150,15 +166,16 @@ class Signer:
     def sign(self, size: int, root: bytes) -> bytes:
         """The signed checkpoint of a head, with the record durable before it is returned. Raises StorageError.
 
-        The same head again gives the same note. Raises StorageError for a head before or beside the last one.
+        The same head again gives the same note, unless other keys sign by now. Raises StorageError for a head before or
+        beside the last one, and where no key is left to sign with.
         """
         last = self.last
         if last is not None:
-            if last.size == size and last.root == root:
+            if last.size == size and last.root == root and self._signed_as_now(last.note):
                 return last.note
-            if size <= last.size:
+            if size < last.size or (size == last.size and root != last.root):
                 raise StorageError(f"a head of size {size} after one of size {last.size} would fork the log")
-        note = sign_checkpoint(origin=self._origin, size=size, root=root, private_key=self._key)
+        note = self._note(size, root)
         # A clock that steps back while running must not stop the next start for longer than it has to.
         time_ms = max(self._clock_ms(), last.time_ms if last is not None else 0)
         value = {"format": FORMAT, "size": size, "root": root.hex(), "time_ms": time_ms, "note": note.decode()}
@@ -173,4 +190,25 @@ class Signer:
         """
         if self.last is None or size > self.last.size:
             raise StorageError(f"size {size} was never signed")
-        return sign_checkpoint(origin=self._origin, size=size, root=root, private_key=self._key)
+        return self._note(size, root)
+
+    @property
+    def can_sign(self) -> bool:
+        """Whether a key is there: not where a closed log's was erased."""
+        return bool(self._private_keys)
+
+    def _note(self, size: int, root: bytes) -> bytes:
+        if not self.can_sign:
+            raise StorageError(f"no key is left to sign a head of size {size} with: the log is closed, its key erased")
+        first, *others = self._private_keys
+        signed = sign_checkpoint(origin=self._origin, size=size, root=root, private_key=first)
+        text = parse_note(signed).text
+        for key in others:
+            signed = add_signature(signed, sign_note(text=text, name=self._origin, private_key=key))
+        return signed
+
+    def _signed_as_now(self, note: bytes) -> bool:
+        """Whether a note has a line of each key that signs now and of no other of the log's; kept as it is without a
+        key to sign another with."""
+        parsed = parse_note(note)
+        return not self.can_sign or self.keys.check(parsed, self._origin) == self.vkeys

@@ -21,9 +21,10 @@ from node.heads import Head, HeadStore
 from node.inclusion import check_runs
 from node.transport import JSON_BYTES_MAX, TIMEOUT_S, Transport, json_object, problem_error
 from proofs import merkle, note, tiles
-from proofs.checkpoint import Checkpoint, open_checkpoint
+from proofs.checkpoint import Checkpoint
 from proofs.entry import Batch, Entry, encode_request, parse_entry, sign_batch
 from proofs.errors import InputError, VerifyError
+from proofs.logkeys import LogKeys, log_keys
 from proofs.note import VerifierKey
 from proofs.records import check_body
 from proofs.ref import Ref
@@ -72,15 +73,22 @@ class Client:
     """One log through one node. Not safe for several threads at once; several clients may share a state folder."""
 
     def __init__(
-        self, url: str, vkey: VerifierKey, *, state_folder: str, timeout_s: float = TIMEOUT_S,
+        self, url: str, keys: VerifierKey | LogKeys, *, state_folder: str, timeout_s: float = TIMEOUT_S,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:  # fmt: skip
-        """`vkey`: the log's own key, by which everything is judged. Raises InputError for a bad URL."""
-        self.vkey = vkey
-        self.origin = vkey.name
+        """`keys`: the log's own key, or all that are known of it while it is changed: by them everything is judged.
+        Raises InputError for a bad URL."""
+        self.keys = log_keys(keys)
+        self.origin = self.keys.origin
         self.transport = Transport(url, timeout_s=timeout_s, sleep=sleep)
-        self._heads = HeadStore(state_folder, vkey)
+        self._heads = HeadStore(state_folder, self.keys)
+        self._joined: set[bytes] = set()  # notes that were found to be one history with the largest one kept
         self._tiles: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+
+    @property
+    def vkey(self) -> VerifierKey:
+        """The key that names the log on this user's disk: the first that is known."""
+        return self.keys.first
 
     def close(self) -> None:
         """Close the connection."""
@@ -96,20 +104,28 @@ class Client:
         return known.checkpoint if known is not None else self.checkpoint()
 
     def accept(self, data: bytes) -> Checkpoint:
-        """Verify a checkpoint: signed by the log's key, and one tree with the last one seen; keeps the larger one.
+        """Verify a checkpoint: signed by a key of the log, and one tree with the last one seen; keeps the larger one.
 
         Raises VerifyError for a bad signature, ForkError for another history (what was kept stays).
         """
-        new = open_checkpoint(data, self.vkey)
+        new = self.keys.open_checkpoint(data)
         for _ in range(SWAP_ATTEMPTS_MAX):
-            old = self._heads.load()
+            heads = self._heads.heads()
+            old = heads[0] if heads else None
+            for other in heads[1:]:  # kept under other keys of the log
+                self._join(heads[0], other)
             if old is not None:
                 self._check_one_history(old, new, data)
-                if new.size <= old.checkpoint.size:
+                if new.size < old.checkpoint.size or (new.size == old.checkpoint.size and not _says_more(data, old)):
                     return new
             if self._heads.replace(old, data):
                 return new
         raise NetworkError("other programs keep changing this log's checkpoint on disk; try again")
+
+    def _join(self, largest: Head, other: Head) -> None:
+        if other.note not in self._joined:
+            self._check_one_history(other, largest.checkpoint, largest.note)
+            self._joined.add(other.note)
 
     def _check_one_history(self, old: Head, new: Checkpoint, data: bytes) -> None:
         first, second = sorted((old.checkpoint, new), key=lambda checkpoint: checkpoint.size)
@@ -127,7 +143,7 @@ class Client:
             raise ForkError(
                 f"the log's checkpoint of size {new.size} isn't one history with the one of size "
                 f"{old.checkpoint.size} seen before ({error.detail}): trust neither, and show both notes, "
-                f"{self._heads.path} and {kept}, to others who use this log",
+                f"{old.path} and {kept}, to others who use this log",
                 field="checkpoint",
             ) from None
 
@@ -250,6 +266,12 @@ class Client:
         chosen = {name.rstrip("_"): value for name, value in parameters.items() if value not in (None, "")}
         query = f"?{urlencode(chosen)}" if chosen else ""
         return self.transport.get_json(quote(path, safe="/:") + query)
+
+
+def _says_more(data: bytes, old: Head) -> bool:
+    """Whether a note of the same head has more signatures: while a log changes its key, one of them is the new one's,
+    and who knows that key alone later finds this note by it."""
+    return len(note.parse_note(data).signatures) > len(note.parse_note(old.note).signatures)
 
 
 def check_entry_proof(proof: TlogProof, *, checkpoint: Checkpoint, data: bytes = b"") -> VerifiedEntry:

@@ -16,10 +16,11 @@ from typing import Protocol, TypeVar
 from ledger.errors import StartupError
 from ledger.store import View
 from node.errors import FileError, ProblemError
+from node.logfolder import current_keys
 from node.transport import Transport
 from proofs import note, tiles
-from proofs.checkpoint import parse_log_vkey
 from proofs.errors import InputError, VerifyError
+from proofs.logkeys import LogKeys, log_keys
 from proofs.note import VerifierKey
 
 BUNDLE_BYTES_MAX = tiles.TILE_WIDTH * (tiles.LENGTH_BYTES + tiles.ENTRY_BYTES_MAX)
@@ -157,8 +158,9 @@ class NodeFolderSource:
     """The folder of a node that isn't running: its database, and the checkpoint in its sign record. `view`: all of the
     database's rows."""
 
-    def __init__(self, folder: str, vkey: VerifierKey) -> None:
-        """Raises StartupError where the database is missing, damaged, or held by a running node."""
+    def __init__(self, folder: str, keys: VerifierKey | LogKeys) -> None:
+        """`keys`: what is known of the log's. Raises StartupError where the database is missing, damaged, or held by a
+        running node."""
         # Only here, so that an audit over HTTP or of a copy needs no database package.
         from ledger.append import Ledger
         from ledger.context import LogIdentity
@@ -166,13 +168,14 @@ class NodeFolderSource:
         from ledger.reader import EntryCache, Reader
         from ledger.signrecord import load
 
-        _check_named(folder, vkey)
-        record = load(os.path.join(folder, "sign-record.json"), vkey)
+        log = log_keys(keys)
+        _check_named(folder, log)
+        record = load(os.path.join(folder, "sign-record.json"), log)
         if record is None:
             raise StartupError(f"{folder} has no sign record, so there is no signed checkpoint to audit it against")
         self._note = record.note
         self._store = LevelStore(os.path.join(folder, "db"))
-        ledger = Ledger(self._store, log=LogIdentity(vkey.name, frozenset((vkey.key,))))
+        ledger = Ledger(self._store, log=LogIdentity(log.origin, log.public))
         self.view: View = self._store.snapshot()
         self._reader = Reader(ledger.tree.view(self.view), EntryCache())
 
@@ -204,27 +207,26 @@ class NodeFolderSource:
         self._store.close()
 
 
-def _check_named(folder: str, vkey: VerifierKey) -> None:
-    """That the folder's own log.vkey, where it can be read, is the key given: a wrong --log is no damage."""
+def _check_named(folder: str, keys: LogKeys) -> None:
+    """That a key of the folder's own log, where they can be read, is among those given: a wrong --log is no damage."""
     try:
-        with open(os.path.join(folder, "log.vkey"), "rb") as file:
-            own = parse_log_vkey(file.read(note.NOTE_BYTES_MAX).decode("utf-8", "replace").strip())
-    except (OSError, InputError):
+        own = current_keys(folder)
+    except (StartupError, InputError):
         return
-    if own != vkey:
+    if own.texts.isdisjoint(keys.texts):
         raise VerifyError(f"{folder} is the node of the log {own.text}", field="--log", expected="that key")
 
 
-def open_source(where: str, vkey: VerifierKey | None) -> Source:
+def open_source(where: str, keys: VerifierKey | LogKeys | None) -> Source:
     """The source that a URL or folder stands for. Raises InputError, StartupError."""
     if where.startswith(("http://", "https://")):
         return HttpSource(where)
     if not os.path.isdir(where):
         raise FileError(f"{where} is no folder and no URL", field="URL|DIR", expected="http(s)://… or a folder")
     if os.path.exists(os.path.join(where, "node.toml")):
-        if vkey is None:
+        if keys is None:
             raise FileError(f"{where} is a node's folder", field="DIR", expected="--log with the log's key")
-        return NodeFolderSource(where, vkey)
+        return NodeFolderSource(where, keys)
     return FolderSource(where)
 
 

@@ -251,9 +251,15 @@ class Submission:
 
     def _check_journal(self) -> None:
         journal = self._journal
-        if journal.log != self._client.vkey.text or journal.key != public_bytes(self._key):
+        if journal.log not in self._client.keys.texts:
             raise FileError(
-                f"{journal.path} is of a run with another log or key: use those, or another copy of the file",
+                f"{journal.path} is of a run with the log key {journal.log}: use another copy of the file for another "
+                "log; if this log's key was changed, name both of its keys with --policy or in the file of --log",
+                field="progress",
+            )
+        if journal.key != public_bytes(self._key):
+            raise FileError(
+                f"{journal.path} is of a run with another key: use that one, or another copy of the file",
                 field="progress",
             )
 

@@ -151,7 +151,7 @@ def read_books(agent: Agent) -> Books:
     watch = _Watch(party)
     checkpoint = client.checkpoint()
     with agent.show("replaying", "records", checkpoint.size) as update:
-        replay = replay_log(agent.source, checkpoint, client.vkey, progress=update, watch=watch.see)
+        replay = replay_log(agent.source, checkpoint, client.keys, progress=update, watch=watch.see)
     check_root(replay, checkpoint)
     query = Query(Reader(replay.ledger.view(), EntryCache()))
     row = query.state.key(key)

@@ -27,8 +27,7 @@ from node.sources import HttpSource, NodeFolderSource, Source, open_source
 from node.transport import Transport
 from proofs.checkpoint import Checkpoint
 from proofs.errors import VerifyError
-from proofs.note import VerifierKey
-from proofs.policy import PolicyVerdict
+from proofs.logkeys import LogKeys
 
 SAMPLED = ", evenly over the log (--deep: all)"
 
@@ -40,7 +39,6 @@ def configure_audit(parser: argparse.ArgumentParser) -> None:
         help="a node or mirror, a folder with checkpoint and tile/, or the folder of a node that stands still",
     )  # fmt: skip
     add_log(parser)
-    parser.add_argument("--policy", metavar="FILE", help="a trust policy instead: logs, witnesses and a quorum")
     parser.add_argument(
         "--deep", action="store_true",
         help="of a node, compare what it says of every record and account, and not only of samples (slower)",
@@ -79,14 +77,14 @@ def run_audit(args: argparse.Namespace) -> int:
     if policy is None:
         need_log(args)
         return FAILED
-    only = policy.logs[0].key if len(policy.logs) == 1 else None
+    only = policy.keys_of(policy.origins[0]) if len(policy.origins) == 1 else None
     source = open_source(args.where, only)
     try:
         note = source.checkpoint()
         checked = policy.check(note)
-        size = checked.checkpoint.size
-        found, money, replayed_s = _audit(args, source, checked)
-        seen = _compare_with_seen(found, note, checked.log)
+        size, keys = checked.checkpoint.size, policy.keys_of(checked.checkpoint.origin)
+        found, money, replayed_s = _audit(args, source, checked.checkpoint, keys)
+        seen = _compare_with_seen(found, note, keys)
     except VerifyError as error:
         if not args.json:
             raise
@@ -109,17 +107,19 @@ def run_audit(args: argparse.Namespace) -> int:
     return OK
 
 
-def _audit(args: argparse.Namespace, source: Source, checked: PolicyVerdict) -> tuple[Audit, Money, float]:
+def _audit(
+    args: argparse.Namespace, source: Source, checkpoint: Checkpoint, keys: LogKeys
+) -> tuple[Audit, Money, float]:
     """Replay, then compare what the source has made of the entries; answers how many seconds the first took, too. What
     it keeps is let go of at the command's end."""
     began = time.monotonic()
-    checkpoint, store, size = checked.checkpoint, None, checked.checkpoint.size
+    store, size = None, checkpoint.size
     if isinstance(source, NodeFolderSource):
         from ledger.bulk import scratch_store  # needs LevelDB, as the source does
 
         store, size = args.at_end.enter_context(scratch_store(source.view)), max(size, source.size)
     with progress("auditing", unit="records", total=size, quiet=args.json) as bar:
-        found = audit(source, checkpoint, checked.log, progress=bar.update, store=store, size=size)
+        found = audit(source, checkpoint, keys, progress=bar.update, store=store, size=size)
     replayed_s = time.monotonic() - began
     accounts = len(all_accounts(State(found.replay.ledger.store)))
     if isinstance(source, NodeFolderSource) and store is not None:
@@ -141,25 +141,27 @@ def _audit(args: argparse.Namespace, source: Source, checked: PolicyVerdict) -> 
     return found, Money(accounts, answers=answers), replayed_s
 
 
-def _compare_with_seen(found: Audit, note: bytes, vkey: VerifierKey) -> int | None:
+def _compare_with_seen(found: Audit, note: bytes, keys: LogKeys) -> int | None:
     """Compare with the newest checkpoint that this user has verified; keeps the newer one. Answers the size of the
     one seen before, which may be beyond this log's. Raises ForkError where they aren't one history."""
-    store = HeadStore(state_folder(os.environ), vkey)
-    old = store.load()
-    seen: Checkpoint | None = old.checkpoint if old else None
-    if seen is not None and seen.size > found.checkpoint.size:
-        return seen.size
-    if seen is not None and found.root_at(seen.size) != seen.root:
-        kept = store.keep_evidence(note)
-        raise ForkError(
-            f"the log passes by itself, but isn't the continuation of the checkpoint of size {seen.size} seen before: "
-            f"show both notes, {store.path} and {kept}, to others who use this log", field="checkpoint",
-        )  # fmt: skip
+    store = HeadStore(state_folder(os.environ), keys)
+    heads = store.heads()
+    old = heads[0] if heads else None
+    for head in heads:
+        seen = head.checkpoint
+        if seen.size <= found.checkpoint.size and found.root_at(seen.size) != seen.root:
+            kept = store.keep_evidence(note)
+            raise ForkError(
+                f"the log passes by itself, but isn't the continuation of the checkpoint of size {seen.size} seen "
+                f"before: show both notes, {head.path} and {kept}, to others who use this log", field="checkpoint",
+            )  # fmt: skip
+    if old is not None and old.checkpoint.size > found.checkpoint.size:
+        return old.checkpoint.size
     try:
         store.replace(old, note)
     except StorageError as error:
         note_line(f"remark: the checkpoint isn't kept for later: {error.detail}")
-    return seen.size if seen else None
+    return old.checkpoint.size if old else None
 
 
 def _money_lines(found: Audit, money: Money) -> Iterator[str]:

@@ -19,10 +19,11 @@ from node.sources import HttpSource
 from proofs.checkpoint import parse_log_vkey
 from proofs.ed25519 import check_public_key, public_bytes
 from proofs.errors import InputError, excerpt
-from proofs.note import VerifierKey, parse_vkey
+from proofs.logkeys import LogKeys, log_keys, parse_log_keys
+from proofs.note import parse_vkey
 from proofs.policy import POLICY_BYTES_MAX, Policy, log_policy, parse_policy
 
-VKEY_FILE_BYTES_MAX = 4096
+VKEY_FILE_BYTES_MAX = 16_384
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -32,12 +33,19 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 
 
 def add_log(parser: argparse.ArgumentParser) -> None:
-    """--log."""
-    parser.add_argument("--log", metavar="VKEY", help="the log's verifier key, or a file that holds it (or USANCE_LOG)")
+    """--log and --policy."""
+    parser.add_argument(
+        "--log", metavar="VKEY", help="the log's verifier key, or a file of its keys, one a line (or USANCE_LOG)"
+    )
+    parser.add_argument(
+        "--policy", metavar="FILE",
+        help="a trust policy instead (or USANCE_POLICY): its `log` lines are the log's keys; its quorum counts for files "
+        "and audits",
+    )  # fmt: skip
 
 
 def add_node(parser: argparse.ArgumentParser) -> None:
-    """--node and --log, with --json and --debug."""
+    """--node, --log and --policy, with --json and --debug."""
     group = parser.add_argument_group("the log")
     group.add_argument("--node", metavar="URL", help="the node to talk to (or USANCE_NODE)")
     add_log(group)  # type: ignore[arg-type]
@@ -66,37 +74,54 @@ def read_file(path: str, *, bytes_max: int, what: str) -> bytes:
     return data
 
 
-def find_log(args: argparse.Namespace) -> VerifierKey | None:
-    """The log's key from --log or USANCE_LOG: the key itself, or a file that begins with it. None where not given."""
+def find_log(args: argparse.Namespace) -> LogKeys | None:
+    """The log's keys from --log or --policy, else from USANCE_POLICY or USANCE_LOG. None where none is given.
+
+    Raises InputError for keys that can't be read, and for a policy that knows several logs.
+    """
+    policy = _given_policy(args)
+    if policy is not None:
+        origins = policy.origins
+        if len(origins) != 1:
+            raise InputError(
+                f"the policy knows {len(origins)} logs", field="--policy", expected="one of its own for each log's node"
+            )
+        return policy.keys_of(origins[0])
     value = args.log or os.environ.get("USANCE_LOG")
     if not value:
         return None
     if os.path.exists(value) or "+" not in value:
         data = read_file(value, bytes_max=VKEY_FILE_BYTES_MAX, what="the log's key")
-        lines = data.decode("utf-8", "replace").strip().splitlines()
-        value = lines[0].strip() if lines else ""
-    return parse_log_vkey(value)
+        return parse_log_keys(data.decode("utf-8", "replace"))
+    return log_keys(parse_log_vkey(value))
 
 
-def need_log(args: argparse.Namespace) -> VerifierKey:
-    """The log's key. Raises InputError where it isn't given."""
-    vkey = find_log(args)
-    if vkey is None:
+def _given_policy(args: argparse.Namespace) -> Policy | None:
+    if args.policy and args.log:
+        raise InputError("--policy and --log exclude each other: the policy names its logs itself")
+    path = args.policy or (None if args.log else os.environ.get("USANCE_POLICY"))
+    return parse_policy(read_file(path, bytes_max=POLICY_BYTES_MAX, what="the policy")) if path else None
+
+
+def need_log(args: argparse.Namespace) -> LogKeys:
+    """The log's keys. Raises InputError where none is given."""
+    keys = find_log(args)
+    if keys is None:
         raise InputError(
             "the log's key isn't known, and without it no answer can be checked: give --log VKEY (or a file with it) "
             "or set USANCE_LOG; the operator publishes it, in the node's folder it is log.vkey"
         )
-    return vkey
+    return keys
 
 
 def find_policy(args: argparse.Namespace) -> Policy | None:
-    """The trust policy from --policy, or the one that knows the log of --log alone; None where neither is given."""
-    if args.policy and args.log:
-        raise InputError("--policy and --log exclude each other: the policy names its logs itself")
-    if args.policy:
-        return parse_policy(read_file(args.policy, bytes_max=POLICY_BYTES_MAX, what="the policy"))
-    vkey = find_log(args)
-    return None if vkey is None else log_policy(vkey)
+    """The trust policy from --policy or USANCE_POLICY, or the one that knows the log of --log alone; None where none of
+    them is given."""
+    policy = _given_policy(args)
+    if policy is not None:
+        return policy
+    keys = find_log(args)
+    return None if keys is None else log_policy(keys)
 
 
 def need_node(args: argparse.Namespace) -> str:

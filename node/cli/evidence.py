@@ -90,7 +90,7 @@ def _check(client: Client, data: bytes, *, index: int, ref: Ref | None) -> Verdi
     except InputError as error:
         raise VerifyError(f"the node's evidence can't be read: {error.detail}", field=error.field) from None
     client.accept(shown.checkpoint_note)  # one history with what was seen before
-    verdict = check_evidence(shown, policy=log_policy(client.vkey))
+    verdict = check_evidence(shown, policy=log_policy(client.keys))
     if verdict.result == FAILED:
         step = verdict.steps[-1]
         raise VerifyError(f"the node's evidence doesn't hold: {step.says}", field=step.name)

@@ -16,7 +16,6 @@ from node.cli.terms import offer_text, terms_lines
 from node.cli.text import emit, short, show_time, show_value, table
 from node.client import Client, VerifiedEntry, check_entry_proof
 from node.errors import FileError, NetworkError
-from proofs.checkpoint import open_checkpoint
 from proofs.errors import InputError
 from proofs.fields import is_external_name
 from proofs.jsonform import to_json
@@ -189,11 +188,11 @@ def _collect(
 
 def run_proof(args: argparse.Namespace) -> int:
     """Nothing that wasn't checked is written; what was is written at once."""
-    vkey = need_log(args)
+    keys = need_log(args)
     found = find_entry(open_client(args), args.record, size=args.size)
     # What stands in the file is what counts: read it back as a verifier will.
     proof = parse_tlog_proof(found.proof)
-    check_entry_proof(proof, checkpoint=open_checkpoint(proof.checkpoint_note, vkey))
+    check_entry_proof(proof, checkpoint=keys.open_checkpoint(proof.checkpoint_note))
     size = found.checkpoint.size
     if args.output is None:
         text = found.proof.decode()

@@ -102,7 +102,7 @@ def run_reconcile(args: argparse.Namespace) -> int:
     source = HttpSource(need_node(args))
     args.at_end.callback(source.close)
     with progress("replaying", unit="records", total=checkpoint.size, quiet=args.json) as bar:
-        replay = replay_log(source, checkpoint, client.vkey, progress=bar.update, watch=reconciler.add)
+        replay = replay_log(source, checkpoint, client.keys, progress=bar.update, watch=reconciler.add)
     check_root(replay, checkpoint)
     state = State(replay.ledger.store)
     report = reconciler.finish(body_of=lambda ref: state.body(ref.index), claimed=lambda name: _claims(state, name))

@@ -82,7 +82,7 @@ def _replay(args: argparse.Namespace, client: Client, watch: Watch, store: Spill
     source = HttpSource(node)
     args.at_end.callback(source.close)
     with progress("replaying", unit="records", total=checkpoint.size, quiet=args.json) as bar:
-        replay = replay_log(source, checkpoint, client.vkey, progress=bar.update, watch=watch, store=store)
+        replay = replay_log(source, checkpoint, client.keys, progress=bar.update, watch=watch, store=store)
     check_root(replay, checkpoint)
     return _Replayed(State(store), Anchor(checkpoint, client.vkey.text, node), replay.ledger.view().leaf)
 

@@ -35,7 +35,6 @@ def configure_verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a .tlog-proof or evidence file; - for standard input")
     anchor = parser.add_argument_group("what anchors it (without either, exit code 3)")
     add_log(anchor)  # type: ignore[arg-type]
-    anchor.add_argument("--policy", metavar="FILE", help="a trust policy: logs, witnesses and a quorum (tlog-policy)")
     parser.add_argument("--entry", metavar="FILE", help="the entry's bytes, where the proof doesn't carry them")
     item = parser.add_argument_group("does this file belong to it?")
     item.add_argument("--item", metavar="FILE", help="a file of the data set that the record is about")

@@ -78,13 +78,13 @@ class Node:
 
     def start(self) -> None:
         """As at every start: the record is read, the database held against it, the newest head signed."""
-        self.signer = Signer(self.record, origin=ORIGIN, private_key=LOG_KEY, clock_ms=lambda: 1)
+        self.signer = Signer(self.record, origin=ORIGIN, private_keys=(LOG_KEY,), clock_ms=lambda: 1)
         self.signer.check_start(self.log.ledger.view())
         self.publish()
 
     def publish(self) -> None:
         note = self.signer.sign(self.log.size, self.log.root)
-        self.heads.append(open_checkpoint(note, self.signer.vkey))
+        self.heads.append(open_checkpoint(note, self.signer.vkeys[0]))
 
     def group(self, *batches: Batch) -> list[Outcome | Refusal]:
         """One group commit; answers only after the signature."""

@@ -38,7 +38,7 @@ def clock() -> Clock:
 def signer(tmp_path: Path, clock: Clock) -> Callable[[], Signer]:
     """Starts a signer on the one record of this test."""
     path = str(tmp_path / "sign.json")
-    return lambda: Signer(path, origin=ORIGIN, private_key=LOG_KEY, clock_ms=clock)
+    return lambda: Signer(path, origin=ORIGIN, private_keys=(LOG_KEY,), clock_ms=clock)
 
 
 def grown(count: int, log: Log | None = None) -> Log:
@@ -57,7 +57,7 @@ def test_a_signature_is_on_record_before_it_is_given(
     log, hand = grown(1), signer()
     assert hand.last is None
     note = hand.sign(log.size, log.root)
-    checkpoint = open_checkpoint(note, hand.vkey)
+    checkpoint = open_checkpoint(note, hand.vkeys[0])
     assert (checkpoint.origin, checkpoint.size, checkpoint.root) == (ORIGIN, log.size, log.root)
     value = json.loads((tmp_path / "sign.json").read_text())
     assert value == {"format": FORMAT, "size": log.size, "root": log.root.hex(), "time_ms": NOW, "note": note.decode()}
@@ -111,7 +111,7 @@ def test_a_past_head_is_signed_without_a_trace(signer: Callable[[], Signer], tmp
     hand.sign(log.size, log.root)
     before = (tmp_path / "sign.json").read_bytes()
     for size in (1, log.size):
-        checkpoint = open_checkpoint(hand.sign_past(size, log.ledger.root_at(size)), hand.vkey)
+        checkpoint = open_checkpoint(hand.sign_past(size, log.ledger.root_at(size)), hand.vkeys[0])
         assert (checkpoint.size, checkpoint.root) == (size, log.ledger.root_at(size))
     with pytest.raises(StorageError):
         hand.sign_past(log.size + 1, bytes(32))
@@ -197,7 +197,7 @@ def damaged(good: bytes) -> dict[str, bytes]:
     def with_(**changes: object) -> bytes:
         return json.dumps({**value, **changes}).encode()
 
-    other = Signer("/nonexistent/sign.json", origin=ORIGIN, private_key=key("x"), clock_ms=lambda: NOW)
+    other = Signer("/nonexistent/sign.json", origin=ORIGIN, private_keys=(key("x"),), clock_ms=lambda: NOW)
     other.last = signrecord.SignRecord(value["size"], bytes(32), NOW, b"")
     foreign = other.sign_past(value["size"], bytes.fromhex(value["root"])).decode()
     return {
@@ -253,10 +253,10 @@ def test_the_record_is_of_this_logs_key(signer: Callable[[], Signer], tmp_path: 
     path = str(tmp_path / "sign.json")
     for origin, private_key in ((ORIGIN, key("x")), ("log.example/two", LOG_KEY)):
         with pytest.raises(StartupError):
-            Signer(path, origin=origin, private_key=private_key, clock_ms=lambda: NOW)
+            Signer(path, origin=origin, private_keys=(private_key,), clock_ms=lambda: NOW)
     with pytest.raises(VerifyError):
         open_checkpoint(
-            signer().last.note, Signer("/x", origin=ORIGIN, private_key=key("x"), clock_ms=lambda: NOW).vkey
+            signer().last.note, Signer("/x", origin=ORIGIN, private_keys=(key("x"),), clock_ms=lambda: NOW).vkeys[0]
         )
 
 

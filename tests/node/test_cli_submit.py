@@ -334,7 +334,7 @@ def test_a_journal_of_another_key_or_log_is_refused(log, submit, tmp_path) -> No
     write(tmp_path / "f", [line(0)])
     submit()
     client = Client(log.url, log.vkey, state_folder=str(tmp_path / "state"))
-    with open_locked(str(tmp_path / "f")) as file, pytest.raises(FileError, match="another log or key"):
+    with open_locked(str(tmp_path / "f")) as file, pytest.raises(FileError, match="the log key"):
         Submission(str(tmp_path / "f"), file, client, Ed25519PrivateKey.generate(), Options(), now_ms=lambda: 0)
     client.close()
 

@@ -16,7 +16,7 @@ from tests.ledger.support import LOG_KEY, ORIGIN, Log, none
 @contextmanager
 def running(log: Log, folder: Path, clock: Callable[[], float], *jobs: Job) -> Iterator[Writer]:
     """A writer that finds these jobs in its queue when it starts."""
-    signer = Signer(str(folder / "signed"), origin=ORIGIN, private_key=LOG_KEY, clock_ms=lambda: 1)
+    signer = Signer(str(folder / "signed"), origin=ORIGIN, private_keys=(LOG_KEY,), clock_ms=lambda: 1)
     made = Writer(
         log.ledger, signer, folder=str(folder), queue_requests_max=64, group_records_max=16_384,
         disk_free_bytes_min=0, clock=clock,
