@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from ledger import accounts, assets, corrections, disputes, keys, parties, terms, usages
 from ledger.accounts import Figures
@@ -60,6 +61,16 @@ RULES: dict[str, Rule] = {
 _REBINDING = frozenset(("genesis", "party", "rotate", "revoke"))
 RootAt = Callable[[int], bytes | None]
 Admission = Callable[[bytes], bool]
+
+
+class Budget(Protocol):
+    """What parties may cost the writer. No rule of the log: a replay has none."""
+
+    def check(self, party: bytes) -> None:
+        """Raise Refusal where the party has cost too much lately."""
+
+    def spend(self, party: bytes, steps: int) -> None:
+        """A batch of the party came to so many steps (`Context.spend`), taken or refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +195,15 @@ def _load_tree(store: Store) -> Tree:
 class Ledger:
     """The log and its state over a store. Owner: the one thread that appends; `tree_view` may be handed to others."""
 
-    def __init__(self, store: Store, *, log: LogIdentity, admission: Admission | None = None) -> None:
-        """Load it. `admission(party)` says who may write (None: everybody). Raises StorageError for a damaged edge."""
+    def __init__(
+        self, store: Store, *, log: LogIdentity, admission: Admission | None = None, budget: Budget | None = None
+    ) -> None:
+        """Load it. `admission(party)` says who may write (None: everybody), `budget` how much. Raises StorageError for
+        a damaged edge."""
         self.store = store
         self.log = log
         self.admission = admission
+        self.budget = budget
         self.is_closed = False  # set by whoever opens a log that has ended: nothing more is taken
         self.failed: StorageError | None = None
         self.memo = Memo()
@@ -392,6 +407,17 @@ class Group:
         ledger.memo.begin_batch()
         context = Context(ledger.log, ledger.memo, batch.key, batch.size, index, self._leaf_at, prepared.figures)
         context.row, context.party = row, batch.key if row is None else row.party
+        if ledger.budget is None:
+            return self._judge(state, context, prepared)
+        ledger.budget.check(context.party)
+        try:
+            return self._judge(state, context, prepared)
+        finally:
+            ledger.budget.spend(context.party, context.steps)
+
+    def _judge(self, state: State, context: Context, prepared: Prepared) -> tuple[list[str], bytes]:
+        """The rules over one record after the other."""
+        batch, index, row = prepared.batch, context.start, context.row
         statuses: list[str] = []
         for position, body in enumerate(prepared.bodies):
             if row is not None and row.status != ACTIVE:

@@ -21,11 +21,12 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger import keys
-from ledger.append import Admission, Ledger, prepare
+from ledger.append import Ledger, prepare
 from ledger.context import LogIdentity
 from ledger.errors import StartupError
 from ledger.leveldb import LevelStore
 from ledger.signrecord import Signer, settle, write_durably
+from node.admission import Gate
 from node.app import make_app
 from node.checkers import CheckPool
 from node.config import Config, default_toml, parse_config, parse_listen
@@ -42,6 +43,8 @@ from node.logfolder import (
     read_closed,
     retired_keys,
 )
+from node.logs import event, set_up
+from node.operating import operating
 from node.published import Published
 from node.witnesses import check_witnesses
 from node.writer import Writer
@@ -75,7 +78,9 @@ class OpenNode:
     store: LevelStore
     ledger: Ledger
     signer: Signer
-    closed: Closed | None
+    witnesses: dict[str, str]
+    gate: Gate
+    closed: Closed | None = None
 
 
 def init_node(folder: str, *, origin: str, name: str, url: str | None = None, contact: str | None = None) -> str:
@@ -143,12 +148,9 @@ def open_node(folder: str, config: Config, *, new_sign_record: bool = False) -> 
     retired = retired_keys(folder)
     store = LevelStore(os.path.join(folder, DATABASE_FOLDER))
     try:
-        admission: Admission | None = None
-        if config.mode == "listed":
-            admitted = frozenset(bytes.fromhex(text) for text in config.parties)
-            admission = admitted.__contains__
+        gate = Gate(config)
         own = frozenset(public_bytes(key) for key in signs) | {key.key for key in retired}
-        ledger = Ledger(store, log=LogIdentity(config.origin, own), admission=admission)
+        ledger = Ledger(store, log=LogIdentity(config.origin, own), admission=gate.admits, budget=gate)
         if ledger.size == 0:
             raise StartupError("the database is empty: its genesis is missing; restore it, or init a new folder")
         _check_genesis(ledger, config.origin)
@@ -166,11 +168,11 @@ def open_node(folder: str, config: Config, *, new_sign_record: bool = False) -> 
         signer.check_start(ledger.view())
         if closed is not None:
             _end(ledger, signer, closed)
-        check_witnesses(config, signer.keys, ledger.view())
+        witnesses = check_witnesses(config, signer.keys, ledger.view())
     except BaseException:
         store.close()
         raise
-    return OpenNode(config, store, ledger, signer, closed)
+    return OpenNode(config, store, ledger, signer, witnesses, gate, closed)
 
 
 def _load_keys(folder: str, origin: str) -> tuple[Ed25519PrivateKey, ...]:
@@ -227,7 +229,7 @@ async def serve(node: OpenNode, folder: str, listen: tuple[str, int], *, on_read
         group_records_max=config.group_records_max, disk_free_bytes_min=config.disk_free_bytes_min,
         on_publish=published, expected=lambda: checks.pending,
     )  # fmt: skip
-    context = NodeContext(config, writer, node.signer, checks, read_pool)
+    context = NodeContext(config, writer, node.signer, checks, read_pool, folder, node.gate)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -235,6 +237,7 @@ async def serve(node: OpenNode, folder: str, listen: tuple[str, int], *, on_read
         make_app(context), connections_max=reserve_descriptors(config.connections_max),
         idle_timeout_s=config.idle_timeout_s, read_timeout_s=config.request_timeout_s, grace_s=config.grace_s,
     )  # fmt: skip
+    context.witnesses, context.connections = node.witnesses, lambda: runner.open_connections
     await runner.setup()
     try:
         site = web.TCPSite(runner, listen[0], listen[1], backlog=1024)
@@ -246,10 +249,11 @@ async def serve(node: OpenNode, folder: str, listen: tuple[str, int], *, on_read
         await checks.start()
         writer.start()
         host, port = runner.addresses[0][:2]
-        on_ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
-        await stop.wait()
-        log.info("stopping: finishing what was accepted")
-        await context.stop()
+        async with operating(context):
+            on_ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+            await stop.wait()
+            log.info("stopping: finishing what was accepted", extra=event("stopping"))
+            await context.stop()
     finally:
         # The sockets close first, then requests under way get grace_s, and their batches are still written.
         await runner.cleanup()
@@ -270,6 +274,7 @@ def run_node(
 ) -> None:
     """Run a node until it is told to stop. Raises StartupError, StorageError or InputError, each saying what to do."""
     config = load_config(folder)
+    set_up(log_format=config.log_format, log_level=config.log_level)
     address = parse_listen(listen) if listen is not None else config.listen
     node = open_node(folder, config, new_sign_record=new_sign_record)
     # The default of 5 ms would make a thread that returns from the disk wait that long while another one computes.

@@ -13,6 +13,7 @@ import urllib.request
 from ledger.errors import StartupError
 from ledger.tree import TreeView
 from node.config import Config
+from node.logs import event
 from proofs import cosignature
 from proofs.checkpoint import Checkpoint, parse_checkpoint
 from proofs.errors import InputError
@@ -21,23 +22,30 @@ from proofs.note import NOTE_BYTES_MAX, Note, VerifierKey, parse_note, parse_vke
 
 log = logging.getLogger("usance.witness")
 TIMEOUT_S = 10
+STATES = ("agrees", "knows-nothing", "no-answer")
+"""What a witness may have said at a start that went on."""
 
 
-def check_witnesses(config: Config, log_keys: LogKeys, tree: TreeView) -> None:
-    """Ask each configured witness for the newest checkpoint that it saw of this log.
+def check_witnesses(config: Config, log_keys: LogKeys, tree: TreeView) -> dict[str, str]:
+    """Ask each configured witness for the newest checkpoint that it saw of this log; its state by its prefix.
 
     Raises StartupError where one has seen a larger tree, or another one of a size that this log has had. A witness
     that doesn't answer, or answers nothing that the log signed, is logged and passed over: anybody could stop a node
     otherwise.
     """
     keys = [parse_vkey(text) for text in config.witness_keys]
+    states: dict[str, str] = {}
     for prefix in config.witnesses:
         try:
             note = _fetch(prefix, config.origin)
             seen = _judge(note, log_keys, keys) if note is not None else None
         except (InputError, OSError, http.client.HTTPException, ValueError) as error:  # ValueError: a bad URL
-            log.warning("witness %s gave no usable answer: %s", prefix, error)
+            log.warning(
+                "witness %s gave no usable answer: %s", prefix, error, extra=event("witness-no-answer", witness=prefix)
+            )
+            states[prefix] = "no-answer"
             continue
+        states[prefix] = "agrees" if seen is not None else "knows-nothing"
         if seen is None:
             continue
         if seen.size > tree.size:
@@ -50,6 +58,7 @@ def check_witnesses(config: Config, log_keys: LogKeys, tree: TreeView) -> None:
                 f"the witness {prefix} has seen another tree of {seen.size} entries: this database is a fork. Restore "
                 "the one that was witnessed"
             )
+    return states
 
 
 def _fetch(prefix: str, origin: str) -> bytes | None:
