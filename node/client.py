@@ -19,7 +19,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from node.errors import ForkError, NetworkError, ProblemError
 from node.heads import Head, HeadStore
 from node.inclusion import check_runs
-from node.transport import JSON_BYTES_MAX, TIMEOUT_S, Transport, json_object, problem_error
+from node.transport import (
+    JSON_BYTES_MAX,
+    RETRY_AFTER_S_MAX,
+    TIMEOUT_S,
+    Transport,
+    json_object,
+    problem_error,
+)
 from proofs import merkle, note, tiles
 from proofs.checkpoint import Checkpoint
 from proofs.entry import Batch, Entry, encode_request, parse_entry, sign_batch
@@ -33,6 +40,7 @@ from proofs.tlogproof import PROOF_BYTES_MAX, TlogProof, parse_tlog_proof
 
 SIGN_ATTEMPTS_MAX = 5
 SWAP_ATTEMPTS_MAX = 16
+WAITS_MAX = 5
 TILES_CACHED_MAX = 128
 CONTENT_TYPE = "application/msgpack"
 _CONSISTENCY_BYTES_MAX = 64 * 64
@@ -197,9 +205,25 @@ class Client:
     def submit(self, batches: Sequence[Batch]) -> list[Taken | ProblemError]:
         """Send signed batches as they are; one result for each, in order. What is Taken has been verified.
 
-        Sent again as it is after a lost connection: the log answers a batch that it has with its first answer. Raises
-        ProblemError for the request as a whole, VerifyError where the answer doesn't hold, NetworkError.
+        Sent again as it is after a lost connection: the log answers a batch that it has with its first answer. Those
+        over a quota are sent again when the node says that they may come; WAITS_MAX times in vain, or where that is
+        too long, their results say so (429). Raises ProblemError for the request as a whole, VerifyError where the
+        answer doesn't hold, NetworkError.
         """
+        results = self._submit(batches)
+        in_vain = 0
+        for _ in range(len(batches) + WAITS_MAX):
+            over = [at for at, result in enumerate(results) if _wait_s(result) is not None]
+            wait_s = min((_wait_s(results[at]) or 0 for at in over), default=0)
+            if not over or in_vain == WAITS_MAX or wait_s > RETRY_AFTER_S_MAX:
+                break
+            self.transport.wait(wait_s)
+            for at, result in zip(over, self._submit([batches[at] for at in over]), strict=True):
+                results[at] = result
+            in_vain = in_vain + 1 if all(_wait_s(results[at]) is not None for at in over) else 0
+        return results
+
+    def _submit(self, batches: Sequence[Batch]) -> list[Taken | ProblemError]:
         answer = self.transport.request(
             "POST", "/records", body=encode_request(batches), content_type=CONTENT_TYPE, bytes_max=JSON_BYTES_MAX
         )
@@ -266,6 +290,14 @@ class Client:
         chosen = {name.rstrip("_"): value for name, value in parameters.items() if value not in (None, "")}
         query = f"?{urlencode(chosen)}" if chosen else ""
         return self.transport.get_json(quote(path, safe="/:") + query)
+
+
+def _wait_s(result: Taken | ProblemError) -> int | None:
+    """For how long a batch has to wait that is over a quota; None for any other result."""
+    if isinstance(result, Taken) or result.status != 429:
+        return None
+    said = result.extra.get("retry_after_s")
+    return said if type(said) is int and said > 0 else 1
 
 
 def _says_more(data: bytes, old: Head) -> bool:

@@ -29,6 +29,7 @@ ANSWER_TIMEOUT_S = 300.0
 BACKOFF_S = 0.2
 BACKOFF_S_MAX = 5.0
 RETRY_AFTER_S_MAX = 60
+"""A node that asks for a longer wait isn't waited for: the caller is told."""
 JSON_BYTES_MAX = 32 * 1024 * 1024
 PROBLEM_BYTES_MAX = 64 * 1024
 CHUNK_BYTES = 256 * 1024
@@ -87,6 +88,10 @@ class Transport:
             self._connection.close()
             self._connection = None
 
+    def wait(self, seconds: float) -> None:
+        """Wait as a node asked to."""
+        self._sleep(seconds)
+
     def get(self, path: str, *, bytes_max: int) -> Answer:
         """GET a path (with its leading slash). Raises as `request`."""
         return self.request("GET", path, bytes_max=bytes_max)
@@ -112,7 +117,7 @@ class Transport:
             except (OSError, http.client.HTTPException) as error:
                 self.close()
                 failure = NetworkError(f"{self.url} can't be reached: {_reason(error)}; check --node and the network")
-            if not left:
+            if not left or failure.retry_after_s > RETRY_AFTER_S_MAX:
                 raise failure
             self._sleep(max(failure.retry_after_s, wait_s * random.uniform(0.5, 1.0)))  # noqa: S311 spreads clients
             wait_s = min(2 * wait_s, BACKOFF_S_MAX)
@@ -155,7 +160,7 @@ class Transport:
             status=response.status,
             content_type=(response.getheader("Content-Type") or "").split(";")[0].strip().lower(),
             body=data,
-            retry_after_s=min(int(seconds), RETRY_AFTER_S_MAX) if _SECONDS.fullmatch(seconds) else 0,
+            retry_after_s=int(seconds) if _SECONDS.fullmatch(seconds) else 0,
         )
 
     def _connect(self) -> http.client.HTTPConnection:
@@ -238,8 +243,9 @@ def _busy(url: str, answer: Answer) -> RetryableError:
     if answer.content_type == "application/problem+json":
         with contextlib.suppress(NetworkError):
             detail = problem_error(_parse(url, answer.body)).detail
+    again = f"in {answer.retry_after_s} s" if answer.retry_after_s > RETRY_AFTER_S_MAX else "later"
     return NetworkError(
-        f"{url} is busy ({answer.status}{': ' + detail if detail else ''}); try again later",
+        f"{url} is busy ({answer.status}{': ' + detail if detail else ''}); try again {again}",
         retry_after_s=answer.retry_after_s,
     )
 

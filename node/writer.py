@@ -46,11 +46,13 @@ Result = Outcome | Refusal
 @dataclass(slots=True)
 class Job:
     """One request's batches, in order; a Refusal stands for a batch that was refused before the queue. `results`: of
-    those that were judged so far; owner: the writer."""
+    those that were judged so far; `over`: keys whose party has cost the writer too much, with the answer to all that
+    they have left. Owner of both: the writer."""
 
     batches: list[Prepared | Refusal]
     done: Future[tuple[list[Result], Published]] = field(default_factory=Future)
     results: list[Result] = field(default_factory=list)
+    over: dict[bytes, Refusal] = field(default_factory=dict)
 
     @property
     def records(self) -> int:
@@ -247,9 +249,15 @@ class Writer:
             if isinstance(item, Refusal):
                 job.results.append(item)
                 continue
+            over = job.over.get(item.batch.key)
+            if over is not None:
+                job.results.append(over)
+                continue
             try:
                 job.results.append(group.take(item))
             except Refusal as refusal:
+                if refusal.status == 429:
+                    job.over[item.batch.key] = refusal
                 job.results.append(refusal)
             if self._clock() >= end:
                 return
