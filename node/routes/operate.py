@@ -8,6 +8,7 @@ from node.connections import expect
 from node.context import CONTEXT, query_args
 from node.health import reasons
 from node.metrics import CONTENT_TYPE, Exposition
+from node.openapi import document_bytes
 from node.problems import problem
 
 EXPOSITION: web.AppKey[Exposition] = web.AppKey("exposition", Exposition)
@@ -41,18 +42,28 @@ async def get_metrics(request: web.Request) -> web.StreamResponse:
     return web.Response(body=exposition.text(), headers={**NO_STORE, "Content-Type": CONTENT_TYPE})
 
 
+async def get_openapi(request: web.Request) -> web.StreamResponse:
+    """The OpenAPI document of all routes."""
+    query_args(request)
+    return web.Response(body=document_bytes(), content_type="application/json", headers={"Cache-Control": "no-cache"})
+
+
 def setup(app: web.Application) -> None:
     """Add the routes; metrics answer where the node's are served on its main port."""
     context = app.get(CONTEXT)
     if context is not None and context.config.metrics == "main":
         app[EXPOSITION] = Exposition(context)
-    app.router.add_get("/healthz", get_healthz, expect_handler=expect)
-    app.router.add_get("/readyz", get_readyz, expect_handler=expect)
-    app.router.add_get("/metrics", get_metrics, expect_handler=expect)
+    _add_state(app)
+    app.router.add_get("/openapi.json", get_openapi, expect_handler=expect)
 
 
 def setup_apart(app: web.Application) -> None:
-    """The same routes on a port of their own, where metrics always answer."""
-    setup(app)
-    if EXPOSITION not in app:
-        app[EXPOSITION] = Exposition(app[CONTEXT])
+    """Add those of a port of its own, where metrics always answer."""
+    app[EXPOSITION] = Exposition(app[CONTEXT])
+    _add_state(app)
+
+
+def _add_state(app: web.Application) -> None:
+    app.router.add_get("/healthz", get_healthz, expect_handler=expect)
+    app.router.add_get("/readyz", get_readyz, expect_handler=expect)
+    app.router.add_get("/metrics", get_metrics, expect_handler=expect)
