@@ -290,8 +290,10 @@ def check_sealed(reader: BackupReader, keys: LogKeys) -> Mark:
     """The last checkpoint of a backup of this log, its signature judged. Raises as `check_backup`."""
     _check_origin(reader, keys)
     if reader.mark is None:
+        why = f" ({reader.tail.detail})" if reader.tail is not None else ""
         raise IncompleteError(
-            f"{reader.path} holds no checkpoint, so nothing in it counts: run `usance backup URL {reader.path}` again"
+            f"{reader.path} holds no checkpoint{why}, so nothing in it counts: run `usance backup URL {reader.path}` "
+            "again"
         )
     keys.open_checkpoint(reader.mark.note)
     return reader.mark

@@ -263,7 +263,7 @@ class BackupReader:
             while 0 <= at < _SEARCH_BYTES:
                 try:
                     block = read_head(data[at : at + HEAD_BYTES], offset=start + at, number=0)
-                    self._read_mark(block)
+                    self._read_mark(block, of_any_log=True)
                     return True
                 except BackupDamage:
                     at = data.find(b"C0", at + 1)
@@ -286,14 +286,14 @@ class BackupReader:
             raise BackupDamage(f"{_name(block)} unpacks to something else", offset=block.offset)
         return payload
 
-    def _read_mark(self, block: Block) -> Mark:
+    def _read_mark(self, block: Block, *, of_any_log: bool = False) -> Mark:
         try:
             value = codec.decode(self.payload(block), field="checkpoint")
             if type(value) is not list or [type(item) for item in value] != [list, bytes, int]:
                 raise InputError("wrong types")
             peaks, note, at_ms = value
             checkpoint = parse_checkpoint(parse_note(note).text)
-            if checkpoint.origin != self.origin or checkpoint.size != block.first:
+            if checkpoint.size != block.first or not (of_any_log or checkpoint.origin == self.origin):
                 raise InputError("another log's checkpoint, or of another size")
             tree = CompactRange.from_parts(block.first, peaks)
             if tree.root() != checkpoint.root:
