@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ledger.errors import StartupError, StorageError
 from ledger.tree import TreeView
 from proofs.checkpoint import log_vkey, sign_checkpoint
+from proofs.closing import sign_closing
 from proofs.ed25519 import public_bytes
 from proofs.errors import InputError
 from proofs.logkeys import LogKeys
@@ -91,7 +92,8 @@ def settle(path: str) -> None:
 
 
 def load(path: str, keys: LogKeys) -> SignRecord | None:
-    """The record on disk, signed by one of the log's keys; None where there is none. Raises StartupError for one that is damaged or another log's."""
+    """The record on disk, signed by one of the log's keys; None where there is none. Raises StartupError for one that
+    is damaged or another log's."""
     try:
         with open(path, "rb") as file:
             data = file.read(RECORD_BYTES_MAX + 1)
@@ -191,6 +193,15 @@ class Signer:
         if self.last is None or size > self.last.size:
             raise StorageError(f"size {size} was never signed")
         return self._note(size, root)
+
+    def sign_end(self) -> bytes:
+        """The closing note of the last head, after which nothing more is to be signed (proofs/closing.py). Raises
+        StorageError where nothing was signed yet or no key is left."""
+        if self.last is None or not self.can_sign:
+            raise StorageError("nothing was signed that the log could be closed at: start the node once")
+        return sign_closing(
+            origin=self._origin, size=self.last.size, root=self.last.root, private_keys=self._private_keys
+        )
 
     @property
     def can_sign(self) -> bool:

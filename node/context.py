@@ -17,6 +17,7 @@ from ledger.signrecord import Signer
 from node.admission import Gate
 from node.checkers import CheckPool
 from node.config import Config
+from node.logfolder import Closed
 from node.published import Published
 from node.statements import StatementGuard
 from node.tally import HttpTally
@@ -38,8 +39,8 @@ class Missing(InputError):
 class NodeContext:
     """`checks`: processes for signatures and fields; `read_pool`: threads for LevelDB reads; `folder`: the node's;
     `gate`: who may write, and how much; `http`: what was asked and answered; `vitals`: room, sizes, memory;
-    `witnesses`: what each said at start; `connections()`: how many are open. `bytes_in_flight` and `uploads` (of bodies
-    being read) are touched on the event loop only."""
+    `witnesses`: what each said at start; `closed`: how the log was ended; `connections()`: how many are open.
+    `bytes_in_flight` and `uploads` (of bodies being read) are touched on the event loop only."""
 
     config: Config
     writer: Writer
@@ -54,6 +55,7 @@ class NodeContext:
     http: HttpTally = field(default_factory=HttpTally)
     vitals: Vitals = field(default_factory=Vitals)
     witnesses: dict[str, str] = field(default_factory=dict)
+    closed: Closed | None = None
     connections: Callable[[], int] = lambda: 0
     uploads: set[asyncio.Timeout] = field(default_factory=set)
     grown: asyncio.Condition = field(default_factory=asyncio.Condition)

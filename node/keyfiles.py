@@ -20,6 +20,12 @@ KEY_FILE_BYTES_MAX = 16_384
 def new_key(path: str) -> Ed25519PrivateKey:
     """Make a key and its file, durably. Raises InputError where the file exists or can't be made."""
     key = Ed25519PrivateKey.generate()
+    save_key(path, key)
+    return key
+
+
+def save_key(path: str, key: Ed25519PrivateKey) -> None:
+    """Write a key to a new file, durably. Raises InputError where the file exists or can't be made."""
     data = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -35,7 +41,6 @@ def new_key(path: str) -> Ed25519PrivateKey:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    return key
 
 
 def load_key(path: str) -> Ed25519PrivateKey:

@@ -238,6 +238,7 @@ async def serve(node: OpenNode, folder: str, listen: tuple[str, int], *, on_read
         idle_timeout_s=config.idle_timeout_s, read_timeout_s=config.request_timeout_s, grace_s=config.grace_s,
     )  # fmt: skip
     context.witnesses, context.connections = node.witnesses, lambda: runner.open_connections
+    context.closed = node.closed
     await runner.setup()
     try:
         site = web.TCPSite(runner, listen[0], listen[1], backlog=1024)

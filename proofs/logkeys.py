@@ -4,7 +4,7 @@ A checkpoint counts when any of them signed it, as C2SP signed-note has it: line
 a known key that doesn't hold refuses the note. Which keys a reader knows is the reader's policy; nothing in a log says
 whom to trust.
 
-Invariant of a ``LogKeys``: 1 to 16 keys of type 0x01, all of one name, which is an origin; no key and no key hash is
+Invariant of a ``LogKeys``: 1 to 64 keys of type 0x01, all of one name, which is an origin; no key and no key hash is
 there twice.
 """
 
@@ -16,7 +16,7 @@ from proofs import note
 from proofs.checkpoint import Checkpoint, check_origin, parse_checkpoint, parse_log_vkey
 from proofs.errors import InputError, VerifyError, excerpt
 
-KEYS_MAX = 16
+KEYS_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,8 @@ def add_log(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--policy", metavar="FILE",
-        help="a trust policy instead (or USANCE_POLICY): its `log` lines are the log's keys; its quorum counts for files "
-        "and audits",
+        help="a trust policy instead (or USANCE_POLICY): its `log` lines are the log's keys; its quorum counts for "
+        "files and audits",
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import argparse
 import types
 
 from node.cli.common import add_output
+from node.cli.logkeys import configure_close, configure_rekey
 from node.cli.outcome import OK
 from node.cli.text import emit, note_line, safe_line
 from proofs.errors import FatalError
@@ -13,7 +14,7 @@ from proofs.errors import FatalError
 
 def configure_node(parser: argparse.ArgumentParser) -> None:
     """`node init` and `node run`."""
-    actions = parser.add_subparsers(dest="action", metavar="init|run", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="init|run|rekey|close", required=True)
     init = actions.add_parser("init", help="make a folder with configuration and keys, log the genesis, print the vkey")
     init.add_argument("folder", metavar="DIR", help="a new or empty folder")
     init.add_argument("--origin", required=True, help="the log's name for ever, as log.example.org/uses")
@@ -31,6 +32,8 @@ def configure_node(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add_output(run)
     run.set_defaults(run=run_run)
+    configure_rekey(actions)
+    configure_close(actions)
 
 
 def _server() -> types.ModuleType:

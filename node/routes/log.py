@@ -70,6 +70,11 @@ async def get_proof(request: web.Request) -> web.StreamResponse:
     size = decimal(args["size"], "size") if "size" in args else published.size
     if index >= published.size:
         return problem(404, f"no entry {index}", field="index", expected=f"0 to {published.size - 1}")
+    if size < published.size and not context.signer.can_sign:
+        return problem(
+            410, "the log is closed and its key erased: no other head than its last is signed any more", field="size",
+            expected=f"{published.size}; a consistency proof leads to it from heads that were signed before",
+        )  # fmt: skip
 
     def make() -> bytes:
         if size == published.size:
@@ -80,6 +85,15 @@ async def get_proof(request: web.Request) -> web.StreamResponse:
         return format_tlog_proof(TlogProof(index=index, path=path, checkpoint_note=note, extra=reader.entry(index)))
 
     return web.Response(body=await context.read(make), content_type="text/plain", charset="utf-8", headers=FRESH)
+
+
+async def get_closed(request: web.Request) -> web.StreamResponse:
+    """The closing note of a log that has ended."""
+    query_args(request)
+    closed = request.app[CONTEXT].closed
+    if closed is None:
+        return problem(404, "the log isn't closed")
+    return web.Response(body=closed.note, content_type="text/plain", charset="utf-8", headers=FRESH)
 
 
 async def get_consistency(request: web.Request) -> web.StreamResponse:
@@ -99,6 +113,7 @@ async def get_consistency(request: web.Request) -> web.StreamResponse:
 def setup(app: web.Application) -> None:
     """Add the routes."""
     app.router.add_get("/checkpoint", get_checkpoint, expect_handler=expect)
+    app.router.add_get("/closed", get_closed, expect_handler=expect)
     app.router.add_get("/tile/{path:.+}", get_tile, expect_handler=expect)
     app.router.add_get("/proof/{index}", get_proof, expect_handler=expect)
     app.router.add_get("/consistency", get_consistency, expect_handler=expect)
