@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 from ledger import keys
 from ledger.leveldb import LevelStore
 from ledger.store import Overlay, Row, Store, View
 
-BUFFER_BYTES = 48 * 1024 * 1024
-"""Keys and values held in memory before they are written, and ROW_BYTES for each."""
+BUFFER_BYTES = 32 * 1024 * 1024
+"""Keys and values held in memory before they are written, and ROW_BYTES for each. As many again are being written."""
 ROW_BYTES = 200
 """About what the interpreter needs for a row beside its bytes."""
 SCRATCH_PREFIX = "usance-replay-"
@@ -24,18 +25,23 @@ _LOG_ITSELF = frozenset((keys.ENTRY[0], keys.BATCH[0]))
 
 
 class BulkStore:
-    """A store over another one, written in batches of about BUFFER_BYTES. Owner: one thread.
+    """A store over another one, written in batches of about BUFFER_BYTES by a thread of its own, one at a time.
 
     `log`: where entries and batches are read from; given, they aren't written at all (a replay of rows that lie in
-    another database already).
+    another database already). Owner: one thread; the one that writes only reads the rows that it was handed.
     """
 
-    def __init__(self, store: Store, *, log: View | None = None) -> None:
+    def __init__(self, store: Store, *, log: View | None = None, buffer_bytes: int = BUFFER_BYTES) -> None:
         self._store = store
         self._log = log
         self._passed = _LOG_ITSELF if log is not None else frozenset()
-        self._buffer = Overlay(store)
-        self._buffered_bytes = 0
+        # Newest first: what is held, what is being written or was written last, and the store.
+        self._written = Overlay(store)
+        self._buffer = Overlay(self._written)
+        self._held_bytes = 0
+        self._buffer_bytes = buffer_bytes
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="usance-bulk")
+        self._writing: Future[None] | None = None
 
     def get(self, key: bytes) -> bytes | None:
         """See View."""
@@ -50,29 +56,33 @@ class BulkStore:
         return self._buffer.scan(start, stop, reverse=reverse)
 
     def write(self, rows: Mapping[bytes, bytes | None]) -> None:
-        """See Store; durable after `flush`. Raises StorageError where the disk is full."""
-        buffer, passed = self._buffer, self._passed
-        held = 0
-        for key, value in rows.items():
-            if key[0] in passed:
-                continue
-            if value is None:
-                buffer.delete(key)
-            else:
-                buffer.put(key, value)
-                held += len(value)
-            held += len(key) + ROW_BYTES
-        self._buffered_bytes += held
-        if self._buffered_bytes >= BUFFER_BYTES:
-            self.flush()
+        """See Store; durable after `flush`. Raises StorageError where the disk is full, perhaps with a later call."""
+        if self._passed:
+            rows = {key: value for key, value in rows.items() if key[0] not in self._passed}
+        self._buffer.put_all(rows)
+        self._held_bytes += sum(map(len, rows)) + sum(map(len, filter(None, rows.values()))) + ROW_BYTES * len(rows)
+        if self._held_bytes >= self._buffer_bytes:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Let the thread write what is held, as soon as it has written what it was handed before."""
+        self._wait()
+        self._buffer.rebase(self._store)
+        self._written, self._held_bytes = self._buffer, 0
+        self._buffer = Overlay(self._written)
+        rows = self._written.rows()
+        if rows:
+            self._writing = self._thread.submit(self._store.write, rows)
+
+    def _wait(self) -> None:
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
 
     def flush(self) -> None:
-        """Write what is held, in one durable batch. Raises StorageError."""
-        rows = self._buffer.rows()
-        if rows:
-            self._store.write(rows)
-        self._buffer = Overlay(self._store)
-        self._buffered_bytes = 0
+        """Write what is held; durable when this returns. Raises StorageError."""
+        self._hand_over()
+        self._wait()
 
     def snapshot(self) -> View:
         """The store itself: whoever reads while it is written sees what is added."""
@@ -80,6 +90,7 @@ class BulkStore:
 
     def close(self) -> None:
         """Let go of the store below; what wasn't flushed is lost."""
+        self._thread.shutdown()
         self._store.close()
 
 

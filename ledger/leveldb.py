@@ -26,7 +26,7 @@ except ImportError:  # newer Pythons, for which only the successor package has w
         plyvel = None
 
 WRITE_BUFFER_BYTES = 8 * 1024 * 1024
-BULK_BUFFER_BYTES = 64 * 1024 * 1024
+BULK_BUFFER_BYTES = 32 * 1024 * 1024
 CACHE_BYTES = 16 * 1024 * 1024
 OPEN_FILES_MAX = 32
 BLOCK_BYTES = 16 * 1024

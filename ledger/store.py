@@ -145,6 +145,16 @@ class Overlay:
         """Remove a row."""
         self._rows[key[0]][key] = None
 
+    def put_all(self, rows: Mapping[bytes, bytes | None]) -> None:
+        """Set and remove rows (None removes)."""
+        held = self._rows
+        for key, value in rows.items():
+            held[key[0]][key] = value
+
+    def rebase(self, below: View) -> None:
+        """Read through to another view from now on, one that shows the same."""
+        self._below = below
+
     def scan(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Iterator[Row]:
         """See View; within one prefix. The rows below and above merged, in order."""
         held = self._rows.get(start[0], {})

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger import keys
+from ledger.bulk import ROW_BYTES, BulkStore
 from ledger.errors import StartupError, StorageError
 from ledger.leveldb import LevelStore
 from ledger.store import MemoryStore, Overlay, RowCache, Store, View
@@ -64,7 +65,18 @@ def level(folder: Path) -> Iterator[Store]:
         store.close()
 
 
-STORES = pytest.mark.parametrize("opened", [memory, level])
+@contextlib.contextmanager
+def bulk(folder: Path) -> Iterator[Store]:
+    """One that hands over nearly every write to its thread."""
+    with level(folder) as below:
+        store = BulkStore(below, buffer_bytes=2 * ROW_BYTES)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+STORES = pytest.mark.parametrize("opened", [memory, level, bulk])
 F = TypeVar("F", bound=Callable[..., object])
 Opened = Callable[[Path], contextlib.AbstractContextManager[Store]]
 
@@ -96,7 +108,7 @@ def test_a_store_is_an_ordered_map(opened: Opened, tmp_path: Path) -> None:
         run()
 
 
-@STORES
+@pytest.mark.parametrize("opened", [memory, level])
 def test_a_snapshot_stays_as_it_was(opened: Opened, tmp_path: Path) -> None:
     """What is written after a snapshot is not seen through it, and scans of it are as strict."""
     with opened(tmp_path) as store:
