@@ -14,6 +14,7 @@ from ledger.errors import StorageError
 from node.context import CONTEXT, Missing, NodeContext
 from node.logs import event
 from node.problems import CONTENT_TYPE, bad_input, problem
+from node.readers import refuse
 from node.routes import evidence, money, operate, reads, writes
 from node.routes import log as log_routes
 from proofs.entry import REQUEST_BYTES_MAX
@@ -93,6 +94,12 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return problem(500, "the node failed on this request; its log says how")
 
 
+@web.middleware
+async def readers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer only those who may read."""
+    return await handler(request) if request.app[CONTEXT].readers.allows(request) else refuse(request)
+
+
 async def _as_problem(request: web.Request, response: web.StreamResponse) -> None:
     """The library's own refusals before any handler (an expectation on a path that is no route) as problems too; and
     the request's name in every answer that no cache keeps."""
@@ -108,7 +115,7 @@ async def _as_problem(request: web.Request, response: web.StreamResponse) -> Non
 
 def make_app(context: NodeContext) -> web.Application:
     """The application over a running writer."""
-    app = web.Application(middlewares=[counted, problems], client_max_size=REQUEST_BYTES_MAX)
+    app = web.Application(middlewares=[counted, problems, readers], client_max_size=REQUEST_BYTES_MAX)
     app[CONTEXT] = context
     app.on_response_prepare.append(_as_problem)
     for module in (log_routes, writes, reads, money, evidence, operate):

@@ -1,7 +1,8 @@
 """Connections: how many, how long idle, and a problem answer for what isn't HTTP at all.
 
-Too many connections would take the file descriptors that LevelDB needs to write, so the bound stands in the server
-itself. A client that doesn't read its answer is cut off: what was rendered for it would stay in memory.
+Too many connections would take the file descriptors that LevelDB needs to write, so those beyond a bound are closed
+before anything is spent on them (node/listener.py). A client that doesn't read its answer is cut off: what was rendered
+for it would stay in memory.
 """
 
 from __future__ import annotations
@@ -83,31 +84,19 @@ class _Connection(web.RequestHandler):
         return response
 
 
-class _Refused(asyncio.Protocol):
-    """A connection too many: closed at once."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Close it."""
-        transport.close()
-
-
 class _Server(web.Server):
-    """Makes connections, up to a bound."""
+    """Makes connections."""
 
-    def __init__(self, like: web.Server, *, connections_max: int, tally: HttpTally, **options: Any) -> None:
+    def __init__(self, like: web.Server, *, tally: HttpTally, **options: Any) -> None:
         super().__init__(
             like.request_handler, request_factory=like.request_factory,
             handler_cancellation=like.handler_cancellation,
         )  # fmt: skip
-        self._connections_max = connections_max
         self._tally = tally
         self._options = options
 
     def __call__(self) -> Any:
         """The protocol of the next connection."""
-        if len(self.connections) >= self._connections_max:
-            self._tally.refused_connections += 1
-            return _Refused()
         made = _Connection(self, loop=asyncio.get_running_loop(), **self._options)
         made.tally = self._tally
         return made
@@ -137,11 +126,18 @@ class Runner(web.AppRunner):
         """Connections that are open now."""
         return len(self.server.connections) if self.server is not None else 0
 
+    def takes_connection(self, beginning: int) -> bool:
+        """Whether there is room for one more, beside those that are open and `beginning` others; counts it if not."""
+        if self.open_connections + beginning < self._connections_max:
+            return True
+        self.app[CONTEXT].http.refused_connections += 1
+        return False
+
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
         options = {name: value for name, value in self._kwargs.items() if name != "handler_cancellation"}
         tally = self.app[CONTEXT].http
-        server = _Server(made, connections_max=self._connections_max, tally=tally, **options)
+        server = _Server(made, tally=tally, **options)
         self._guard = asyncio.create_task(_cut_stuck(server, self._timeout_s))
         return server
 

@@ -19,8 +19,10 @@ from node.checkers import CheckPool
 from node.config import Config
 from node.logfolder import Closed
 from node.published import Published
+from node.readers import Readers
 from node.statements import StatementGuard
 from node.tally import HttpTally
+from node.tls import Tls
 from node.vitals import Vitals
 from node.writer import Writer
 from proofs.errors import InputError, excerpt
@@ -49,6 +51,8 @@ class NodeContext:
     read_pool: ThreadPoolExecutor
     folder: str
     gate: Gate
+    readers: Readers
+    tls: Tls | None
     statements: StatementGuard = field(init=False)
     bytes_in_flight: int = 0
     streams: int = 0
@@ -72,6 +76,16 @@ class NodeContext:
     async def read(self, work: Callable[[], T]) -> T:
         """Run a read on the read threads, so that a cold disk never stalls the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self.read_pool, work)
+
+    def refresh(self, config: Config | None = None) -> None:
+        """Take on what may change while the node runs: certificate and tokens; and with a configuration that was read
+        again who may write, how much, and how many may join."""
+        if config is not None:
+            self.gate.reload(config)
+        if self.readers.tokens is not None:
+            self.readers.tokens.refresh()
+        if self.tls is not None:
+            self.tls.refresh()
 
     async def stop(self) -> None:
         """Take no more writes, and let bodies that are still arriving do so for at most a second: once the server

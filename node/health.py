@@ -87,4 +87,5 @@ async def watch(context: NodeContext) -> None:
             elif said and not codes:
                 log.info("ready again", extra=event("ready"))
             said = codes
+        context.refresh()
         await asyncio.sleep(SAMPLE_S)

@@ -7,13 +7,12 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 
-from aiohttp import web
-
 from ledger.errors import StartupError
 from node.app import make_metrics_app
 from node.connections import Runner
 from node.context import NodeContext
 from node.health import watch
+from node.listener import Listener
 from node.logs import event
 
 log = logging.getLogger("usance.node")
@@ -46,7 +45,7 @@ async def _metrics_port(context: NodeContext, host: str, port: int) -> Runner:
     )  # fmt: skip
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        await Listener(runner, host, port).start()
     except (OSError, UnicodeError) as error:
         await runner.cleanup()
         reason = error.strerror if isinstance(error, OSError) else "no such host name"

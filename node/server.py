@@ -17,7 +17,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger import keys
@@ -33,6 +32,7 @@ from node.config import Config, default_toml, parse_config, parse_listen
 from node.connections import Runner, reserve_descriptors
 from node.context import NodeContext
 from node.keyfiles import new_key
+from node.listener import Listener
 from node.logfolder import (
     CLOSED_FILE,
     LOG_KEY_FILE,
@@ -46,6 +46,9 @@ from node.logfolder import (
 from node.logs import event, set_up
 from node.operating import operating
 from node.published import Published
+from node.readers import Readers
+from node.tls import Tls
+from node.tokens import Tokens
 from node.witnesses import check_witnesses
 from node.writer import Writer
 from proofs.ed25519 import public_bytes
@@ -80,6 +83,8 @@ class OpenNode:
     signer: Signer
     witnesses: dict[str, str]
     gate: Gate
+    readers: Readers
+    tls: Tls | None
     closed: Closed | None = None
 
 
@@ -144,6 +149,8 @@ def open_node(folder: str, config: Config, *, new_sign_record: bool = False) -> 
 
     Raises StartupError, StorageError or InputError, each saying what to do.
     """
+    tls = Tls(config, folder) if config.certificate or config.private_key else None
+    readers = Readers(Tokens(folder) if config.readers == "token" else None)
     signs = _load_keys(folder, config.origin)
     retired = retired_keys(folder)
     store = LevelStore(os.path.join(folder, DATABASE_FOLDER))
@@ -172,7 +179,7 @@ def open_node(folder: str, config: Config, *, new_sign_record: bool = False) -> 
     except BaseException:
         store.close()
         raise
-    return OpenNode(config, store, ledger, signer, witnesses, gate, closed)
+    return OpenNode(config, store, ledger, signer, witnesses, gate, readers, tls, closed)
 
 
 def _load_keys(folder: str, origin: str) -> tuple[Ed25519PrivateKey, ...]:
@@ -229,10 +236,11 @@ async def serve(node: OpenNode, folder: str, listen: tuple[str, int], *, on_read
         group_records_max=config.group_records_max, disk_free_bytes_min=config.disk_free_bytes_min,
         on_publish=published, expected=lambda: checks.pending,
     )  # fmt: skip
-    context = NodeContext(config, writer, node.signer, checks, read_pool, folder, node.gate)
+    context = NodeContext(config, writer, node.signer, checks, read_pool, folder, node.gate, node.readers, node.tls)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, lambda: _reload(context, folder))
     runner = Runner(
         make_app(context), connections_max=reserve_descriptors(config.connections_max),
         idle_timeout_s=config.idle_timeout_s, read_timeout_s=config.request_timeout_s, grace_s=config.grace_s,
@@ -241,9 +249,10 @@ async def serve(node: OpenNode, folder: str, listen: tuple[str, int], *, on_read
     context.closed = node.closed
     await runner.setup()
     try:
-        site = web.TCPSite(runner, listen[0], listen[1], backlog=1024)
+        tls = node.tls
+        listener = Listener(runner, *listen, context=(lambda: tls.context) if tls is not None else lambda: None)
         try:
-            await site.start()
+            await listener.start()
         except (OSError, UnicodeError) as error:  # a host name with an empty label is a UnicodeError
             reason = error.strerror if isinstance(error, OSError) else "no such host name"
             raise StartupError(f"can't listen on {listen[0]}:{listen[1]}: {reason}") from None
@@ -251,7 +260,8 @@ async def serve(node: OpenNode, folder: str, listen: tuple[str, int], *, on_read
         writer.start()
         host, port = runner.addresses[0][:2]
         async with operating(context):
-            on_ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+            scheme = "http" if tls is None else "https"
+            on_ready(f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}")
             await stop.wait()
             log.info("stopping: finishing what was accepted", extra=event("stopping"))
             await context.stop()
@@ -261,6 +271,18 @@ async def serve(node: OpenNode, folder: str, listen: tuple[str, int], *, on_read
         await loop.run_in_executor(None, writer.stop)
         await checks.stop()
         read_pool.shutdown()
+
+
+def _reload(context: NodeContext, folder: str) -> None:
+    """SIGHUP: certificate, tokens, admission and quotas are read again; a file that is wrong changes nothing."""
+    try:
+        config = load_config(folder)
+    except (InputError, StartupError) as error:
+        log.error("node.toml is as it was: %s", error.detail, extra=event("reload-failed"))
+        context.refresh()
+        return
+    context.refresh(config)
+    log.info("read again: admission, quotas, tokens, certificate", extra=event("reloaded"))
 
 
 def _bound_arenas() -> None:
