@@ -9,6 +9,7 @@ import queue
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 
 from ledger.errors import StartupError
 from ledger.tree import TreeView
@@ -26,15 +27,13 @@ STATES = ("agrees", "knows-nothing", "no-answer")
 """What a witness may have said at a start that went on."""
 
 
-def check_witnesses(config: Config, log_keys: LogKeys, tree: TreeView) -> dict[str, str]:
-    """Ask each configured witness for the newest checkpoint that it saw of this log; its state by its prefix.
+def ask_witnesses(config: Config, log_keys: LogKeys) -> Iterator[tuple[str, str, Checkpoint | None]]:
+    """Ask each configured witness for the newest checkpoint that it saw of this log: (prefix, state, checkpoint).
 
-    Raises StartupError where one has seen a larger tree, or another one of a size that this log has had. A witness
-    that doesn't answer, or answers nothing that the log signed, is logged and passed over: anybody could stop a node
-    otherwise.
+    A witness that doesn't answer, or answers nothing that the log signed, is logged and passed over: anybody could
+    stop a node otherwise.
     """
     keys = [parse_vkey(text) for text in config.witness_keys]
-    states: dict[str, str] = {}
     for prefix in config.witnesses:
         try:
             note = _fetch(prefix, config.origin)
@@ -43,9 +42,19 @@ def check_witnesses(config: Config, log_keys: LogKeys, tree: TreeView) -> dict[s
             log.warning(
                 "witness %s gave no usable answer: %s", prefix, error, extra=event("witness-no-answer", witness=prefix)
             )
-            states[prefix] = "no-answer"
-            continue
-        states[prefix] = "agrees" if seen is not None else "knows-nothing"
+            yield prefix, "no-answer", None
+        else:
+            yield prefix, "agrees" if seen is not None else "knows-nothing", seen
+
+
+def check_witnesses(config: Config, log_keys: LogKeys, tree: TreeView) -> dict[str, str]:
+    """Hold the database against what each configured witness saw of this log; its state by its prefix.
+
+    Raises StartupError where one has seen a larger tree, or another one of a size that this log has had.
+    """
+    states: dict[str, str] = {}
+    for prefix, state, seen in ask_witnesses(config, log_keys):
+        states[prefix] = state
         if seen is None:
             continue
         if seen.size > tree.size:

@@ -8,13 +8,14 @@ import types
 from node.cli.common import add_output
 from node.cli.logkeys import configure_close, configure_rekey
 from node.cli.outcome import OK
+from node.cli.restore import configure_restore
 from node.cli.text import emit, note_line, safe_line
 from proofs.errors import FatalError
 
 
 def configure_node(parser: argparse.ArgumentParser) -> None:
     """`node init` and `node run`."""
-    actions = parser.add_subparsers(dest="action", metavar="init|run|rekey|close", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="init|run|restore|rekey|close", required=True)
     init = actions.add_parser("init", help="make a folder with configuration and keys, log the genesis, print the vkey")
     init.add_argument("folder", metavar="DIR", help="a new or empty folder")
     init.add_argument("--origin", required=True, help="the log's name for ever, as log.example.org/uses")
@@ -32,6 +33,7 @@ def configure_node(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add_output(run)
     run.set_defaults(run=run_run)
+    configure_restore(actions)
     configure_rekey(actions)
     configure_close(actions)
 

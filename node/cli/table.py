@@ -20,8 +20,9 @@ class Command:
 COMMANDS = (
     Command("key", "keys", "make a key file, or show its public key",
             "  usance key new lab.key\n  usance key show lab.key"),
-    Command("node", "nodes", "make a node's folder, or run a node",
-            "  usance node init mylog --origin log.example.org/uses\n  usance node run mylog --listen 127.0.0.1:8463",
+    Command("node", "nodes", "make a node's folder, run a node, restore one from a backup",
+            "  usance node init mylog --origin log.example.org/uses\n  usance node run mylog --listen 127.0.0.1:8463\n"
+            "  usance node restore log.backup mylog --tail https://mirror.example.org",
             ("genesis",)),
     Command("party", "parties", "register a party under a key, or change its name",
             "  usance party 'Example Lab' --url https://lab.example.org", ("party",)),
@@ -76,6 +77,10 @@ COMMANDS = (
             "  usance resolve 1260 --outcome conceded", ("resolution",)),
     Command("submit", "submit", "log many records from a file, one JSON object a line; continues where it stopped",
             "  usance submit uses.jsonl"),
+    Command("spool", "spool",
+            "show or send what programs logged without waiting for the node; retry or drop what was refused",
+            "  usance spool status\n  usance spool send\n  usance spool send uses.spool    (from a machine without a "
+            "network)\n  usance spool retry\n  usance spool drop 5f0c2a91:4711"),
     Command("records", "reads", "show records: one, verified, or a list",
             "  usance records 1234\n  usance records --party lab.key --kind usage --limit 20"),
     Command("assets", "reads", "find assets and descriptions by name, owner, manifest root or claimed name",

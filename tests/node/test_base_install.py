@@ -1,4 +1,4 @@
-"""`usance verify` and `usance audit` where cryptography and msgpack alone are installed, by scripts/setup."""
+"""`usance verify`, `usance audit` and `usance backup` where cryptography and msgpack alone are installed, by scripts/setup."""
 
 import os
 import subprocess
@@ -23,7 +23,8 @@ def base(repo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_base_install_verifies_and_audits(base: Path, node: NodeProcess, tmp_path: Path) -> None:
-    """Without the server's and the database's packages, a proof, evidence and a whole running log are judged."""
+    """Without the server's and the database's packages, a proof, evidence and a whole running log are judged, and the log
+    is backed up."""
     listed = subprocess.run(
         [base.parent / "python", "-c", "import plyvel, aiohttp"], capture_output=True, timeout=60, check=False
     )
@@ -35,7 +36,14 @@ def test_base_install_verifies_and_audits(base: Path, node: NodeProcess, tmp_pat
     evidence.write_bytes(node.get(f"/evidence/{actor.log(use_body())['first_index']}").body)
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     key = str(node.folder / "log.vkey")
-    judged = (("verify", str(proof)), "GOOD"), (("verify", str(evidence)), "GOOD"), (("audit", node.url), "GOOD")
+    backup = str(tmp_path / "log.backup")
+    judged = (
+        (("verify", str(proof)), "GOOD"),
+        (("verify", str(evidence)), "GOOD"),
+        (("audit", node.url), "GOOD"),
+        (("backup", node.url, backup), "verified"),
+        (("backup", "--check", backup), "every byte judged"),
+    )
     for words, said in judged:
         done = subprocess.run(
             [base, *words, "--log", key], env=environment, capture_output=True, text=True, timeout=60, check=False
