@@ -14,30 +14,32 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from enum import Enum
 from hashlib import sha256
 from typing import Any, BinaryIO
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.errors import StorageError
-from node.client import Client, Taken
-from node.errors import FileError, NetworkError, ProblemError
+from node.client import Client
+from node.errors import FileError, ProblemError
 from node.journal import Flight, Journal, Mark, load_journal
-from proofs.ed25519 import public_bytes
-from proofs.entry import BATCH_RECORDS_MAX, REQUEST_BATCHES_MAX, REQUEST_BYTES_MAX, Batch, sign_batch
+from node.sending import (
+    BATCH_BYTES_MAX,
+    BATCH_OVERHEAD_BYTES,
+    BODY_OVERHEAD_BYTES,
+    Sending,
+    names_record,
+    smaller_batch,
+)
+from proofs.entry import BATCH_RECORDS_MAX, REQUEST_BATCHES_MAX, REQUEST_BYTES_MAX, Batch
 from proofs.errors import InputError
 from proofs.jsonform import from_json
 from proofs.records import make_body
 
 LINE_BYTES_MAX = 512 * 1024
 """A body has at most 60,000 bytes; its JSON, with binaries in hex, is at most a few times longer."""
-BATCH_BYTES_MAX = 2 * 1024 * 1024
-BATCH_OVERHEAD_BYTES = 256
-BODY_OVERHEAD_BYTES = 5
 BATCH_RECORDS = 256
 REQUEST_BATCHES = 16
-CONFLICTS_MAX = 8
 START = Mark(0, 0, sha256(b"").digest(), 0, 0, 0)
 
 Progress = Callable[[int], None]
@@ -168,12 +170,6 @@ class Rejects:
         self._fresh = []
 
 
-class _Sent(Enum):
-    ALL = 1
-    CONFLICT = 2
-    PART = 3
-
-
 @dataclass
 class Summary:
     """What a run did. `statuses`: of the records logged in this run; `before`: records logged by earlier runs."""
@@ -228,7 +224,8 @@ class Submission:
     ) -> None:  # fmt: skip
         """Finds where the last run stopped. Raises FileError where the file before that place has changed."""
         options.check()
-        self._client, self._key, self._options, self._now_ms = client, key, options, now_ms
+        self._client, self._options, self._now_ms = client, options, now_ms
+        self._sending = Sending(client, key)
         self._path = path
         self._lines = Lines(file)
         self._batch_records = options.batch_records
@@ -236,7 +233,7 @@ class Submission:
         self._stop_line = 0
         self.summary = Summary()
         found = load_journal(path + ".progress")
-        self._journal = found or Journal(path + ".progress", client.vkey.text, public_bytes(key), START)
+        self._journal = found or Journal(path + ".progress", client.vkey.text, self._sending.public, START)
         self._check_journal()
         self.summary.before = self._journal.done.logged
         self._rejects = Rejects(path + ".rejected", self.done)
@@ -257,7 +254,7 @@ class Submission:
                 "log; if this log's key was changed, name both of its keys with --policy or in the file of --log",
                 field="progress",
             )
-        if journal.key != public_bytes(self._key):
+        if journal.key != self._sending.public:
             raise FileError(
                 f"{journal.path} is of a run with another key: use that one, or another copy of the file",
                 field="progress",
@@ -311,25 +308,15 @@ class Submission:
         command again goes on where this one stopped."""
         if self._journal.flight is not None:
             self._send(self._journal.flight, None)
-        conflicts = 0
-        number: int | None = None
         while True:
-            # Every round settles lines, or counts against CONFLICTS_MAX, or marks one line more as refused.
-            if number is None:
-                number = self._client.key_state(public_bytes(self._key)).next
-            flight, lines = self._fill(number)
+            # Every round settles lines, or counts as one more conflict in a row, or marks one line more as refused.
+            self._sending.begin()
+            flight, lines = self._fill()
             if not flight.batches:
                 break
             self._journal.flight = flight
             self._journal.save()
-            outcome = self._send(flight, lines)
-            number = flight.batches[-1].first + len(flight.batches[-1].bodies) if outcome is _Sent.ALL else None
-            conflicts = conflicts + 1 if outcome is _Sent.CONFLICT else 0
-            if conflicts > CONFLICTS_MAX:
-                raise ProblemError(
-                    "another program keeps using this key's numbers: stop it, or use a key of its own",
-                    status=409, type="usance:sequence",
-                )  # fmt: skip
+            self._send(flight, lines)
             progress(self.done.lines)
         self._finish()
         return self.summary
@@ -345,11 +332,10 @@ class Submission:
         lines = self._lines
         return Mark(lines.offset, lines.number, lines.digest.digest(), logged, self._rejects.count, self._rejects.size)
 
-    def _fill(self, number: int) -> tuple[Flight, list[list[int]]]:
+    def _fill(self) -> tuple[Flight, list[list[int]]]:
         """Signed batches of the lines from the mark on, and the line number of each of their records."""
         self._lines.seek(self.done, self._digests[self.done.offset])
         self._rejects.cut(self.done)
-        head = self._client.head()
         batches: list[Batch] = []
         marks: list[Mark] = []
         numbers: list[list[int]] = []
@@ -360,12 +346,7 @@ class Submission:
             if not bodies:
                 break
             room -= size + BATCH_OVERHEAD_BYTES
-            batches.append(
-                sign_batch(
-                    self._key, origin=self._client.origin, size=head.size, root=head.root, first=number, bodies=bodies
-                )
-            )
-            number += len(bodies)
+            batches.append(self._sending.sign(bodies))
             logged += len(bodies)
             marks.append(self._mark(logged))
             self._digests[self._lines.offset] = self._lines.digest.copy()
@@ -401,35 +382,30 @@ class Submission:
                 break
         return bodies, numbers, size
 
-    def _send(self, flight: Flight, numbers: list[list[int]] | None) -> _Sent:
+    def _send(self, flight: Flight, numbers: list[list[int]] | None) -> None:
         """Send what the journal holds. `numbers`: the records' lines, None for a flight of an earlier run."""
-        for at, (outcome, mark) in enumerate(zip(self._client.submit(flight.batches), flight.marks, strict=True)):
-            if isinstance(outcome, Taken):
-                self._journal.done = mark
-                self.summary.logged += len(outcome.refs)
-                self.summary.statuses.update(outcome.statuses)
-                continue
-            if outcome.status == 429 or outcome.status >= 500:  # it may be taken later: it stays in the journal
-                raise NetworkError(f"the node is busy ({outcome.detail}): run the same command again later")
-            # From here on none of what is left of the flight can be taken any more.
-            self._journal.flight = None
-            if outcome.type == "usance:sequence":
-                return _Sent.CONFLICT
-            if numbers is not None:  # else it is signed anew, and refused anew with its line at hand
-                self._refuse(outcome, numbers[at])
-            return _Sent.PART
+        sent = self._sending.send(flight.batches)
+        for outcome, mark in zip(sent.taken, flight.marks, strict=False):
+            self._journal.done = mark
+            self.summary.logged += len(outcome.refs)
+            self.summary.statuses.update(outcome.statuses)
+        if sent.left_open is not None:  # it may be taken later: it stays in the journal
+            raise sent.left_open
         self._journal.flight = None
-        return _Sent.ALL
+        # Where there is a refusal, none of what is left of the flight can be taken any more. One of an earlier run is
+        # signed anew, and refused anew with its line at hand.
+        if sent.refusal is not None and not sent.conflict and numbers is not None:
+            self._refuse(sent.refusal, numbers[len(sent.taken)])
 
     def _refuse(self, outcome: ProblemError, lines: list[int]) -> None:
         """Keep what is settled, then stop, or go on without the line."""
         self._journal.save()
-        if outcome.status != 422 or outcome.position is None or outcome.position >= len(lines):
-            raise outcome
-        fits = outcome.extra.get("batch_max")
-        if type(fits) is int and 0 < fits < len(lines):  # nothing is wrong with the line: the batch was too much work
+        fits = smaller_batch(outcome, count=len(lines))
+        if fits is not None:
             self._batch_records = fits
             return
+        if not names_record(outcome) or outcome.position is None or outcome.position >= len(lines):
+            raise outcome
         line = lines[outcome.position]
         error = LineError(line, outcome.detail, field=outcome.field, expected=outcome.expected)
         if not self._options.skip_bad:

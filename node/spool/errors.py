@@ -2,11 +2,13 @@
 
 VerifyError
 +-- DamageError     a segment holds something else than was written; says which, where, and what became of it
+RetryableError
++-- SpoolBusyError  another program is sending from the same spool
 """
 
 from __future__ import annotations
 
-from proofs.errors import VerifyError
+from proofs.errors import RetryableError, VerifyError
 
 
 class DamageError(VerifyError):
@@ -15,3 +17,7 @@ class DamageError(VerifyError):
     def __init__(self, detail: str, *, position: int) -> None:
         super().__init__(detail, field="segment", expected="the bytes that were written")
         self.position = position
+
+
+class SpoolBusyError(RetryableError):
+    """Another program is sending from the same spool; what is in it is on its way."""
