@@ -14,13 +14,15 @@ from node.client import Client
 from node.errors import FileError, NetworkError, ProblemError
 from node.journal import load_journal
 from node.submit import LineError, Options, Submission, Summary, open_locked
+from proofs.checkpoint import log_vkey
 from proofs.codec import unpack
+from proofs.ed25519 import public_bytes
 from proofs.entry import parse_entry
 from proofs.errors import InputError
 from proofs.records import make_body
 from proofs.ref import Ref
 from tests.node.clitool import Cli
-from tests.node.fakelog import NOW_MS, FakeLog, serving
+from tests.node.fakelog import NOW_MS, ORIGIN, FakeLog, serving
 from tests.node.harness import NodeProcess
 
 
@@ -329,14 +331,16 @@ def test_a_changed_file_is_noticed(log, submit, tmp_path) -> None:
     assert calls(log) == expected(5)
 
 
-def test_a_journal_of_another_key_or_log_is_refused(log, submit, tmp_path) -> None:
+def test_a_journal_of_another_key_or_log_is_refused(log, key, submit, tmp_path) -> None:
     """A file goes to one log by one key."""
     write(tmp_path / "f", [line(0)])
     submit()
-    client = Client(log.url, log.vkey, state_folder=str(tmp_path / "state"))
-    with open_locked(str(tmp_path / "f")) as file, pytest.raises(FileError, match="the log key"):
-        Submission(str(tmp_path / "f"), file, client, Ed25519PrivateKey.generate(), Options(), now_ms=lambda: 0)
-    client.close()
+    other_log = log_vkey(origin=ORIGIN, public_key=public_bytes(Ed25519PrivateKey.generate()))
+    for vkey, signer, says in ((log.vkey, Ed25519PrivateKey.generate(), "another key"), (other_log, key, "log key")):
+        client = Client(log.url, vkey, state_folder=str(tmp_path / "state"))
+        with open_locked(str(tmp_path / "f")) as file, pytest.raises(FileError, match=says):
+            Submission(str(tmp_path / "f"), file, client, signer, Options(), now_ms=lambda: 0)
+        client.close()
 
 
 @pytest.mark.parametrize("junk", [b"", b"junk", b"\x80", b"\xc0", b"\x81\xa6format\xa1x"])
