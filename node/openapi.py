@@ -66,6 +66,7 @@ class Operation:
     body: str = ""
 
 
+_HEX, _CURRENCY = "[0-9a-f]{64}", "[0-9A-Z]{3,12}"
 _ACCOUNT = "/accounts/{payer}/{payee}/{currency}"
 
 OPERATIONS = (
@@ -93,7 +94,7 @@ OPERATIONS = (
               {"from": DECIMAL, "limit": LIMIT, "name": NAME, "party": HEX, "root": HEX, "aka": NAME}),
     Operation("GET", "/assets/{ref}", "One asset or description", {JSON: ref("Asset")}, statuses=(404,)),
     Operation("GET", "/accounts", "A page of accounts", {JSON: ref("Accounts")},
-              {"party": HEX, "from": text(), "limit": LIMIT}),
+              {"party": HEX, "from": text(pattern=f"^(pays|paid):{_HEX}:{_HEX}:{_CURRENCY}$"), "limit": LIMIT}),
     Operation("GET", _ACCOUNT, "One account, with its newest statements", {JSON: ref("Account")}),
     Operation("GET", f"{_ACCOUNT}/draft", "The statement to sign", {JSON: ref("Draft")}, {"to": DECIMAL}),
     Operation("GET", f"{_ACCOUNT}/lines", "A page of an account's lines, or of its credits", {JSON: ref("Lines")},

@@ -88,7 +88,8 @@ _KEY = {
     "status": one_of("active", "rotated", "revoked"), "next": COUNT, "bound": COUNT,
 }  # fmt: skip
 
-_LINES = array({"type": "array", "prefixItems": [COUNT, NANOS], "minItems": 2, "maxItems": 2})
+# Pairs of leaf index and amount. (`prefixItems` would say so; not every reader of OpenAPI knows it.)
+_LINES = array({"type": "array", "items": {"anyOf": [COUNT, NANOS]}, "minItems": 2, "maxItems": 2})
 
 _TERMS_MORE = {
     "prohibits": array(text()), "duties": array(text()), "splits": array(shape({"party": HEX, "bps": BPS})),

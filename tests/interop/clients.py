@@ -1,4 +1,4 @@
-"""Installs what others wrote: the Python clients into .venv-interop, the Go ones from their module list.
+"""Installs what others wrote: the Python programs into environments of their own, the Go ones from their module list.
 
 Everything comes from the registries at the versions and hashes in requirements/interop.lock and go/go.sum. Where a
 registry can't be reached or go is missing, the tests skip and say so; a package that doesn't match its hash, or doesn't
@@ -56,19 +56,21 @@ def install(what: str, *command: object, cwd: Path | None = None, extra: dict[st
     pytest.fail(f"{what} could not be installed:\n{output[-3000:]}", pytrace=False)
 
 
-def python_environment() -> Path:
-    """The folder of programs of .venv-interop, made anew when the lock file or the Python changed."""
-    venv = ROOT / (os.environ.get("USANCE_INTEROP_VENV") or ".venv-interop")
-    stamp = venv / "interop.stamp"
-    wanted = f"{hashlib.sha256(LOCK.read_bytes()).hexdigest()}\n{sys.version}\n{venv}\n"
-    with LOCK.open("rb") as held:
+def python_environment(name: str = "interop") -> Path:
+    """The folder of programs of .venv-NAME, made anew when requirements/NAME.lock or the Python changed."""
+    lock = ROOT / "requirements" / f"{name}.lock"
+    what = f"the programs of {lock.name}"
+    venv = ROOT / (os.environ.get(f"USANCE_{name.upper()}_VENV") or f".venv-{name}")
+    stamp = venv / f"{name}.stamp"
+    wanted = f"{hashlib.sha256(lock.read_bytes()).hexdigest()}\n{sys.version}\n{venv}\n"
+    with lock.open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)  # one test run at a time installs; the others find the work done
         if not stamp.is_file() or stamp.read_text(encoding="utf-8") != wanted:
             shutil.rmtree(venv, ignore_errors=True)
-            install("the Python clients", sys.executable, "-m", "venv", venv)
+            install(what, sys.executable, "-m", "venv", venv)
             install(
-                "the Python clients", venv / "bin" / "python", "-m", "pip", "--no-input", "--disable-pip-version-check",
-                "install", "--quiet", "--retries", "2", "--require-hashes", "--only-binary", ":all:", "-r", LOCK,
+                what, venv / "bin" / "python", "-m", "pip", "--no-input", "--disable-pip-version-check",
+                "install", "--quiet", "--retries", "2", "--require-hashes", "--only-binary", ":all:", "-r", lock,
             )  # fmt: skip
             stamp.write_text(wanted, encoding="utf-8")
     return venv / "bin"
