@@ -20,6 +20,7 @@ from ledger.append import STORE_VERSION
 from ledger.errors import PROBLEM_TYPES
 from node.context import NodeContext
 from node.health import REASONS, reasons
+from node.quotas import Kind
 from node.tally import Spread
 from node.witnesses import STATES
 from proofs.errors import RetryableError
@@ -104,6 +105,10 @@ class NodeCollector(Collector):
         yield _gauge("usance_log_entries", "Entries of the published log.", context.published.size)
         yield _gauge("usance_checkpoint_timestamp_seconds", "When the newest checkpoint was signed, Unix time.",
                      context.signer.last.time_ms / 1000 if context.signer.last is not None else None)  # fmt: skip
+        yield _gauge("usance_log_closed", "1 for a log that takes nothing more.", context.closed is not None)
+        yield _gauge("usance_tls_certificate_end_timestamp_seconds",
+                     "When the certificate ends, Unix time; no sample without TLS.",
+                     None if context.tls is None else context.tls.not_after_s)  # fmt: skip
 
     def _room(self) -> Iterator[Metric]:
         context, vitals = self._context, self._context.vitals
@@ -130,6 +135,8 @@ class NodeCollector(Collector):
         )  # fmt: skip
         yield _labelled(CounterMetricFamily, "usance_batches_refused", "Batches refused, by problem type.", ("type",),
                         [((name,), http.refused[name]) for name in PROBLEM_TYPES])  # fmt: skip
+        yield _labelled(CounterMetricFamily, "usance_quota_refused", "Refusals by what there was too much of.", ("of",),
+                        [((kind.name.lower(),), context.gate.refused[kind]) for kind in Kind])  # fmt: skip
         yield _counter("usance_request_body_bytes", "Bytes of bodies of writes.", http.body_bytes)
         yield _gauge("usance_in_flight_bytes", "Bytes of writes under way.", context.bytes_in_flight)
         yield _gauge("usance_in_flight_bytes_max", "Their bound.", context.config.in_flight_bytes_max)
