@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import HttpVersion11, web
@@ -55,9 +56,15 @@ def too_large() -> web.Response:
 class _Connection(web.RequestHandler):
     """One connection; what the HTTP parser refuses is answered as every other error is."""
 
-    __slots__ = ("tally",)
+    __slots__ = ("on_made", "tally")
 
     tally: HttpTally
+    on_made: Callable[[], object]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection counts among the server's from here on."""
+        super().connection_made(transport)
+        self.on_made()
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -95,10 +102,10 @@ class _Server(web.Server):
         self._tally = tally
         self._options = options
 
-    def __call__(self) -> Any:
-        """The protocol of the next connection."""
+    def begin(self, on_made: Callable[[], object]) -> asyncio.Protocol:
+        """The protocol of the next connection; `on_made()` once it is one."""
         made = _Connection(self, loop=asyncio.get_running_loop(), **self._options)
-        made.tally = self._tally
+        made.tally, made.on_made = self._tally, on_made
         return made
 
 
@@ -125,6 +132,13 @@ class Runner(web.AppRunner):
     def open_connections(self) -> int:
         """Connections that are open now."""
         return len(self.server.connections) if self.server is not None else 0
+
+    def begin_connection(self, on_made: Callable[[], object]) -> asyncio.Protocol:
+        """The protocol of a new connection; `on_made()` once it is open. Raises ConnectionError where the server has
+        been closed."""
+        if not isinstance(self.server, _Server):
+            raise ConnectionError("the server is closed")
+        return self.server.begin(on_made)
 
     def takes_connection(self, beginning: int) -> bool:
         """Whether there is room for one more, beside those that are open and `beginning` others; counts it if not."""

@@ -43,15 +43,17 @@ class _Sockets:
 class Listener(web.BaseSite):
     """One port of a runner. `context()`: what the next connection's TLS is to be, None for none."""
 
-    __slots__ = ("_context", "_handshakes", "_host", "_port", "_tasks")
+    __slots__ = ("_beginning", "_context", "_host", "_listens", "_port", "_tasks")
 
     def __init__(
         self, runner: Runner, host: str, port: int, *, context: Callable[[], ssl.SSLContext | None] = lambda: None
     ) -> None:
         super().__init__(runner)
+        self._listens = runner
         self._host, self._port, self._context = host, port, context
-        self._tasks: list[asyncio.Task[None]] = []
-        self._handshakes: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        # Sockets that are no connections yet.
+        self._beginning: set[socket.socket] = set()
 
     @property
     def name(self) -> str:
@@ -63,11 +65,11 @@ class Listener(web.BaseSite):
         sockets = await _bind(self._host, self._port)
         await super().start()
         self._server = _Sockets(sockets)  # type: ignore[assignment]
-        self._tasks = [asyncio.create_task(self._accept(opened)) for opened in sockets]
+        self._tasks.update(asyncio.create_task(self._accept(opened)) for opened in sockets)
 
     async def stop(self) -> None:
         """Accept no more; connections that have none yet of what they asked for are dropped."""
-        ending = [*self._tasks, *self._handshakes]
+        ending = tuple(self._tasks)
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
@@ -75,7 +77,6 @@ class Listener(web.BaseSite):
 
     async def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        runner = self._runner
         while True:
             try:
                 opened, _ = await loop.sock_accept(listening)
@@ -84,29 +85,29 @@ class Listener(web.BaseSite):
                     log.error("can't accept a connection: %s", error.strerror, extra=event("accept-failed"))
                     await asyncio.sleep(RETRY_S)
                 continue
-            if not isinstance(runner, Runner) or not runner.takes_connection(len(self._handshakes)):
+            if not self._listens.takes_connection(len(self._beginning)):
                 opened.close()
                 continue
+            self._beginning.add(opened)
             task = loop.create_task(self._begin(opened))
-            self._handshakes.add(task)
-            task.add_done_callback(self._handshakes.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def _begin(self, opened: socket.socket) -> None:
         """Make a connection of it, after its handshake where there is TLS."""
         context = self._context()
-        server = self._runner.server
-        if server is None:
-            opened.close()
-            return
         try:
             with contextlib.suppress(OSError):
                 opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await asyncio.get_running_loop().connect_accepted_socket(
-                server, opened, ssl=context, ssl_handshake_timeout=None if context is None else HANDSHAKE_S
-            )
+                lambda: self._listens.begin_connection(lambda: self._beginning.discard(opened)), opened,
+                ssl=context, ssl_handshake_timeout=None if context is None else HANDSHAKE_S,
+            )  # fmt: skip
         except (OSError, TimeoutError) as error:  # an SSLError is an OSError
             log.debug("no connection came of it: %s", type(error).__name__)
             opened.close()
+        finally:
+            self._beginning.discard(opened)
 
 
 async def _bind(host: str, port: int) -> list[socket.socket]:
