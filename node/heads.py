@@ -4,9 +4,9 @@ One file a log, named by the first of the keys that its reader knows, holding th
 what was seen; replaced as a whole under a lock that other processes of the same user share. A crash leaves the old note
 or the new one.
 
-A log whose signing key changes stays one history: files that are named by another of the known keys count as well, and
-where none of them is there, any file of this origin whose note one of the keys has signed, as those of the time when the
-log signed with both.
+A log whose signing key changes stays one history: files that are named by another of the known keys count as well,
+and where none of them is there, any file of this origin whose note one of the keys has signed, as those of the time
+when the log signed with both.
 """
 
 from __future__ import annotations
@@ -90,7 +90,8 @@ class HeadStore:
             return Head(note, self._keys.open_checkpoint(note), path)
         except InputError as error:
             raise StorageError(
-                f"{path} is damaged ({error.detail}): move it away; the next checkpoint is then taken as the first"
+                f"{path} is damaged, or signed by a key that wasn't given ({error.detail}): give all keys of the log, "
+                "or move it away; the next checkpoint is then taken as the first"
             ) from None
 
     def _adopted(self) -> list[Head]:

@@ -119,7 +119,7 @@ def load_signing_keys(folder: str, origin: str) -> tuple[Ed25519PrivateKey, ...]
     if following is None or following == log_vkey(origin=origin, public_key=public_bytes(key)):
         return (key,)
     new = load_key(os.path.join(folder, NEXT_KEY_FILE))
-    if public_bytes(new) != following.key:
+    if log_vkey(origin=origin, public_key=public_bytes(new)) != following:
         raise StartupError(
             f"{NEXT_KEY_FILE} is another key than {NEXT_VKEY_FILE} says: put the right one back, or end the change with "
             f"`usance node rekey {folder} cancel`"

@@ -8,13 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger import signrecord
 from ledger.errors import StartupError, StorageError
 from ledger.leveldb import LevelStore
 from ledger.signrecord import FORMAT, Signer, write_durably
 from proofs.checkpoint import open_checkpoint
+from proofs.closing import Closing, open_closing
 from proofs.errors import VerifyError
+from proofs.note import VerifierKey, parse_note
 from tests.ledger.support import LOG_KEY, ORIGIN, Log, key, none
 
 NOW = 1_700_000_000_000
@@ -275,3 +278,70 @@ def test_files_are_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not (tmp_path / "file.tmp").exists()
     with pytest.raises(StorageError):
         write_durably(str(tmp_path / "none" / "file"), b"x")
+
+
+# The log's key is changed
+
+
+def test_while_the_key_is_changed_both_sign(tmp_path: Path, clock: Clock) -> None:
+    """Each note, of the present and of earlier heads, carries a line of each key; a head that one key had signed is
+    signed anew by both, and by the new one alone at the end; the record is read with any of them."""
+    path, new = str(tmp_path / "sign.json"), key("new")
+
+    def start(*private_keys: Ed25519PrivateKey, retired: tuple[VerifierKey, ...] = ()) -> Signer:
+        return Signer(path, origin=ORIGIN, private_keys=private_keys, clock_ms=clock, retired=retired)
+
+    log, before = grown(2), start(LOG_KEY)
+    first = before.sign(log.size, log.root)
+    during = start(LOG_KEY, new)
+    assert during.last == before.last
+    old_vkey, new_vkey = during.vkeys
+    for note in (during.sign(log.size, log.root), during.sign_past(1, log.ledger.root_at(1))):
+        for vkey in (old_vkey, new_vkey):
+            open_checkpoint(note, vkey)
+    held = during.sign(log.size, log.root)
+    assert held.startswith(first)
+    assert held == during.sign(log.size, log.root) == start(LOG_KEY, new).sign(log.size, log.root)
+    grown(1, log)
+    assert len(parse_note(during.sign(log.size, log.root)).signatures) == 2
+    after = start(new, retired=(old_vkey,))
+    after.check_start(log.ledger.view())
+    note = after.sign(log.size, log.root)
+    assert [line.id for line in parse_note(note).signatures] == [new_vkey.id]
+    with pytest.raises(StorageError, match="fork"):
+        after.sign(log.size, bytes(32))
+    with pytest.raises(StorageError, match="fork"):
+        after.sign(log.size - 1, log.ledger.root_at(log.size - 1))
+    with pytest.raises(StartupError):
+        start(LOG_KEY)
+
+
+def test_the_record_of_an_unknown_key_is_refused_during_a_change(tmp_path: Path, clock: Clock) -> None:
+    """Two keys that sign don't make a third one's record good."""
+    path, log = str(tmp_path / "sign.json"), grown(1)
+    Signer(path, origin=ORIGIN, private_keys=(key("x"),), clock_ms=clock).sign(log.size, log.root)
+    with pytest.raises(StartupError, match="fork"):
+        Signer(path, origin=ORIGIN, private_keys=(LOG_KEY, key("new")), clock_ms=clock)
+
+
+def test_a_log_ends_at_its_last_head(signer: Callable[[], Signer], tmp_path: Path, clock: Clock) -> None:
+    """The closing note is of the head that was signed last; without a key the last note is given out as it is, and
+    nothing else is signed."""
+    log, hand = grown(1), signer()
+    with pytest.raises(StorageError):
+        hand.sign_end()
+    note = hand.sign(log.size, log.root)
+    assert open_closing(hand.sign_end(), hand.keys) == Closing(ORIGIN, log.size, log.root)
+    path = str(tmp_path / "sign.json")
+    mute = Signer(path, origin=ORIGIN, private_keys=(), clock_ms=clock, retired=hand.vkeys)
+    assert not mute.can_sign
+    assert mute.sign(log.size, log.root) == note
+    for refused in (
+        lambda: mute.sign(log.size + 1, bytes(32)), lambda: mute.sign_past(1, log.ledger.root_at(1)), mute.sign_end,
+    ):  # fmt: skip
+        with pytest.raises(StorageError):
+            refused()
+    (tmp_path / "sign.json").unlink()
+    restored = Signer(path, origin=ORIGIN, private_keys=(), clock_ms=clock, retired=hand.vkeys)
+    restored.keep(note)
+    assert restored.sign(log.size, log.root) == note

@@ -1,0 +1,217 @@
+"""A client over a change of the log's key: one history, whichever of the keys it knows, and a fork by the new key."""
+
+import os
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from ledger.errors import StorageError
+from node.audit import audit
+from node.client import Client
+from node.errors import FileError, ForkError
+from node.heads import HeadStore, log_name
+from node.sources import HttpSource
+from node.submit import Options, Submission, open_locked
+from proofs import note
+from proofs.checkpoint import log_vkey
+from proofs.ed25519 import public_bytes
+from proofs.errors import VerifyError
+from proofs.logkeys import LogKeys
+from proofs.records import make_body
+from tests.node.fakelog import NOW_MS, ORIGIN, FakeLog, serving
+
+OLD, NEW = (Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32) for number in (1, 2))
+OLD_VKEY, NEW_VKEY = (log_vkey(origin=ORIGIN, public_key=public_bytes(key)) for key in (OLD, NEW))
+ONLY_OLD, BOTH, ONLY_NEW = LogKeys((OLD_VKEY,)), LogKeys((OLD_VKEY, NEW_VKEY)), LogKeys((NEW_VKEY,))
+
+
+class ChangingLog(FakeLog):
+    """An honest log whose checkpoints are signed by `signing`."""
+
+    def __init__(self) -> None:
+        self.signing: tuple[Ed25519PrivateKey, ...] = (OLD,)
+        super().__init__(key=OLD)
+
+    def checkpoint(self, size: int | None = None, root: bytes | None = None) -> bytes:
+        """A line of each."""
+        self.key = self.signing[0]
+        made = super().checkpoint(size, root)
+        for key in self.signing[1:]:
+            line = note.sign(text=note.parse_note(made).text, name=ORIGIN, private_key=key)
+            made = note.add_signature(made, line)
+        return made
+
+
+@dataclass
+class World:
+    """The log, a key that grows it, and one user's state folder."""
+
+    log: ChangingLog
+    folder: str
+    key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    next: int = 0
+
+    def grow(self) -> None:
+        """One entry more."""
+        kind = {"kind": "none", "from": 1, "until": 1} if self.next else {"kind": "party", "name": "Lab"}
+        self.log.log(self.key, self.next, [make_body({"at": NOW_MS, **kind})])
+        self.next += 1
+
+    def see(self, keys: LogKeys, *, folder: str = "") -> int:
+        """The size that a client with these keys verifies now."""
+        client = Client(self.log.url, keys, state_folder=folder or self.folder, sleep=lambda seconds: None)
+        try:
+            return client.checkpoint().size
+        finally:
+            client.close()
+
+    def files(self) -> set[str]:
+        """Names of what is kept."""
+        return {name for name in os.listdir(self.folder) if name.endswith(".checkpoint")}
+
+
+@pytest.fixture
+def world(tmp_path: Path):
+    """A log that signs with its old key."""
+    with serving(ChangingLog()) as log:
+        yield World(log, str(tmp_path / "state"))
+
+
+def fork(log: ChangingLog, *signing: Ed25519PrivateKey) -> None:
+    """From here on another history is served, signed so."""
+    other = ChangingLog()
+    other.join(Ed25519PrivateKey.generate())
+    log.ledger, log.signing = other.ledger, signing
+
+
+@pytest.mark.parametrize("order", [(OLD_VKEY, NEW_VKEY), (NEW_VKEY, OLD_VKEY)], ids=["old first", "new first"])
+def test_a_fork_by_the_new_key_is_noticed(world: World, order) -> None:
+    """Whoever saw checkpoints of the old key refuses another history that the new one signed, whatever the order of the
+    keys, and keeps both notes."""
+    world.grow()
+    assert world.see(ONLY_OLD) == 2
+    fork(world.log, NEW)
+    with pytest.raises(ForkError, match=log_name(OLD_VKEY)):
+        world.see(LogKeys(order))
+    assert len([name for name in os.listdir(world.folder) if ".fork-" in name]) == 1
+    assert world.files() == {f"{log_name(OLD_VKEY)}.checkpoint"}
+
+
+def test_one_history_over_a_change(world: World) -> None:
+    """Old key, both, new key alone: each takes up what was seen before; the file keeps its name while the old key is
+    known, and a fork is noticed at the end."""
+    assert world.see(ONLY_OLD) == 1
+    world.log.signing = (OLD, NEW)
+    world.grow()
+    assert world.see(BOTH) == world.see(ONLY_OLD) == 2
+    world.log.signing = (NEW,)
+    world.grow()
+    assert world.see(BOTH) == 3
+    assert world.files() == {f"{log_name(OLD_VKEY)}.checkpoint"}
+    with pytest.raises(VerifyError, match="isn't signed"):
+        world.see(ONLY_OLD)
+    client = Client(world.log.url, ONLY_OLD, state_folder=world.folder)
+    with pytest.raises(StorageError, match="give all keys of the log"):
+        client.head()
+    assert world.see(ONLY_NEW) == 3
+    fork(world.log, NEW)
+    for keys in (BOTH, ONLY_NEW):
+        with pytest.raises(ForkError):
+            world.see(keys)
+
+
+def test_a_reader_of_the_new_key_alone_takes_up_what_both_signed(world: World) -> None:
+    """A checkpoint seen while both signed, even one of a size that was known before, is found by the new key later."""
+    world.grow()
+    assert world.see(ONLY_OLD) == 2
+    world.log.signing = (OLD, NEW)
+    assert world.see(ONLY_OLD) == 2
+    fork(world.log, NEW)
+    with pytest.raises(ForkError):
+        world.see(ONLY_NEW)
+
+
+def test_what_no_known_key_signed_is_another_log(world: World) -> None:
+    """A note of this origin by keys that this reader doesn't know is neither an error nor its history."""
+    world.grow()
+    assert world.see(ONLY_OLD) == 2
+    fork(world.log, NEW)
+    assert world.see(ONLY_NEW) == 2
+    assert world.files() == {f"{log_name(OLD_VKEY)}.checkpoint", f"{log_name(NEW_VKEY)}.checkpoint"}
+
+
+def test_files_of_two_keys_must_be_one_history(world: World) -> None:
+    """Two clients that each knew one key have kept a file each: whoever knows both keys finds out where they differ,
+    and asks once where they don't."""
+    assert world.see(ONLY_OLD) == 1
+    world.grow()
+    world.log.signing = (NEW,)
+    assert world.see(ONLY_NEW) == 2
+    world.grow()
+    assert world.see(BOTH) == 3
+    fork(world.log, NEW)
+    elsewhere = world.folder + "2"
+    world.see(ONLY_NEW, folder=elsewhere)
+    os.rename(
+        os.path.join(elsewhere, f"{log_name(NEW_VKEY)}.checkpoint"),
+        os.path.join(world.folder, f"{log_name(NEW_VKEY)}.checkpoint"),
+    )
+    with pytest.raises(ForkError):
+        world.see(BOTH)
+
+
+def test_a_note_of_the_old_key_alone_is_refused_by_the_new_one(world: World) -> None:
+    """A reader of the new key takes nothing that it hasn't signed."""
+    with pytest.raises(VerifyError, match="isn't signed"):
+        world.see(ONLY_NEW)
+    world.log.signing = (NEW,)
+    with pytest.raises(VerifyError, match="isn't signed"):
+        world.see(ONLY_OLD)
+
+
+def test_one_key_is_named_as_ever(tmp_path: Path) -> None:
+    """The file of a log with one key has the name that it always had; with several, that of the first."""
+    name = f"log.example_fake-{sha256(OLD_VKEY.text.encode()).hexdigest()[:16]}.checkpoint"
+    for keys in (OLD_VKEY, ONLY_OLD, BOTH):
+        assert HeadStore(str(tmp_path), keys).path == str(tmp_path / name)
+    assert HeadStore(str(tmp_path), ONLY_NEW).path != str(tmp_path / name)
+
+
+def test_a_submit_goes_on_over_a_change(world: World, tmp_path: Path) -> None:
+    """The journal of a run under the old key is gone on with by whoever knows both, and refused with the reason by a
+    client of the new one alone."""
+    world.grow()
+    path = tmp_path / "records.jsonl"
+    path.write_text('{"kind": "none", "from": 1, "until": 2}\n')
+
+    def run(keys: LogKeys) -> int:
+        client = Client(world.log.url, keys, state_folder=world.folder, sleep=lambda seconds: None)
+        try:
+            with open_locked(str(path)) as file:
+                run = Submission(str(path), file, client, world.key, Options(), now_ms=lambda: NOW_MS)
+                run.check(lambda lines: None)
+                return run.run(lambda lines: None).logged
+        finally:
+            client.close()
+
+    assert run(ONLY_OLD) == 1
+    with path.open("a") as file:
+        file.write('{"kind": "none", "from": 3, "until": 4}\n')
+    world.log.signing = (OLD, NEW)
+    with pytest.raises(FileError, match="key was changed"):
+        run(ONLY_NEW)
+    assert run(BOTH) == 1
+
+
+def test_an_audit_takes_any_known_key(world: World) -> None:
+    """A replay judges a log by all keys that are known of it: a party that uses one of them is a fault of the log."""
+    world.log.join(NEW, "Sly")
+    source = HttpSource(world.log.url)
+    head = ONLY_OLD.open_checkpoint(world.log.checkpoint())
+    assert audit(source, head, ONLY_OLD, progress=lambda count: None).checkpoint.size == 2
+    with pytest.raises(VerifyError, match="entry 1"):
+        audit(source, head, BOTH, progress=lambda count: None)
+    source.close()
