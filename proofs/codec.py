@@ -75,7 +75,7 @@ def sort_maps(value: Any) -> Any:
 def _sorted(value: Any) -> Any:
     if type(value) is dict:
         # Most values are plain: asking here saves a call each, on a path that a training loop waits for.
-        return {key: _sorted(value[key]) if type(value[key]) in _NESTED else value[key] for key in sorted(value)}
+        return {key: item if type(item := value[key]) not in _NESTED else _sorted(item) for key in sorted(value)}
     if type(value) in _NESTED:
         return [_sorted(item) for item in value]
     return value

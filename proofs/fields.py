@@ -156,12 +156,14 @@ def is_attributes(value: Any) -> bool:
     """A map of 1 to 1,024 strings to strings or non-negative integers, keys ascending (OpenTelemetry `gen_ai.*`)."""
     if type(value) is not dict or not 1 <= len(value) <= LIST_MAX:
         return False
-    keys = list(value)
-    return (
-        all(map(is_text, keys))
-        and keys == sorted(keys)
-        and all(is_text(item) or (type(item) is int and 0 <= item <= INT_MAX) for item in value.values())
-    )
+    last = ""
+    for key, item in value.items():
+        if not is_text(key) or key <= last:
+            return False
+        if not (0 <= item <= INT_MAX if type(item) is int else is_text(item)):
+            return False
+        last = key
+    return True
 
 
 def is_spdx_expression(value: Any) -> bool:

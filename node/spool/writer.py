@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from ledger.errors import StorageError
 from node.errors import FileError
 from node.spool.errors import DamageError
+from node.spool.folder import sync_folder
 from node.spool.segment import (
     ID_BYTES,
     SEGMENT_BYTES_MAX,
@@ -39,6 +40,15 @@ def clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A segment that a writer made, by its path and id. `begin`: where its records begin."""
+
+    path: str
+    id: str
+    begin: int
+
+
 @dataclass(slots=True)
 class _Segment:
     """An open segment. `position`: where the next record begins; `writing`: bytes of a write that may not have come to
@@ -46,7 +56,6 @@ class _Segment:
 
     handle: int
     path: str
-    id: str
     begin: int
     position: int
     synced: int
@@ -54,7 +63,10 @@ class _Segment:
 
 
 class SpoolWriter:
-    """Appends bodies to a spool's folder. Safe for any number of threads, across a fork, and in signal handlers."""
+    """Appends bodies to a spool's folder. Safe for any number of threads, across a fork, and in signal handlers.
+
+    `count`: records appended in this process; `made`: its segments, oldest first, those that are still there at least.
+    """
 
     _segment: _Segment | None
 
@@ -83,6 +95,8 @@ class SpoolWriter:
         self._sync_lock = threading.RLock()  # taken before the other one; only its holder closes segments
         self._busy = 0  # the thread that is appending
         self._deferred: list[bytes] = []
+        self.count = 0
+        self.made: list[Made] = []
         self._left: list[_Segment] = []  # ended, to be synced and closed
         self._failure: StorageError | None = None  # of the thread
         self._is_dirty = False
@@ -133,6 +147,7 @@ class SpoolWriter:
             raise StorageError(f"the disk of {segment.path} is full: free some space; the record is not stored")
         segment.position += size
         segment.writing = 0
+        self.count += 1
         if not self._is_dirty:
             self._is_dirty = True
             self._wake.set()
@@ -266,14 +281,15 @@ class SpoolWriter:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _write_header(handle, header)
             os.rename(hidden, path)
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         except OSError as error:
             if handle is not None:
                 os.close(handle)
             with contextlib.suppress(OSError):
                 os.unlink(hidden)
             raise _cannot_write(self.folder, error) from None
-        return _Segment(handle, path, id.hex(), len(header), len(header), len(header))
+        self.made = [*(made for made in self.made if os.path.exists(made.path)), Made(path, id.hex(), len(header))]
+        return _Segment(handle, path, len(header), len(header), len(header))
 
     def _start_thread(self, segment: _Segment) -> None:
         thread = threading.Thread(target=self._sync_loop, args=(self._wake,), name="usance-spool-sync", daemon=True)
@@ -354,11 +370,10 @@ class OfflineWriter(SpoolWriter):
                 f"another process writes to {path}", field="offline", expected="a file for each process"
             ) from None
         if os.fstat(handle).st_size == 0:
-            id = os.urandom(ID_BYTES)
-            header = make_header(vkey=self._vkey, key=self._key, id=id)
+            header = make_header(vkey=self._vkey, key=self._key, id=os.urandom(ID_BYTES))
             _write_header(handle, header)
-            _sync_folder(self.folder)
-            return _Segment(handle, path, id.hex(), len(header), len(header), len(header))
+            sync_folder(self.folder)
+            return _Segment(handle, path, len(header), len(header), len(header))
         try:
             with open(handle, "rb", closefd=False) as file:
                 reader = SegmentReader(file)
@@ -372,7 +387,7 @@ class OfflineWriter(SpoolWriter):
         if (reader.header.vkey, reader.header.key) != (self._vkey, self._key):
             raise FileError(f"{path} is for another log or key", field="offline", expected="a file for each of them")
         os.ftruncate(handle, reader.position)  # a torn tail was never said to be safe
-        return _Segment(handle, path, reader.header.id, reader.header.size, reader.position, reader.header.size)
+        return _Segment(handle, path, reader.header.size, reader.position, reader.header.size)
 
     def _is_empty(self, segment: _Segment) -> bool:
         return False  # the file was asked for by name
@@ -383,14 +398,6 @@ def _write_header(handle: int, header: bytes) -> None:
         os.ftruncate(handle, 0)
         raise OSError(28, "No space left on device")
     os.fsync(handle)
-
-
-def _sync_folder(folder: str) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _cannot_write(path: str, error: OSError) -> StorageError:
