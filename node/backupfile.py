@@ -175,8 +175,8 @@ class BackupReader:
         self.begin = 0
         """Offset of the first block after the origin's; 0 where the file ends before it."""
         self.mark: Mark | None = None
-        self.marks: list[tuple[int, Block]] = []
-        """(entries, block) of every checkpoint."""
+        self.marks: list[Block] = []
+        """The block of every checkpoint that counts."""
         self.sealed = 0
         """Bytes that count: up to the end of the last checkpoint."""
         self.tail: BackupDamage | None = None
@@ -230,7 +230,7 @@ class BackupReader:
                 block = self._check_block(offset, number, entries)
                 if block.kind == CHECKPOINT:
                     self.mark = self._read_mark(block)
-                    self.marks.append((entries, block))
+                    self.marks.append(block)
                     self._beside += [one for one in self._after if one.kind != ENTRIES]
                     self.sealed, self._after = block.end, []
             except BackupDamage as damage:
@@ -376,10 +376,10 @@ class BackupReader:
     def root_at(self, size: int) -> bytes:
         """The root over the first `size` entries, which the backup holds. Costs reading what lies between the last
         checkpoint before and there. Raises BackupDamage."""
-        entries, before = max(((at, block) for at, block in self.marks if at <= size), default=(0, None))
+        before = next((block for block in reversed(self.marks) if block.first <= size), None)
         tree = CompactRange() if before is None else self._read_mark(before).range()
         start = (self.begin, 1) if before is None else (before.end, before.number + 1)
-        for block in self._blocks(*start, entries, self.sealed):
+        for block in self._blocks(*start, tree.size, self.sealed):
             if tree.size == size:
                 break
             if block.kind == ENTRIES:
