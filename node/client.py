@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from node.access import PUBLIC, Access
 from node.errors import ForkError, NetworkError, ProblemError
 from node.heads import Head, HeadStore
 from node.inclusion import check_runs
@@ -81,14 +82,14 @@ class Client:
     """One log through one node. Not safe for several threads at once; several clients may share a state folder."""
 
     def __init__(
-        self, url: str, keys: VerifierKey | LogKeys, *, state_folder: str, timeout_s: float = TIMEOUT_S,
-        sleep: Callable[[float], None] = time.sleep,
+        self, url: str, keys: VerifierKey | LogKeys, *, state_folder: str, access: Access = PUBLIC,
+        timeout_s: float = TIMEOUT_S, sleep: Callable[[float], None] = time.sleep,
     ) -> None:  # fmt: skip
         """`keys`: the log's own key, or all that are known of it while it is changed: by them everything is judged.
         Raises InputError for a bad URL."""
         self.keys = log_keys(keys)
         self.origin = self.keys.origin
-        self.transport = Transport(url, timeout_s=timeout_s, sleep=sleep)
+        self.transport = Transport(url, access=access, timeout_s=timeout_s, sleep=sleep)
         self._heads = HeadStore(state_folder, self.keys)
         self._joined: set[bytes] = set()  # notes that were found to be one history with the largest one kept
         self._tiles: OrderedDict[tuple[int, int], bytes] = OrderedDict()

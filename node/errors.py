@@ -6,6 +6,7 @@
     +-- ProblemError        the node refused the request (problem+json): status, type, position, field, expectation
     +-- FileError           a file of the user's can't be read or is not what it should be
     +-- VerifyError
+        +-- CertificateError  the node's TLS certificate has expired, is another host's, or signed by nobody trusted
         +-- ForkError       the log has shown two histories: what it shows now isn't a continuation of what was seen
         +-- BackupDamage    a backup file isn't what was written; says where
     UsanceError
@@ -50,6 +51,10 @@ class ProblemError(InputError):
 
 class FileError(InputError):
     """A file that the user named can't be read, exists already, or is not what it should be."""
+
+
+class CertificateError(VerifyError):
+    """The node's TLS certificate doesn't hold: trying again is no use."""
 
 
 class ForkError(VerifyError):

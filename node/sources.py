@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 
 from ledger.errors import StartupError
 from ledger.store import View
+from node.access import PUBLIC, Access
 from node.errors import FileError, ProblemError
 from node.logfolder import current_keys
 from node.transport import Transport
@@ -88,9 +89,9 @@ class _Files(ABC):
 class HttpSource(_Files):
     """A log over HTTP; each thread has a connection of its own."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, access: Access = PUBLIC) -> None:
         """Raises InputError for a bad URL."""
-        self._url = Transport(url).url
+        self._url, self._access = Transport(url, access=access).url, access
         self._local = threading.local()
         self._lock = threading.Lock()
         self._all: list[Transport] = []  # under _lock
@@ -98,7 +99,7 @@ class HttpSource(_Files):
     def _transport(self) -> Transport:
         found: Transport | None = getattr(self._local, "transport", None)
         if found is None:
-            found = self._local.transport = Transport(self._url)
+            found = self._local.transport = Transport(self._url, access=self._access)
             with self._lock:
                 self._all.append(found)
         return found
@@ -167,6 +168,7 @@ class NodeFolderSource:
         from ledger.leveldb import LevelStore
         from ledger.reader import EntryCache, Reader
         from ledger.signrecord import load
+        from ledger.swap import database_path
 
         log = log_keys(keys)
         _check_named(folder, log)
@@ -174,7 +176,7 @@ class NodeFolderSource:
         if record is None:
             raise StartupError(f"{folder} has no sign record, so there is no signed checkpoint to audit it against")
         self._note = record.note
-        self._store = LevelStore(os.path.join(folder, "db"))
+        self._store = LevelStore(database_path(folder))
         ledger = Ledger(self._store, log=LogIdentity(log.origin, log.public))
         self.view: View = self._store.snapshot()
         self._reader = Reader(ledger.tree.view(self.view), EntryCache())
@@ -217,10 +219,10 @@ def _check_named(folder: str, keys: LogKeys) -> None:
         raise VerifyError(f"{folder} is the node of the log {own.text}", field="--log", expected="that key")
 
 
-def open_source(where: str, keys: VerifierKey | LogKeys | None) -> Source:
+def open_source(where: str, keys: VerifierKey | LogKeys | None, *, access: Access = PUBLIC) -> Source:
     """The source that a URL or folder stands for. Raises InputError, StartupError."""
     if where.startswith(("http://", "https://")):
-        return HttpSource(where)
+        return HttpSource(where, access=access)
     if not os.path.isdir(where):
         raise FileError(f"{where} is no folder and no URL", field="URL|DIR", expected="http(s)://… or a folder")
     if os.path.exists(os.path.join(where, "node.toml")):

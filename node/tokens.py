@@ -53,6 +53,12 @@ def check_name(name: str) -> str:
     return name
 
 
+def check_folder(folder: str) -> None:
+    """Raise InputError unless it is a node's."""
+    if not os.path.exists(os.path.join(folder, "node.toml")):
+        raise InputError(f"{folder} holds no node", field="DIR", expected="a folder that `usance node init` made")
+
+
 def load_tokens(folder: str) -> list[Token]:
     """The tokens of a node's folder; none where the file is missing. Raises InputError where it can't be used."""
     path = os.path.join(folder, TOKENS_FILE)
@@ -98,8 +104,7 @@ def _changing(folder: str) -> Iterator[list[Token]]:
     except OSError as error:
         raise InputError(f"can't open {folder}: {error.strerror}", field="DIR", expected="a node's folder") from None
     try:
-        if not os.path.exists(os.path.join(folder, "node.toml")):
-            raise InputError(f"{folder} holds no node", field="DIR", expected="a folder that `usance node init` made")
+        check_folder(folder)
         fcntl.flock(handle, fcntl.LOCK_EX)
         tokens = load_tokens(folder)
         yield tokens

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from node.errors import NetworkError, ProblemError
+from node.access import PUBLIC, Access
+from node.errors import CertificateError, NetworkError, ProblemError
 from proofs.errors import InputError, RetryableError, excerpt
 
 ATTEMPTS_MAX = 5
@@ -68,15 +69,17 @@ class Transport:
     """Requests to one node. Not safe for several threads at once: each has its own."""
 
     def __init__(
-        self, url: str, *, timeout_s: float = TIMEOUT_S, attempts: int = ATTEMPTS_MAX,
+        self, url: str, *, access: Access = PUBLIC, timeout_s: float = TIMEOUT_S, attempts: int = ATTEMPTS_MAX,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:  # fmt: skip
-        """`url`: the log's prefix. `sleep(seconds)` waits between attempts. Raises InputError for a bad URL."""
+        """`url`: the log's prefix. `access`: the token that this node is sent, and whom it is to be certified by.
+        `sleep(seconds)` waits between attempts. Raises InputError for a bad URL or file of certificates."""
         self.url = check_url(url)
         parts = urlsplit(self.url)
         self._host, self._port = parts.hostname or "", parts.port
         self._prefix = parts.path
-        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+        self._tls = access.tls_context() if parts.scheme == "https" else None
+        self._token = access.token
         self._timeout_s = timeout_s
         self._attempts = attempts
         self._sleep = sleep
@@ -114,9 +117,12 @@ class Transport:
             except NetworkError:
                 self.close()  # what is left of the answer would be read as the next one
                 raise
+            except ssl.SSLCertVerificationError as error:
+                self.close()
+                raise _uncertified(self.url, error) from None
             except (OSError, http.client.HTTPException) as error:
                 self.close()
-                failure = NetworkError(f"{self.url} can't be reached: {_reason(error)}; check --node and the network")
+                failure = NetworkError(f"{self.url} can't be reached: {self._why(error)}; check --node and the network")
             if not left or failure.retry_after_s > RETRY_AFTER_S_MAX:
                 raise failure
             self._sleep(max(failure.retry_after_s, wait_s * random.uniform(0.5, 1.0)))  # noqa: S311 spreads clients
@@ -139,6 +145,8 @@ class Transport:
         headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         if content_type:
             headers["Content-Type"] = content_type
+        if self._token is not None:
+            headers["Authorization"] = f"Bearer {self._token}"
         reused = self._connection is not None
         connection = self._connect()
         try:
@@ -173,6 +181,16 @@ class Transport:
                 self._connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
         return self._connection
 
+    def _why(self, error: Exception) -> str:
+        """Why a connection or an answer came to nothing, in words."""
+        if isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER":
+            return "what answers there doesn't speak TLS (is it http://?)"
+        if isinstance(error, http.client.RemoteDisconnected) and self._tls is None:
+            return "it closed the connection without an answer (is it https://?)"
+        if isinstance(error, OSError) and error.strerror:
+            return error.strerror
+        return str(error) or type(error).__name__
+
     def _read(self, response: http.client.HTTPResponse, bytes_max: int) -> bytes:
         deadline = time.monotonic() + ANSWER_TIMEOUT_S
         parts: list[bytes] = []
@@ -198,6 +216,11 @@ def json_object(url: str, answer: Answer) -> dict[str, Any]:
 
 def refused(url: str, answer: Answer) -> ProblemError | NetworkError:
     """The error that an answer of another status than 200 stands for."""
+    if answer.status == 401:
+        return ProblemError(
+            f"{url} lets only those read who have a token, and it knows no such token",
+            status=401, field="token", expected="--token-file FILE or USANCE_TOKEN, with a token of its operator",
+        )  # fmt: skip
     if answer.content_type == "application/problem+json" and len(answer.body) <= PROBLEM_BYTES_MAX:
         problem = _parse(url, answer.body)
         if problem.get("detail") not in ("", None, problem.get("title")):  # else it says no more than the status
@@ -250,7 +273,18 @@ def _busy(url: str, answer: Answer) -> RetryableError:
     )
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__
+_X509_EXPIRED, _X509_NOT_YET, _X509_HOST, _X509_IP = 10, 9, 62, 64  # openssl/x509_vfy.h
+
+
+def _uncertified(url: str, error: ssl.SSLCertVerificationError) -> CertificateError:
+    """The error for a certificate that doesn't hold: what is wrong, and who has to do what."""
+    if error.verify_code == _X509_EXPIRED:
+        return CertificateError(f"{url}: its certificate has expired: its operator has to renew it")
+    if error.verify_code == _X509_NOT_YET:
+        return CertificateError(f"{url}: its certificate isn't valid yet: check this machine's clock")
+    if error.verify_code in (_X509_HOST, _X509_IP):
+        return CertificateError(f"{url}: its certificate is for another host: use the name that it was made for")
+    return CertificateError(
+        f"{url}: its certificate isn't signed by an authority trusted here ({error.verify_message}): if its operator "
+        "has an authority of his own, give its certificate with --ca-file FILE (or USANCE_CA_FILE, SSL_CERT_FILE)"
+    )

@@ -16,7 +16,7 @@ from ledger.errors import StorageError
 from ledger.replay import AuditFailure
 from ledger.state import State
 from node.audit import Audit, audit
-from node.cli.common import add_log, add_output, find_policy, need_log
+from node.cli.common import add_access, add_log, add_output, find_policy, need_log, node_access
 from node.cli.outcome import FAILED, OK, explain
 from node.cli.progress import progress
 from node.cli.text import emit, note_line
@@ -39,6 +39,7 @@ def configure_audit(parser: argparse.ArgumentParser) -> None:
         help="a node or mirror, a folder with checkpoint and tile/, or the folder of a node that stands still",
     )  # fmt: skip
     add_log(parser)
+    add_access(parser)
     parser.add_argument(
         "--deep", action="store_true",
         help="of a node, compare what it says of every record and account, and not only of samples (slower)",
@@ -78,7 +79,7 @@ def run_audit(args: argparse.Namespace) -> int:
         need_log(args)
         return FAILED
     only = policy.keys_of(policy.origins[0]) if len(policy.origins) == 1 else None
-    source = open_source(args.where, only)
+    source = open_source(args.where, only, access=node_access(args))
     try:
         note = source.checkpoint()
         checked = policy.check(note)
@@ -123,14 +124,14 @@ def _audit(
     replayed_s = time.monotonic() - began
     accounts = len(all_accounts(State(found.replay.ledger.store)))
     if isinstance(source, NodeFolderSource) and store is not None:
-        from node.rowaudit import compare_rows
+        from ledger.rowcheck import compare_rows
 
         with progress("comparing", unit="rows", quiet=args.json) as bar:
             rows = compare_rows(source.view, store, size=size, progress=bar.update)
         return found, Money(accounts, rows=rows), replayed_s
     if not isinstance(source, HttpSource):
         return found, Money(accounts, why_not="a copy of the log holds no state"), replayed_s
-    transport = Transport(args.where)
+    transport = Transport(args.where, access=node_access(args))
     args.at_end.callback(transport.close)
     compared = MoneyAudit(transport.get_json, found.replay, size=size)
     why_not = compared.is_served()

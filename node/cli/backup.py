@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 
 from node.backup import Backup, CheckedBackup, backup, check_backup
 from node.backupbeside import fetch_beside
-from node.cli.common import add_log, add_output, need_log, now_ms
+from node.cli.common import add_access, add_log, add_output, need_log, node_access, now_ms
 from node.cli.outcome import OK
 from node.cli.progress import steps
 from node.cli.text import counted, emit, show_time
@@ -26,6 +26,7 @@ def configure_backup(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", metavar="URL", nargs="?", help="the node, or a mirror of its log (or USANCE_NODE)")
     parser.add_argument("file", metavar="FILE", help="the backup: made anew, or brought up to date")
     add_log(parser)
+    add_access(parser)
     parser.add_argument("--check", action="store_true", help="read FILE whole and judge every byte of it; no network")
     add_output(parser)
     parser.set_defaults(run=run_backup)
@@ -42,9 +43,10 @@ def run_backup(args: argparse.Namespace) -> int:
     if not url:
         raise InputError("no node is named: usance backup URL FILE, or set USANCE_NODE", field="URL")
     began = time.monotonic()
-    source = HttpSource(url)
+    access = node_access(args)
+    source = HttpSource(url, access=access)
     args.at_end.callback(source.close)
-    transport = Transport(url)
+    transport = Transport(url, access=access)
     args.at_end.callback(transport.close)
     found = backup(
         source, args.file, keys, beside=lambda: fetch_beside(transport, keys.origin), clock_ms=now_ms,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from node.access import Access, find_access
 from node.agents.agent import Agent
 from node.cli.progress import steps
 from node.client import Client
@@ -49,7 +50,25 @@ def add_node(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the log")
     group.add_argument("--node", metavar="URL", help="the node to talk to (or USANCE_NODE)")
     add_log(group)  # type: ignore[arg-type]
+    add_access(group)  # type: ignore[arg-type]
     add_output(parser)
+
+
+def add_access(parser: argparse.ArgumentParser) -> None:
+    """--token-file and --ca-file."""
+    parser.add_argument(
+        "--token-file", metavar="FILE",
+        help="the token of a reader, where the node asks for one (or the token itself in USANCE_TOKEN)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--ca-file", metavar="FILE",
+        help="certificates (PEM) to trust in place of the system's, for an https node (or USANCE_CA_FILE)",
+    )  # fmt: skip
+
+
+def node_access(args: argparse.Namespace) -> Access:
+    """The token and the certificates that the options name. Raises InputError."""
+    return find_access(os.environ, token_file=args.token_file, ca_file=args.ca_file)
 
 
 def add_key(parser: argparse.ArgumentParser) -> None:
@@ -134,7 +153,7 @@ def need_node(args: argparse.Namespace) -> str:
 
 def open_client(args: argparse.Namespace) -> Client:
     """A verifying client of the node and log that the options name; closed when the command ends."""
-    client = Client(need_node(args), need_log(args), state_folder=state_folder(os.environ))
+    client = Client(need_node(args), need_log(args), state_folder=state_folder(os.environ), access=node_access(args))
     args.at_end.callback(client.close)
     return client
 
@@ -210,6 +229,6 @@ def open_signing(args: argparse.Namespace) -> Signing:
 def open_agent(args: argparse.Namespace) -> Agent:
     """An agent of the signing key's party; what it opens is closed when the command ends."""
     signing = open_signing(args)
-    source = HttpSource(need_node(args))
+    source = HttpSource(need_node(args), access=node_access(args))
     args.at_end.callback(source.close)
     return Agent(signing.client, source, signing.key, now_ms, show=steps(quiet=args.json))

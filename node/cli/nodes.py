@@ -7,15 +7,17 @@ import types
 
 from node.cli.common import add_output
 from node.cli.logkeys import configure_close, configure_rekey
+from node.cli.nodecheck import configure_fsck, configure_migrate
 from node.cli.outcome import OK
 from node.cli.restore import configure_restore
 from node.cli.text import emit, note_line, safe_line
+from node.cli.tokens import configure_token
 from proofs.errors import FatalError
 
 
 def configure_node(parser: argparse.ArgumentParser) -> None:
     """`node init` and `node run`."""
-    actions = parser.add_subparsers(dest="action", metavar="init|run|restore|rekey|close", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="init|run|restore|token|rekey|close|fsck|migrate", required=True)
     init = actions.add_parser("init", help="make a folder with configuration and keys, log the genesis, print the vkey")
     init.add_argument("folder", metavar="DIR", help="a new or empty folder")
     init.add_argument("--origin", required=True, help="the log's name for ever, as log.example.org/uses")
@@ -34,8 +36,11 @@ def configure_node(parser: argparse.ArgumentParser) -> None:
     add_output(run)
     run.set_defaults(run=run_run)
     configure_restore(actions)
+    configure_token(actions)
     configure_rekey(actions)
     configure_close(actions)
+    configure_fsck(actions)
+    configure_migrate(actions)
 
 
 def _server() -> types.ModuleType:

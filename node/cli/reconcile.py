@@ -36,7 +36,7 @@ from node.agents.meters import (
 from node.agents.reconcile import Filters, Reconciler
 from node.agents.windows import ALL, MONTH, NAMED, window_label
 from node.audit import check_root, replay_log
-from node.cli.common import add_node, need_node, open_client, party_bytes
+from node.cli.common import add_node, need_node, node_access, open_client, party_bytes
 from node.cli.outcome import FAILED, OK
 from node.cli.outcome import INCOMPLETE as EXIT_INCOMPLETE
 from node.cli.progress import progress
@@ -99,7 +99,7 @@ def run_reconcile(args: argparse.Namespace) -> int:
         with_ids=not args.totals,
     )  # fmt: skip
     checkpoint = client.checkpoint()
-    source = HttpSource(need_node(args))
+    source = HttpSource(need_node(args), access=node_access(args))
     args.at_end.callback(source.close)
     with progress("replaying", unit="records", total=checkpoint.size, quiet=args.json) as bar:
         replay = replay_log(source, checkpoint, client.keys, progress=bar.update, watch=reconciler.add)

@@ -24,7 +24,7 @@ from node.agents.focus import statement_csv
 from node.agents.itemsview import Asked, ItemsView, ItemsWatch, view_items
 from node.agents.statementview import MovementWatch, StatementView, asset_name, iterate_lines, view_statement
 from node.audit import check_root, replay_log
-from node.cli.common import add_node, need_node, open_client, party_bytes
+from node.cli.common import add_node, need_node, node_access, open_client, party_bytes
 from node.cli.itemspage import items_csv, items_lines, items_page, items_value
 from node.cli.outcome import OK
 from node.cli.progress import progress
@@ -79,7 +79,7 @@ class _Replayed:
 def _replay(args: argparse.Namespace, client: Client, watch: Watch, store: SpillStore) -> _Replayed:
     checkpoint = client.checkpoint()
     node = need_node(args)
-    source = HttpSource(node)
+    source = HttpSource(node, access=node_access(args))
     args.at_end.callback(source.close)
     with progress("replaying", unit="records", total=checkpoint.size, quiet=args.json) as bar:
         replay = replay_log(source, checkpoint, client.keys, progress=bar.update, watch=watch, store=store)

@@ -11,7 +11,7 @@ from ledger.query import Conflict
 from ledger.store import View
 from node.backupbeside import Beside, fetch_beside
 from node.cli.backup import show_of
-from node.cli.common import add_log, add_output, find_log, need_log
+from node.cli.common import add_access, add_log, add_output, find_log, need_log, node_access
 from node.cli.outcome import OK
 from node.cli.text import counted, emit
 from node.errors import FileError
@@ -35,6 +35,7 @@ def configure_restore(actions: argparse._SubParsersAction) -> None:
         "folder",
     )  # fmt: skip
     add_log(parser)
+    add_access(parser)
     add_output(parser)
     parser.set_defaults(run=run_restore)
 
@@ -79,10 +80,11 @@ def _open_tail(args: argparse.Namespace, keys: LogKeys) -> Tail | None:
         return None
     if os.path.isdir(args.tail) and os.path.realpath(args.tail) == os.path.realpath(args.folder):
         raise FileError("the tail is the folder that is restored itself", field="--tail", expected="another copy")
-    source = open_source(args.tail, keys)
+    access = node_access(args)
+    source = open_source(args.tail, keys, access=access)
     args.at_end.callback(source.close)
     if isinstance(source, HttpSource):
-        transport = Transport(args.tail)
+        transport = Transport(args.tail, access=access)
         args.at_end.callback(transport.close)
         return Tail(source, args.tail, lambda: fetch_beside(transport, keys.origin))
     if isinstance(source, NodeFolderSource):
