@@ -15,11 +15,11 @@ from typing import Protocol
 from ledger import accounts, assets, corrections, disputes, keys, parties, terms, usages
 from ledger.accounts import Figures
 from ledger.context import Body, Context, LogIdentity, Memo, not_yet
-from ledger.errors import CLOSED, FIELD, HISTORY, KEY, RULE, SEQUENCE, SIGNATURE, Refusal, StorageError
+from ledger.errors import CLOSED, FIELD, HISTORY, KEY, RULE, SEQUENCE, SIGNATURE, Refusal, StartupError, StorageError
 from ledger.state import ACTIVE, DELEGATE, KeyRow, State
-from ledger.store import Overlay, RowCache, Store
+from ledger.store import Overlay, RowCache, Store, View
 from ledger.stored import edge_leaves, status_of
-from ledger.tree import Tree, TreeView, load, read_head
+from ledger.tree import HEAD_KEY, Tree, TreeView, load, read_head
 from proofs import codec, ed25519, merkle
 from proofs.entry import Batch
 from proofs.errors import InputError, InvariantError, VerifyError
@@ -192,6 +192,31 @@ def _load_tree(store: Store) -> Tree:
         ) from None
 
 
+def stored_version(view: View) -> int | None:
+    """The store version that a database names; None where it names none."""
+    data = view.get(VERSION_KEY)
+    return data[0] if data is not None and len(data) == 1 else None
+
+
+def check_version(version: int | None) -> None:
+    """Raise StartupError, which says what to do, unless this is the version that this program reads and writes."""
+    if version == STORE_VERSION:
+        return
+    if version is None:
+        raise StartupError(
+            "the database names no store version: `usance node fsck DIR` says what else is wrong with it"
+        )
+    if version > STORE_VERSION:
+        raise StartupError(
+            f"the database has store version {version}, and this program knows versions up to {STORE_VERSION}: run it "
+            "with the newer program that wrote it"
+        )
+    raise StartupError(
+        f"the database has store version {version}, and this program writes version {STORE_VERSION}: with the node "
+        "stopped, `usance node migrate DIR` makes a database of this version from its entries"
+    )
+
+
 class Ledger:
     """The log and its state over a store. Owner: the one thread that appends; `tree_view` may be handed to others."""
 
@@ -208,9 +233,8 @@ class Ledger:
         self.failed: StorageError | None = None
         self.memo = Memo()
         self.rows = RowCache(store, CACHED, rows_max=ROWS_CACHED_MAX)
-        version = store.get(VERSION_KEY)
-        if version is not None and version != bytes([STORE_VERSION]):
-            raise StorageError(f"the database has version {version.hex()}, this program writes {STORE_VERSION:02x}")
+        if store.get(HEAD_KEY) is not None:
+            check_version(stored_version(store))
         self.tree = _load_tree(store)
         # Roots of sizes that were signed or replayed lately: heads that submitters name are nearly always here.
         self.roots: OrderedDict[int, bytes] = OrderedDict({self.tree.size: self.tree.root})

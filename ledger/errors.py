@@ -4,6 +4,7 @@ InputError
 +-- Refusal          a batch is refused: HTTP status, problem type, position, field, expectation
 FatalError
 +-- StorageError     the store failed or holds something else than was written; says how to recover
+|   +-- UnreadableError  rows whose checksum doesn't match, or that the disk doesn't give
 +-- StartupError     the node must not run on this folder as it is; says what to do
 """
 
@@ -61,6 +62,10 @@ class RuleRefusal(Refusal):
 
 class StorageError(FatalError):
     """The store can't be relied on: it failed, or holds something else than was written."""
+
+
+class UnreadableError(StorageError):
+    """Rows of the database can't be read: a checksum doesn't match, or the disk fails."""
 
 
 class StartupError(FatalError):

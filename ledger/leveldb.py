@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ledger.errors import StartupError, StorageError
+from ledger.errors import StartupError, StorageError, UnreadableError
 from ledger.store import Row, View
 from proofs.errors import FatalError
 
@@ -29,12 +30,25 @@ WRITE_BUFFER_BYTES = 8 * 1024 * 1024
 BULK_BUFFER_BYTES = 32 * 1024 * 1024
 CACHE_BYTES = 16 * 1024 * 1024
 OPEN_FILES_MAX = 32
+TABLE_SUFFIXES = (".ldb", ".sst")
+READ_ADVICE = "the database is damaged; `usance node fsck DIR` on the stopped node says where, and what can be mended"
 BLOCK_BYTES = 16 * 1024
 
 
 # The stores that this process has open, by folder. LevelDB notices a second opening too, but by then it has opened and
 # closed the lock file once more, and with that (any close does, says POSIX) given up what keeps other processes out.
 _open_stores: weakref.WeakValueDictionary[str, LevelStore] = weakref.WeakValueDictionary()
+
+
+class DamagedError(StartupError):
+    """LevelDB doesn't open a database because of what is in its files. `said`: why."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(
+            f"the database can't be opened: {said}; `usance node fsck DIR` says whether it can be mended, else restore "
+            "it from a backup"
+        )
+        self.said = f"the database can't be opened: {said}"
 
 
 def _said(error: Exception) -> str:
@@ -49,7 +63,7 @@ def _cannot_open(said: str, *, is_io: bool) -> StartupError:
     # A start writes too. What fails for want of room or rights has damaged nothing, and a backup would lose entries.
     if is_io and "No such file" not in said:
         return StartupError(f"the database can't be opened: {said}; free space or mend the disk, then start again")
-    return StartupError(f"the database can't be opened: {said}; restore it from a backup")
+    return DamagedError(said)
 
 
 class _Reads:
@@ -59,20 +73,20 @@ class _Reads:
         self._reads = reads
 
     def get(self, key: bytes) -> bytes | None:
-        """See store.View. Raises StorageError where a checksum doesn't match."""
+        """See store.View. Raises UnreadableError where a checksum doesn't match."""
         try:
             value: bytes | None = self._reads.get(key, verify_checksums=True)
         except plyvel.Error as error:
-            raise StorageError(f"the database can't be read: {_said(error)}: the database is damaged") from None
+            raise UnreadableError(f"the database can't be read: {_said(error)}: {READ_ADVICE}") from None
         return value
 
     def scan(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Iterator[Row]:
-        """See store.View. Raises StorageError where a checksum doesn't match."""
+        """See store.View. Raises UnreadableError where a checksum doesn't match."""
         try:
             rows = self._backwards(start, stop) if reverse else self._forwards(start, stop)
             yield from rows
         except plyvel.Error as error:
-            raise StorageError(f"the database can't be read: {_said(error)}: the database is damaged") from None
+            raise UnreadableError(f"the database can't be read: {_said(error)}: {READ_ADVICE}") from None
 
     def _forwards(self, start: bytes, stop: bytes) -> Iterator[Row]:
         with self._reads.iterator(start=start, stop=stop, verify_checksums=True) as rows:
@@ -151,3 +165,26 @@ class LevelStore(_Reads):
         self._db.close()
         if _open_stores.get(self._folder) is self:
             del _open_stores[self._folder]
+
+
+def salvage(path: str, into: str) -> None:
+    """Put together in a new folder what can be read of a database that won't open; its own files stay as they are.
+
+    LevelDB leaves out what its checksums don't cover, in the write-ahead log and in tables, and builds a new list of
+    tables: what comes out may lack rows, and show old values of others. Whoever uses it judges the entries. Raises
+    StorageError.
+    """
+    try:
+        os.makedirs(into)
+        for name in os.listdir(path):
+            source, copy = os.path.join(path, name), os.path.join(into, name)
+            if name.endswith(TABLE_SUFFIXES):
+                try:
+                    os.link(source, copy)  # tables are never changed, only made and deleted
+                except OSError:
+                    shutil.copyfile(source, copy)
+            elif name.endswith(".log"):
+                shutil.copyfile(source, copy)
+        plyvel.repair_db(into, paranoid_checks=True, bloom_filter_bits=10)
+    except (OSError, plyvel.Error) as error:
+        raise StorageError(f"nothing can be read of the database ({_said(error)}): restore it from a backup") from None

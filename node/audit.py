@@ -2,7 +2,7 @@
 
 Entries are read ahead by a few threads and replayed in order (ledger/replay.py) over a store in memory, which keeps 32
 bytes an entry and the state that rules read; nothing else grows with the log. What the replay came to is then held
-against what a node says of money (node/moneyaudit.py) or what a node's database holds (node/rowaudit.py).
+against what a node says of money (node/moneyaudit.py) or what a node's database holds (ledger/rowcheck.py).
 """
 
 from __future__ import annotations

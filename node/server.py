@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ledger import keys
+from ledger import keys, swap
 from ledger.append import Ledger, prepare
 from ledger.context import LogIdentity
 from ledger.errors import StartupError
@@ -153,6 +153,9 @@ def open_node(folder: str, config: Config, *, new_sign_record: bool = False) -> 
     readers = Readers(Tokens(folder) if config.readers == "token" else None)
     signs = _load_keys(folder, config.origin)
     retired = retired_keys(folder)
+    said = swap.recover(folder)
+    if said is not None:
+        log.warning("%s", said, extra=event("swap-ended"))
     store = LevelStore(os.path.join(folder, DATABASE_FOLDER))
     try:
         gate = Gate(config)

@@ -17,7 +17,8 @@ from proofs.errors import FatalError
 
 def configure_node(parser: argparse.ArgumentParser) -> None:
     """`node init` and `node run`."""
-    actions = parser.add_subparsers(dest="action", metavar="init|run|restore|token|rekey|close|fsck|migrate", required=True)
+    names = "init|run|restore|token|rekey|close|fsck|migrate"
+    actions = parser.add_subparsers(dest="action", metavar=names, required=True)
     init = actions.add_parser("init", help="make a folder with configuration and keys, log the genesis, print the vkey")
     init.add_argument("folder", metavar="DIR", help="a new or empty folder")
     init.add_argument("--origin", required=True, help="the log's name for ever, as log.example.org/uses")

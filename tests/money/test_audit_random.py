@@ -18,7 +18,7 @@ from ledger.store import MemoryStore
 from node import moneyviews, views
 from node.agents.statementview import Movement, MovementWatch, view_statement
 from node.moneyaudit import MoneyAudit, all_accounts
-from node.rowaudit import compare_rows
+from ledger.rowcheck import compare_rows
 from proofs.errors import VerifyError
 from proofs.ref import Ref
 from tests.ledger.support import Log

@@ -1,4 +1,4 @@
-"""The derived rows of a stopped node's database, held against those of a replay (design sections 1 and 8).
+"""The derived rows of a database, held against those of a replay (design sections 1, 8 and 9).
 
 A replay keeps every row in a database of its own, in a temporary folder, so memory stays bounded however long the log
 is. Then both are read side by side, prefix by prefix. Entries and batches are the log itself: they were replayed from
@@ -13,18 +13,22 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ledger import keys, sumlist
+from ledger.errors import UnreadableError
 from ledger.replay import AuditFailure
+from ledger.rowleaf import leaf_of
 from ledger.state import State, UsageRow
 from ledger.store import MemoryStore, View
-from node.rowleaf import leaf_of
 from proofs import codec, ed25519
 from proofs.errors import InputError, VerifyError
 
 NAMED_MAX = 8
+BATCH_LINE = b"usance/batch/v1"
+CONFLICT_KEY_BYTES = 34
 SHOWN_CHARS = 96
 _APART = (keys.ENTRY, keys.BATCH, keys.CONFLICT, keys.LIST_CHUNK)
 
@@ -46,19 +50,37 @@ class Difference:
     held: str
     made: str
 
+    @property
+    def text(self) -> str:
+        """In a sentence."""
+        return (
+            f"the database's {self.prefix} row {self.what} is not what the entries give: it holds {self.held}, "
+            f"recomputed is {self.made}"
+        )
+
 
 @dataclass(slots=True)
 class Differences:
-    """How many rows differ, by prefix, and the one of the lowest leaf."""
+    """How many rows differ, by prefix, and the one of the lowest leaf. `rows`: compared."""
 
-    counts: Counter[str]
+    counts: Counter[str] = field(default_factory=Counter)
     first: Difference | None = None
+    rows: int = 0
 
     def add(self, found: Difference) -> None:
         """One more."""
         self.counts[found.prefix] += 1
         if self.first is None or _place(found) < _place(self.first):
             self.first = found
+
+    @property
+    def text(self) -> str:
+        """The first, and how many there are, in a sentence; empty where there is none."""
+        if self.first is None:
+            return ""
+        total = sum(self.counts.values())
+        more = ", ".join(f"{name} {count}" for name, count in self.counts.most_common(NAMED_MAX))
+        return f"{self.first.text} ({total} rows differ: {more})"
 
 
 def _place(found: Difference) -> float:
@@ -68,38 +90,60 @@ def _place(found: Difference) -> float:
 def compare_rows(held: View, made: View, *, size: int, progress: Progress) -> int:
     """Compare all derived rows of a database with those of a replay of its `size` entries; answers how many rows were
     compared. Raises AuditFailure that names the first leaf whose row differs, VerifyError where it is about none."""
-    found = Differences(Counter())
-    rows = 0
+    found = find_differences(held, made, size=size, origin=None, progress=progress)
+    if found.first is None:
+        return found.rows
+    leaf = found.first.leaf
+    raise VerifyError(found.text, field="row") if leaf is None else AuditFailure(leaf, found.text)
+
+
+def find_differences(held: View, made: View, *, size: int, origin: str | None, progress: Progress) -> Differences:
+    """Compare all derived rows of a database with those of a replay of its `size` entries. `origin`: the log's, to
+    judge what conflicts say of it. Rows that can't be read are differences of their prefix."""
+    found = Differences()
     for name, prefix in keys.PREFIXES.items():
         if prefix in _APART:
             continue
-        for key, one, other in _side_by_side(_rows(held, prefix), _rows(made, prefix)):
-            rows += 1
-            if one != other:
-                leaf = leaf_of(made, key, one, other, size=size)
-                found.add(Difference(name, leaf, _short(key[1:]), _show(prefix, one), _show(prefix, other)))
-            if not rows & 0xFFF:
-                progress(rows)
+        with _unreadable(name, found):
+            _compare_prefix(held, made, name, prefix, size, found, progress)
+    with _unreadable("LIST_CHUNK", found):
+        _compare_lists(held, made, found, progress)
+    with _unreadable("CONFLICT", found):
+        _check_conflicts(held, origin, found)
+    with _unreadable("unknown", found):
+        _check_unknown(held, found)
+    _check_past(held, size, found)
+    return found
+
+
+@contextmanager
+def _unreadable(name: str, found: Differences) -> Iterator[None]:
+    """What can't be read of a prefix is a difference, and the next one is compared."""
+    try:
+        yield
+    except UnreadableError as error:
+        found.add(Difference(name, None, "(one or more)", f"what can't be read ({error.detail})", "rows"))
+
+
+def _compare_prefix(
+    held: View, made: View, name: str, prefix: bytes, size: int, found: Differences, progress: Progress
+) -> None:
+    for key, one, other in _side_by_side(_rows(held, prefix), _rows(made, prefix)):
+        found.rows += 1
+        if one != other:
+            leaf = leaf_of(made, key, one, other, size=size)
+            found.add(Difference(name, leaf, _short(key[1:]), _show(prefix, one), _show(prefix, other)))
+        if not found.rows & 0xFFF:
+            progress(found.rows)
+
+
+def _compare_lists(held: View, made: View, found: Differences, progress: Progress) -> None:
     for place, line, right in _side_by_side(_lines(held), _lines(made)):
-        rows += 1
+        found.rows += 1
         if line != right:
             found.add(Difference("LIST_CHUNK", place[1], _list_name(place[0]), _show_line(line), _show_line(right)))
-        if not rows & 0xFFF:
-            progress(rows)
-    rows += _check_others(held, size, found)
-    if found.first is not None:
-        raise _failure(found.first, found.counts)
-    return rows
-
-
-def _failure(first: Difference, counts: Counter[str]) -> VerifyError:
-    total = sum(counts.values())
-    more = ", ".join(f"{name} {count}" for name, count in counts.most_common(NAMED_MAX))
-    detail = (
-        f"the database's {first.prefix} row {first.what} is not what the entries give: it holds {first.held}, "
-        f"recomputed is {first.made} ({total} rows differ: {more})"
-    )
-    return VerifyError(detail, field="row") if first.leaf is None else AuditFailure(first.leaf, detail)
+        if not found.rows & 0xFFF:
+            progress(found.rows)
 
 
 def _rows(view: View, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -142,25 +186,42 @@ def _lines(view: View) -> Iterator[tuple[tuple[bytes, int], Line]]:
             total += amount
 
 
-def _check_others(held: View, size: int, found: Differences) -> int:
-    """Rows that no replay makes: conflicts, whose signatures must hold, and what ought not to be there at all."""
-    rows = 0
+def is_conflict(key: bytes, value: bytes, origin: str | None) -> bool:
+    """Whether a row is a batch that its key has signed, and of the log of this origin (None: any)."""
+    try:
+        lines, signature, first, count = codec.decode(value, field="conflict")
+        ed25519.check(key[1:33], lines, signature)
+        head, named, _, numbers, _, end = lines.split(b"\n")
+    except (InputError, ValueError, TypeError, AttributeError):
+        return False
+    return (
+        head == BATCH_LINE and end == b"" and numbers == b"%d %d" % (first, count) and len(key) == CONFLICT_KEY_BYTES
+        and (origin is None or named == origin.encode())
+    )  # fmt: skip
+
+
+def _check_conflicts(held: View, origin: str | None, found: Differences) -> None:
+    """No replay makes them: each is judged by its own signature."""
     for key, value in _rows(held, keys.CONFLICT):
-        rows += 1
-        try:
-            lines, signature, _, _ = codec.unpack(value, field="conflict")
-            ed25519.check(key[1:33], lines, signature)
-        except (InputError, ValueError, TypeError):
+        found.rows += 1
+        if not is_conflict(key, value, origin):
             found.add(Difference("CONFLICT", None, _short(key[1:]), "no signed batch", "one that the key signed"))
+
+
+def _check_past(held: View, size: int, found: Differences) -> None:
+    """Entries and batches that the log doesn't have."""
     for name, prefix in (("ENTRY", keys.ENTRY), ("BATCH", keys.BATCH)):
         for key, _ in held.scan(prefix + keys.number(size), keys.after(prefix)):
             index = int.from_bytes(key[1:9], "big")
             found.add(Difference(name, index, _short(key[1:]), "a row past the log's end", "nothing"))
+
+
+def _check_unknown(held: View, found: Differences) -> None:
+    """Rows of no known sort."""
     known = {prefix[0] for prefix in keys.PREFIXES.values()}
-    for byte in set(range(256)) - known:
+    for byte in sorted(set(range(256)) - known):
         for key, _ in held.scan(bytes([byte]), bytes([byte + 1]) if byte < 255 else b"\xff" * 64):
             found.add(Difference("unknown", None, _short(key), "a row", "nothing"))
-    return rows
 
 
 def _short(data: bytes) -> str:
