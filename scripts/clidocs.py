@@ -13,7 +13,7 @@ from pathlib import Path
 from node.cli import make_parser
 from node.cli.table import COMMANDS, Command
 
-COMMON = ("--help", "--key", "--node", "--log", "--json", "--debug")
+COMMON = ("--help", "--key", "--node", "--log", "--policy", "--token-file", "--ca-file", "--json", "--debug")
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "cli.md"
 BEGIN = "\n## `usance "
