@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from node.access import find_access
 from node.client import Client
 from node.errors import ForkError
 from node.heads import state_folder
@@ -168,7 +169,7 @@ class BackgroundSender:
 
     def _run(self) -> None:
         pause_s, seen, looked_s, failures = 0.0, -1, 0.0, 0
-        client = Client(self._url, self._keys, state_folder=state_folder(os.environ))
+        client = Client(self._url, self._keys, state_folder=state_folder(os.environ), access=find_access(os.environ))
         self._sender = SpoolSender(self._folder, client, self._key)
         try:
             while True:

@@ -22,6 +22,7 @@ from typing import Any, Literal, Self, TypeVar, Unpack
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from node.access import find_access
 from node.backgroundsender import BackgroundSender, Left
 from node.cli.common import need_log
 from node.cli.resolve import need_ref, resolve
@@ -261,7 +262,9 @@ class Recorder:
         try:
             with self._lock:
                 if self._client is None:
-                    self._client = Client(self._url, self._keys, state_folder=state_folder(os.environ))
+                    self._client = Client(
+                        self._url, self._keys, state_folder=state_folder(os.environ), access=find_access(os.environ)
+                    )
                 return question(self._client)
         except NetworkError as error:
             raise NetworkError(f"{excerpt(name)} can't be looked up ({error.detail}); or give {expected}") from None
