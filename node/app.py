@@ -80,6 +80,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
             raise
         return problem(error.status, error.reason or "refused")
     except StorageError as error:
+        request.app[CONTEXT].http.storage_failures += 1
         log.critical("storage failed: %s", error.detail, extra=event("storage-failed", request=request.get(REQUEST_ID)))
         return problem(503, error.detail, retry_after_s=60)
     except UnicodeEncodeError:

@@ -83,9 +83,9 @@ async def watch(context: NodeContext) -> None:
             codes = [reason.code for reason in found if reason.code != "stopping"]
             if codes and codes != said:
                 text = "; ".join(reason.detail for reason in found)
-                log.warning("not ready: %s", text, extra=event("not-ready", reasons=",".join(codes)))
+                log.warning("writes are not taken: %s", text, extra=event("not-ready", reasons=",".join(codes)))
             elif said and not codes:
-                log.info("ready again", extra=event("ready"))
+                log.info("writes are taken again", extra=event("ready"))
             said = codes
         context.refresh()
         await asyncio.sleep(SAMPLE_S)

@@ -94,6 +94,8 @@ class NodeCollector(Collector):
         yield _gauge("usance_check_workers", "Check workers that run.", len(context.checks.pids))
         yield _gauge("usance_check_workers_wanted", "Check workers that should run.", context.checks.count)
         yield _counter("usance_check_workers_ended", "Check workers that ended unasked.", context.checks.ended)
+        yield _counter("usance_storage_failures", "Requests that met a database which can't be read.",
+                       context.http.storage_failures)  # fmt: skip
         yield _labelled(
             GaugeMetricFamily, "usance_witness_at_start", "1 for what each configured witness said at the start.",
             ("witness", "state"),

@@ -61,7 +61,8 @@ class WriterTally:
 class HttpTally:
     """What was asked and answered. Owner: the event loop. `requests`: by (method, route, status), routes as the
     application has them; `seconds`: by route, but for streams, which end when they are told to; `refused`: batches by
-    problem type; `body_bytes`: of writes, as they came; `refused_connections`: beyond `http.connections_max`."""
+    problem type; `body_bytes`: of writes, as they came; `refused_connections`: beyond `http.connections_max`;
+    `storage_failures`: requests that met a damaged database."""
 
     requests: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     seconds: dict[str, Spread] = field(default_factory=dict)
@@ -71,6 +72,7 @@ class HttpTally:
     refused: Counter[str] = field(default_factory=Counter)
     body_bytes: int = 0
     refused_connections: int = 0
+    storage_failures: int = 0
 
     def count_request(self, method: str, route: str, status: int, seconds: float | None) -> None:
         """One request that was answered; `seconds` None for a stream."""

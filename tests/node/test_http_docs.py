@@ -14,7 +14,7 @@ import node.app
 import node.connections
 from ledger.errors import PROBLEM_TYPES
 from node.problems import TITLES
-from node.routes import evidence, log, money, reads, writes
+from node.routes import evidence, log, money, operate, reads, writes
 from proofs.entry import encode_request
 from proofs.ref import parse_ref
 from tests.node.harness import Actor, NodeProcess, body, nil_body, use_body
@@ -22,7 +22,7 @@ from tests.node.moneyworld import make_world, offer
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "http.md"
 HEADING = re.compile(r"^### `(GET|POST) (/[^`]*)`$", re.M)
-MODULES = (log, reads, writes, money, evidence)
+MODULES = (log, reads, writes, money, evidence, operate)
 
 
 def page() -> str:
@@ -64,7 +64,7 @@ def test_every_route_is_documented_and_no_other() -> None:
 def test_the_application_has_these_routes() -> None:
     """The application is made of the modules that the tests here look at."""
     source = inspect.getsource(node.app.make_app)
-    assert re.search(r"for module in \(log_routes, writes, reads, money, evidence\)", source)
+    assert re.search(r"for module in \(log_routes, writes, reads, money, evidence, operate\)", source)
 
 
 @pytest.mark.parametrize("route", sorted(ROUTES), ids="{0[0]} {0[1]}".format)
@@ -188,7 +188,7 @@ def test_examples_have_the_form_of_real_answers(answers: dict[str, Any], label: 
 def test_json_routes_have_examples() -> None:
     """Every route that answers an object of its own form has an example of it."""
     plain = {"/checkpoint", "/tile/<path>", "/proof/<index>", "/consistency", "/records/stream", "/genesis", "/healthz",
-             "/readyz", "/evidence/<index>"}  # fmt: skip
+             "/metrics", "/openapi.json", "/evidence/<index>"}  # fmt: skip
     shown = {label.partition(" (")[0] for label in examples()} - {"result"}
     assert shown == {f"{method} {path}" for method, path in ROUTES if path not in plain}
 
