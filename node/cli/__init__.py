@@ -57,7 +57,7 @@ def make_parser(chosen: str | None) -> Parser:
         prog="usance",
         description="A verifiable ledger for the uses of AI material: sign, append, prove, verify offline.",
         epilog="exit codes:\n" + "\n".join(f"  {code:<4} {meaning}" for code, meaning in EXIT_CODES.items())
-        + "\n\nUSANCE_NODE, USANCE_KEY and USANCE_LOG stand in for --node, --key and --log. The newest checkpoint\n"
+        + "\n\nUSANCE_NODE, USANCE_KEY, USANCE_LOG and USANCE_POLICY stand in for their options. The newest checkpoint\n"
         "seen of each log is kept in USANCE_STATE (default: ~/.local/state/usance): two histories are noticed by it.",
     )  # fmt: skip
     parser.add_argument("--version", action=_ShowVersion, help="show the version and exit")

@@ -1,0 +1,133 @@
+"""One-line defects of what operating a log needs, as in breaks.py; their tests are the quick ones of each part."""
+
+from tests.sabotage.breaks import Break
+
+LOG_KEY_BREAKS = (
+    Break(
+        "a note that no known key signed is good", "proofs/logkeys.py",
+        "        if not signers:\n            texts", "        if False:\n            texts",
+        ("tests/proofs/test_logkeys.py",),
+    ),
+    Break(
+        "one good line outweighs a known key's bad one", "proofs/logkeys.py",
+        "        for key in signers:\n", "        for key in signers[:1]:\n",
+        ("tests/proofs/test_logkeys.py",),
+    ),
+    Break(
+        "keys of several logs are one log's", "proofs/logkeys.py",
+        "            if key.name != self.origin:\n", "            if False:\n",
+        ("tests/proofs/test_logkeys.py",),
+    ),
+    Break(
+        "a closing note of another header is one", "proofs/closing.py",
+        "len(lines) != 5 or lines[0] != HEADER or", "len(lines) != 5 or",
+        ("tests/proofs/test_logkeys.py",),
+    ),
+    Break(
+        "a closed log may have signed larger heads", "proofs/closing.py",
+        "        return checkpoint.size < self.size\n", "        return True\n",
+        ("tests/proofs/test_logkeys.py",),
+    ),
+    Break(
+        "only one key signs while two should", "ledger/signrecord.py",
+        "        for key in others:\n", "        for key in ():\n",
+        ("tests/ledger/test_signrecord.py",),
+    ),
+    Break(
+        "a head that the old key signed isn't signed by the new one", "ledger/signrecord.py",
+        "self.keys.check(parsed, self._origin) == self.vkeys", "bool(self.keys.check(parsed, self._origin))",
+        ("tests/ledger/test_signrecord.py",),
+    ),
+    Break(
+        "a head is signed beside the last one", "ledger/signrecord.py",
+        "if size < last.size or (size == last.size and root != last.root):", "if size < last.size:",
+        ("tests/ledger/test_signrecord.py",),
+    ),
+    Break(
+        "a change is finished before both keys have signed", "node/rekey.py",
+        'return "both" if new in signers else "begun"', 'return "both"',
+        ("tests/node/test_rekey.py",),
+    ),
+    Break(
+        "the new vkey stands before the new key", "node/rekey.py",
+        "        save_key(path, key)\n        write_durably(os.path.join(folder, NEXT_VKEY_FILE), "
+        "vkey.text.encode() + b\"\\n\")\n",
+        "        write_durably(os.path.join(folder, NEXT_VKEY_FILE), vkey.text.encode() + b\"\\n\")\n"
+        "        save_key(path, key)\n",
+        ("tests/node/test_rekey.py",),
+    ),
+    Break(
+        "the old vkey is forgotten", "node/rekey.py",
+        "    add_vkey(folder, OLD_VKEYS_FILE, old)\n", "",
+        ("tests/node/test_rekey.py",),
+    ),
+    Break(
+        "a cancelled key is forgotten", "node/rekey.py",
+        "        add_vkey(folder, CANCELLED_VKEYS_FILE, new)\n", "",
+        ("tests/node/test_rekey.py",),
+    ),
+    Break(
+        "a party's key becomes the log's", "node/rekey.py",
+        "    if State(node.store).key(vkey.key) is not None:\n", "    if False:\n",
+        ("tests/node/test_rekey.py",),
+    ),
+    Break(
+        "a party takes a key that was the log's", "node/server.py",
+        "| {key.key for key in retired}", "",
+        ("tests/node/test_rekey.py",),
+    ),
+    Break(
+        "what was seen under another key doesn't count", "node/heads.py",
+        "for path in (self.path, *self._others)", "for path in (self.path,)",
+        ("tests/node/test_client_keys.py",),
+    ),
+    Break(
+        "who knows the new key alone begins afresh", "node/heads.py",
+        "sorted(found or self._adopted(),", "sorted(found,",
+        ("tests/node/test_client_keys.py",),
+    ),
+    Break(
+        "two files of one log aren't compared", "node/client.py",
+        "                self._join(heads[0], other)\n", "                pass\n",
+        ("tests/node/test_client_keys.py",),
+    ),
+    Break(
+        "a note that says more of the same head is thrown away", "node/client.py",
+        "(new.size == old.checkpoint.size and not _says_more(data, old))", "new.size == old.checkpoint.size",
+        ("tests/node/test_client_keys.py",),
+    ),
+    Break(
+        "a closed log takes records", "ledger/append.py",
+        "        if self._ledger.is_closed:\n", "        if False:\n",
+        ("tests/ledger/test_closed.py",),
+    ),
+    Break(
+        "a closed log keeps conflicts", "ledger/append.py",
+        "        self._check_open()\n        self._keep_conflict(prepared)\n",
+        "        self._keep_conflict(prepared)\n",
+        ("tests/ledger/test_closed.py",),
+    ),
+    Break(
+        "a start forgets that the log is closed", "node/server.py",
+        "    ledger.is_closed = True\n", "",
+        ("tests/node/test_close.py",),
+    ),
+    Break(
+        "a closed log's database may be another one", "node/server.py",
+        "    if (ledger.size, ledger.tree.root) != (closing.size, closing.root):\n", "    if False:\n",
+        ("tests/node/test_close.py",),
+    ),
+    Break(
+        "the log is marked as closed before it has signed", "node/ending.py",
+        "checkpoint = node.signer.sign(node.ledger.size, node.ledger.tree.root)",
+        "checkpoint = node.signer.last.note",
+        ("tests/node/test_close.py",),
+    ),
+    Break(
+        "other keys are erased before the log's own", "node/ending.py",
+        "for name in (LOG_KEY_FILE, *others)", "for name in (*others, LOG_KEY_FILE)",
+        ("tests/node/test_close.py",),
+    ),
+)  # fmt: skip
+
+OPERATE_BREAKS = (*LOG_KEY_BREAKS,)
