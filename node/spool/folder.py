@@ -106,6 +106,7 @@ class SpoolFolder:
             raise StorageError(
                 f"can't write in the spool {self.path}: {error.strerror}; mend its permissions or the disk"
             ) from None
+        _held.add(handle)
         try:
             for _ in range(max(1, round(wait_s / _POLL_S) + 1)):
                 if _lock(handle):
@@ -117,6 +118,7 @@ class SpoolFolder:
                 )
             yield
         finally:
+            _held.discard(handle)
             os.close(handle)
 
     def delete(self, names: list[str]) -> None:
@@ -199,3 +201,18 @@ def _lock(handle: int) -> bool:
     except OSError:
         return False
     return True
+
+
+_held: set[int] = set()
+"""Open handles of `sender.lock`. Owner: the interpreter's lock."""
+
+
+def _after_fork() -> None:
+    """A child that kept its parent's handle would hold the lock for its whole life, though nothing in it sends."""
+    for handle in _held:
+        with contextlib.suppress(OSError):
+            os.close(handle)
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)

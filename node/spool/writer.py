@@ -133,7 +133,7 @@ class SpoolWriter:
             segment = self._segment = self._next_segment()
         elif segment.writing:
             segment = self._mend(segment)
-        elif segment.position >= self._bytes_max:
+        elif segment.position >= self._bytes_max and segment.position > segment.begin:
             segment = self._turn(segment)
         record = pack_record(body, position=segment.position)
         segment.writing = size = len(record)
