@@ -99,6 +99,12 @@ class Client:
         """The key that names the log on this user's disk: the first that is known."""
         return self.keys.first
 
+    def signer(self) -> VerifierKey:
+        """The newest known key that signed the checkpoint kept last: what others verify the log with now. The first one
+        where none is kept."""
+        head = self._heads.load()
+        return self.keys.check(note.parse_note(head.note), self.origin)[-1] if head is not None else self.keys.first
+
     def close(self) -> None:
         """Close the connection."""
         self.transport.close()

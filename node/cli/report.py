@@ -84,7 +84,7 @@ def _replay(args: argparse.Namespace, client: Client, watch: Watch, store: Spill
     with progress("replaying", unit="records", total=checkpoint.size, quiet=args.json) as bar:
         replay = replay_log(source, checkpoint, client.keys, progress=bar.update, watch=watch, store=store)
     check_root(replay, checkpoint)
-    return _Replayed(State(store), Anchor(checkpoint, client.vkey.text, node), replay.ledger.view().leaf)
+    return _Replayed(State(store), Anchor(checkpoint, client.signer().text, node), replay.ledger.view().leaf)
 
 
 def _open_store(args: argparse.Namespace) -> SpillStore:
