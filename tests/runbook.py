@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "operations.md"
+ALERTS = ROOT / "docs" / "operations" / "alerts.yml"
 LAYERS = ("ledger", "node")
 LIBRARY = 'getLogger("usance")'
 """In a module of the client's library: it speaks into its caller's program, not into a node's log."""

@@ -7,9 +7,8 @@ import yaml
 
 from node import health, logs
 from tests import runbook
-from tests.runbook import ROOT, rows
+from tests.runbook import ALERTS, rows
 
-ALERTS = ROOT / "docs" / "operations" / "alerts.yml"
 RAISED = {"StartupError": "At the start", "StorageError": "Storage errors"}
 
 
