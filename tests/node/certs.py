@@ -50,7 +50,13 @@ class Authority:
         self.path.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
 
     def issue(
-        self, to: Path, *, host: str = "127.0.0.1", days: float = 90, age_days: float = 1, serial: int = 0,
+        self,
+        to: Path,
+        *,
+        host: str = "127.0.0.1",
+        days: float = 90,
+        age_days: float = 1,
+        serial: int = 0,
         passphrase: bytes = b"",
     ) -> tuple[Path, Path]:
         """A certificate for a host and its key, as cert.pem and key.pem in a folder. It ends in `days`."""
