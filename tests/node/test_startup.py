@@ -22,11 +22,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ledger import keys
 from ledger.store import MemoryStore
 from ledger.tree import Tree, tile_key
-from node import witnesses
+from node import rekey, witnesses
 from node.config import parse_config
 from node.keyfiles import load_key, new_key
 from proofs import cosignature
 from proofs.checkpoint import sign_checkpoint
+from proofs.logkeys import log_keys
 from proofs.note import TYPE_ED25519, VerifierKey, add_signature
 from tests.simulation.audit import check_all
 from tests.simulation.nodes import ORIGIN, Connection, Log, Node, NodeDied, make_log
@@ -361,6 +362,27 @@ def test_witness_that_saw_more_stops_the_start(folder: Path, witness: tuple[str,
     refused(folder, STORAGE, "305")
 
 
+def test_witness_is_believed_under_every_key_of_the_log(folder: Path, witness: tuple[str, dict[str, bytes]]) -> None:
+    """What a witness saw before the log's key was changed stops a start as before; what it saw under a key that the
+    log never had doesn't."""
+    url, answers = witness
+    configure(folder, "witnesses", [f"{url}/one"])
+    old = load_key(str(folder / "log.key"))
+    rekey.begin(str(folder))
+    new = load_key(str(folder / "log-next.key"))
+    for key in (old, new):
+        answers["one"] = seen(folder, 305, bytes(32), key=key)
+        refused(folder, STORAGE, f"{url}/one", "305", "Restore")
+    del answers["one"]
+    starts(folder)
+    rekey.finish(str(folder))
+    for key in (old, new):
+        answers["one"] = seen(folder, 305, bytes(32), key=key)
+        refused(folder, STORAGE, f"{url}/one", "305", "Restore")
+    answers["one"] = seen(folder, 305, bytes(32), key=WITNESS_KEY)
+    assert "no usable answer" in starts(folder)
+
+
 def test_witness_that_is_down_or_lies_is_passed_over(
     folder: Path, folders: Folders, witness: tuple[str, dict[str, bytes]]
 ) -> None:
@@ -407,7 +429,7 @@ def test_witness_that_drips_does_not_hold_up_a_start(
         text = f'[log]\norigin = "{ORIGIN}"\n[start]\nwitnesses = '
         urls = [f"http://127.0.0.1:{server.getsockname()[1]}/w", "http://[no-address/w", "http://127.0.0.1:1/\xe4"]
         config = parse_config(text + json.dumps(urls, ensure_ascii=False))
-        vkey = VerifierKey(ORIGIN, TYPE_ED25519, WITNESS_KEY.public_key().public_bytes_raw())
+        vkey = log_keys(VerifierKey(ORIGIN, TYPE_ED25519, WITNESS_KEY.public_key().public_bytes_raw()))
         began = time.monotonic()
         witnesses.check_witnesses(config, vkey, Tree().view(MemoryStore()))
         took = time.monotonic() - began
