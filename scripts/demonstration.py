@@ -53,6 +53,16 @@ class Demo:
     def usance(self, *words: str, key: str = "", expect: int = 0, quiet: bool = False) -> str:
         """Print a command, run it, print what it said; its standard output. Raises DemoFailed for another exit code."""
         shown = shlex.join(["usance", *(os.path.basename(w) if w.startswith(self.folder) else w for w in words)])
+        return self._run(shown, [sys.executable, "-m", "node.cli", *words], key=key, expect=expect, quiet=quiet)
+
+    def python(self, script: str, *words: str, key: str, expect: int) -> str:
+        """The same with a Python script in the demonstration's folder, which is printed too."""
+        with open(self.path(script), encoding="utf-8") as file:
+            print("".join(f"   | {line}" for line in file), flush=True)
+        shown = shlex.join(["python", script, *words])
+        return self._run(shown, [sys.executable, self.path(script), *words], key=key, expect=expect, quiet=False)
+
+    def _run(self, shown: str, command: list[str], *, key: str, expect: int, quiet: bool) -> str:
         print(f"$ {shown}" + (f"          # as {key}" if key else ""), flush=True)
         environment = {
             **os.environ,
@@ -61,9 +71,7 @@ class Demo:
             "USANCE_KEY": self.path(f"{key}.key"),
             "USANCE_STATE": self.path("state"),
         }
-        done = subprocess.run(
-            [sys.executable, "-m", "node.cli", *words], env=environment, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if not quiet:
             print("".join(f"   {line}\n" for line in (done.stdout + done.stderr).splitlines()), end="", flush=True)
         if done.returncode != expect:
@@ -187,6 +195,18 @@ def audit(demo: Demo) -> None:
     demo.usance("audit", demo.url, "--log", demo.path("node/log.vkey"))
 
 
+def lose_and_restore(demo: Demo) -> None:
+    """A backup of the running node; then its database is gone, and is made again."""
+    demo.step("A backup of the running node; its database is lost, made again from the backup, and checked")
+    demo.usance("backup", demo.url, demo.path("log.backup"))
+    demo.stop_node()
+    print("$ rm -r node/db", flush=True)
+    shutil.rmtree(demo.path("node/db"))
+    demo.usance("node", "restore", demo.path("log.backup"), demo.path("node"))
+    demo.usance("node", "fsck", demo.path("node"))
+    demo.start_node()
+
+
 def main() -> int:
     """Run it all; exit code 1 where a step failed."""
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
@@ -200,6 +220,7 @@ def main() -> int:
         asset, use = log_uses(demo, library)
         prove(demo, library, asset, use)
         audit(demo)
+        lose_and_restore(demo)
         model = demonstrationmoney.publish(demo, asset)
         use = demonstrationmoney.use_and_settle(demo, model)
         demonstrationmoney.show(demo, use)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-import random
+import signal
 import time
 import xml.etree.ElementTree as ElementTree
 from typing import TYPE_CHECKING
@@ -54,6 +54,17 @@ use = "infer"
 unit = "output_token"
 price = "2.50"
 per = 1000000
+"""
+APP = """\
+import os, random, signal, sys
+import usance
+
+model, calls, chance = sys.argv[1], int(sys.argv[2]), random.Random(7)
+uses = usance.Recorder()
+for call in range(calls):
+    said = {"input_token": chance.randrange(10**5, 10**6), "output_token": chance.randrange(1, 10**5)}
+    uses.use(model, "infer", quantities=said, call=f"call-{call}")
+os.kill(os.getpid(), signal.SIGKILL)
 """
 PAYEES = """\
 [debtor]
@@ -110,17 +121,15 @@ def publish(demo: Demo, data_set: int) -> str:
 
 def use_and_settle(demo: Demo, model: str) -> int:
     """Uses of the model, then statements, payments, receipts; the leaf index of the use to prove."""
-    demo.step(f"An application uses the model {USES} times, and logs it")
+    demo.step(f"An application uses the model {USES} times, and is killed before it has sent a record of it")
     demo.usance("key", "new", demo.path("app.key"), "--name", "app")
     demo.usance("party", "Example App", key="app")
-    lines = []
-    chance, now = random.Random(7), time.time_ns() // 1_000_000  # noqa: S311 (no secret: the same uses each time)
-    for call in range(USES):
-        quantities = {"input_token": str(chance.randrange(10**5, 10**6)), "output_token": str(chance.randrange(10**5))}
-        lines.append({"kind": "usage", "asset": model, "use": "infer", "quantities": quantities, "call": f"call-{call}",
-                      "from": now, "until": now})  # fmt: skip
-    uses = _write(demo, "calls.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
-    demo.usance("submit", uses, key="app")
+    _write(demo, "app.py", APP)
+    url, demo.url = demo.url, ""  # it knows of no node: all that it logs stays in the spool
+    demo.python("app.py", model, str(USES), key="app", expect=-signal.SIGKILL)
+    demo.url = url
+    demo.usance("spool", "status", key="app")
+    demo.usance("spool", "send", key="app")
     party = _party(demo, "app")
     said = demo.usance("records", "--party", party, "--kind", "usage", "--limit", "1", "--json", quiet=True)
     shown = int(json.loads(said)["records"][0]["index"]) + SHOWN

@@ -23,7 +23,7 @@ def test_demo_shows_every_step(repo_root: Path, tmp_path: Path) -> None:
     """The demonstration ends well on the standard library's files, and shows each step with its time."""
     done = _run(repo_root, tmp_path, "scripts.demonstration")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(re.findall(r"^== \d+\. ", done.stdout, re.MULTILINE)) == 15
+    assert len(re.findall(r"^== \d+\. ", done.stdout, re.MULTILINE)) == 16
     assert done.stdout.count("GOOD: every step holds") == 2
     assert "acknowledged 103.67 EUR" in done.stdout
     assert "nothing to settle" in done.stdout
