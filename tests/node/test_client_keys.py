@@ -11,9 +11,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ledger.errors import StorageError
 from node.audit import audit
 from node.client import Client
-from node.errors import FileError, ForkError
+from node.errors import FileError, ForkError, NetworkError, ProblemError
 from node.heads import HeadStore, log_name
 from node.sources import HttpSource
+from node.spool.folder import SpoolFolder
+from node.spool.sender import SpoolSender
+from node.spool.writer import SpoolWriter
 from node.submit import Options, Submission, open_locked
 from proofs import note
 from proofs.checkpoint import log_vkey
@@ -107,9 +110,13 @@ def test_one_history_over_a_change(world: World) -> None:
     world.log.signing = (OLD, NEW)
     world.grow()
     assert world.see(BOTH) == world.see(ONLY_OLD) == 2
+    client = Client(world.log.url, BOTH, state_folder=world.folder)
+    assert client.signer() == NEW_VKEY
     world.log.signing = (NEW,)
     world.grow()
     assert world.see(BOTH) == 3
+    assert client.signer() == NEW_VKEY
+    client.close()
     assert world.files() == {f"{log_name(OLD_VKEY)}.checkpoint"}
     with pytest.raises(VerifyError, match="isn't signed"):
         world.see(ONLY_OLD)
@@ -152,6 +159,7 @@ def test_files_of_two_keys_must_be_one_history(world: World) -> None:
     assert world.see(ONLY_NEW) == 2
     world.grow()
     assert world.see(BOTH) == 3
+    honest = world.log.ledger
     fork(world.log, NEW)
     elsewhere = world.folder + "2"
     world.see(ONLY_NEW, folder=elsewhere)
@@ -159,8 +167,10 @@ def test_files_of_two_keys_must_be_one_history(world: World) -> None:
         os.path.join(elsewhere, f"{log_name(NEW_VKEY)}.checkpoint"),
         os.path.join(world.folder, f"{log_name(NEW_VKEY)}.checkpoint"),
     )
-    with pytest.raises(ForkError):
-        world.see(BOTH)
+    for served in (world.log.ledger, honest):
+        world.log.ledger = served
+        with pytest.raises(ForkError):
+            world.see(BOTH)
 
 
 def test_a_note_of_the_old_key_alone_is_refused_by_the_new_one(world: World) -> None:
@@ -215,3 +225,66 @@ def test_an_audit_takes_any_known_key(world: World) -> None:
     with pytest.raises(VerifyError, match="entry 1"):
         audit(source, head, BOTH, progress=lambda count: None)
     source.close()
+
+
+def spooled(world: World, path: str, vkey_text: str, *numbers: int) -> SpoolFolder:
+    """A spool with records that were made for the log under one of its keys."""
+    writer = SpoolWriter(path, vkey_text)
+    for number in numbers:
+        writer.append(make_body({"kind": "none", "at": NOW_MS, "from": number, "until": number + 1}))
+    writer.close()
+    return SpoolFolder(path)
+
+
+def drain(world: World, folder: SpoolFolder, keys: LogKeys) -> int:
+    """Send what the spool holds, as a client with these keys; how many were logged."""
+    client = Client(world.log.url, keys, state_folder=world.folder, sleep=lambda seconds: None)
+    try:
+        return SpoolSender(folder, client, world.key, sleep=lambda seconds: None).run().logged
+    finally:
+        client.close()
+
+
+def test_a_spool_goes_on_over_a_change(world: World, tmp_path: Path) -> None:
+    """What was spooled under the old key is sent by whoever knows both, after what was sent under the old one, and
+    with what is spooled under the new one; the new key alone doesn't take it for its log's."""
+    world.grow()
+    path = str(tmp_path / "spool")
+    assert drain(world, spooled(world, path, OLD_VKEY.text, 1), ONLY_OLD) == 1
+    world.log.signing = (OLD, NEW)
+    folder = spooled(world, path, OLD_VKEY.text, 2, 3)
+    with pytest.raises(FileError, match="log"):
+        drain(world, folder, ONLY_NEW)
+    spooled(world, path, NEW_VKEY.text, 4)
+    assert drain(world, folder, BOTH) == 3
+    assert world.log.ledger.size == 2 + 4
+    assert drain(world, folder, BOTH) == 0
+
+
+def test_a_spool_of_a_closed_log_keeps_what_it_holds(world: World, tmp_path: Path) -> None:
+    """The sender says that the log is closed, every time; nothing becomes a dead letter, nothing is lost, and what had
+    been taken just before the end, its answer lost, is settled and not sent elsewhere again."""
+    world.grow()
+    path = str(tmp_path / "spool")
+    folder = spooled(world, path, OLD_VKEY.text, 1, 2)
+
+    def lose(method, path, body, answer):
+        return None if method == "POST" else answer
+
+    world.log.hook = lose
+    with pytest.raises(NetworkError):
+        drain(world, folder, ONLY_OLD)
+    world.log.hook = lambda method, path, body, answer: answer
+    assert world.log.ledger.size == 4
+    world.log.ledger.is_closed = True
+    spooled(world, path, OLD_VKEY.text, 3)
+    for _ in range(2):
+        with pytest.raises(ProblemError, match="closed for good") as caught:
+            drain(world, folder, ONLY_OLD)
+        assert (caught.value.status, caught.value.type) == (410, "usance:closed")
+    held = b"".join(Path(path, name).read_bytes() for name in folder.segments())
+    assert make_body({"kind": "none", "at": NOW_MS, "from": 3, "until": 4}) in held
+    assert not os.path.exists(folder.file("dead.jsonl")) or not Path(folder.file("dead.jsonl")).read_text()
+    world.log.ledger.is_closed = False  # as if it had been a mistake of ours: the one record, and once
+    assert drain(world, folder, ONLY_OLD) == 1
+    assert world.log.ledger.size == 5
