@@ -109,13 +109,13 @@ class Sending:
             if isinstance(outcome, Taken):
                 taken.append(outcome)
                 continue
-            return self._not_taken(tuple(taken), outcome)
+            return self._not_taken(batches[len(taken)], tuple(taken), outcome)
         self._conflicts = 0
         if last.key == self.public:
             self._number = last.first + len(last.bodies)
         return Sent(tuple(taken))
 
-    def _not_taken(self, taken: tuple[Taken, ...], problem: ProblemError) -> Sent:
+    def _not_taken(self, batch: Batch, taken: tuple[Taken, ...], problem: ProblemError) -> Sent:
         if problem.type == SEQUENCE:
             self._conflicts = 0 if taken else self._conflicts + 1
             return Sent(taken, problem, conflict=True)
@@ -128,6 +128,8 @@ class Sending:
             )
             return Sent(taken, left_open=busy)
         if names_record(problem) or problem.extra.get("batch_max"):
+            if batch.key == self.public:
+                self._number = batch.first  # it was its turn, and still is
             return Sent(taken, problem)
         return Sent(taken, left_open=problem)
 

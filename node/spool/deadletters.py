@@ -111,6 +111,7 @@ class DeadLetters:
         good = self._size if self._size is not None else sum(map(len, self._lines()))
         self._size = None
         try:
+            is_new = not os.path.exists(self.path)
             handle = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600)
             try:
                 os.ftruncate(handle, good)
@@ -120,7 +121,8 @@ class DeadLetters:
                 os.fsync(handle)
             finally:
                 os.close(handle)
-            sync_folder(os.path.dirname(self.path))
+            if is_new or not good:
+                sync_folder(os.path.dirname(self.path))
         except OSError as error:
             raise StorageError(f"can't write {self.path}: {error.strerror}; free space or mend the disk") from None
         self._size = good + len(data)

@@ -174,6 +174,7 @@ class SpoolSender:
         self._drained = Drained()
         self._headers: dict[str, Header] = {}
         self._seen: set[str] = set()
+        self._synced: dict[str, int] = {}
         self._renewed: Place | None = None
         stamp = self._dead.stamp()
         if stamp != self._letters_of:
@@ -234,8 +235,10 @@ class SpoolSender:
             if not found:
                 raise
             # What stands before it goes first; it is met again when that is settled.
-        if found:
+        if found and self._synced.get(header.id, 0) < reader.position:
+            size = os.fstat(file.fileno()).st_size
             os.fsync(file.fileno())
+            self._synced[header.id] = size
         return not found
 
     def _remember(self, name: str, file: BinaryIO) -> None:
@@ -330,9 +333,10 @@ def _names_no_terms(body: bytes) -> bool:
 
 def _explained(problem: ProblemError) -> ProblemError:
     """What a refusal that isn't about a record means for a spool."""
-    if problem.type == HISTORY:
-        problem.detail += (
-            "; the log was rolled back, restored from an older copy, or shows this node another history: nothing was "
-            "given up. Ask its operator, and keep the spool until the log is whole again"
-        )
-    return problem
+    if problem.type != HISTORY:
+        return problem
+    return ProblemError(
+        f"{problem.detail}; the log was rolled back, restored from an older copy, or shows this node another history: "
+        "ask its operator, and keep the spool until the log is whole again",
+        status=problem.status, type=problem.type, field=problem.field, expected=problem.expected, extra=problem.extra,
+    )  # fmt: skip
