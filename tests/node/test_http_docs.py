@@ -159,8 +159,17 @@ def accounts(node: NodeProcess) -> dict[str, Any]:
     }
 
 
+def not_ready(folder: Path) -> Any:
+    """What a node says that has less room than it wants."""
+    node = NodeProcess(folder, disk_free_bytes_min=2**50).start()
+    try:
+        return node.get("/readyz").json()
+    finally:
+        node.kill()
+
+
 @pytest.fixture(scope="module")
-def answers(node: NodeProcess) -> dict[str, Any]:
+def answers(node: NodeProcess, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Real answers by the labels of the examples."""
     lab = Actor(node).join("Example lab")
     shown = {**assets(node, lab), **accounts(node)}
@@ -171,6 +180,7 @@ def answers(node: NodeProcess) -> dict[str, Any]:
     return {
         **shown,
         "result": gap,
+        "GET /readyz (503)": not_ready(tmp_path_factory.mktemp("full") / "n"),
         "POST /records": taken,
         "GET /records": node.json(f"/records?from={used + 1}"),
         "GET /keys/<key>": node.json(f"/keys/{lab.key.hex()}"),
@@ -188,8 +198,8 @@ def test_examples_have_the_form_of_real_answers(answers: dict[str, Any], label: 
 def test_json_routes_have_examples() -> None:
     """Every route that answers an object of its own form has an example of it."""
     plain = {"/checkpoint", "/tile/<path>", "/proof/<index>", "/consistency", "/records/stream", "/genesis", "/healthz",
-             "/metrics", "/openapi.json", "/evidence/<index>"}  # fmt: skip
-    shown = {label.partition(" (")[0] for label in examples()} - {"result"}
+             "/readyz", "/metrics", "/openapi.json", "/evidence/<index>"}  # fmt: skip
+    shown = {label.partition(" (")[0] for label in examples()} - {"result", "GET /readyz"}
     assert shown == {f"{method} {path}" for method, path in ROUTES if path not in plain}
 
 
