@@ -57,8 +57,8 @@ def make_parser(chosen: str | None) -> Parser:
         prog="usance",
         description="A verifiable ledger for the uses of AI material: sign, append, prove, verify offline.",
         epilog="exit codes:\n" + "\n".join(f"  {code:<4} {meaning}" for code, meaning in EXIT_CODES.items())
-        + "\n\nUSANCE_NODE, USANCE_KEY, USANCE_LOG and USANCE_POLICY stand in for their options. The newest checkpoint\n"
-        "seen of each log is kept in USANCE_STATE (default: ~/.local/state/usance): two histories are noticed by it.",
+        + "\n\nUSANCE_NODE, USANCE_KEY, USANCE_LOG and USANCE_POLICY stand in for these options. The newest\n"
+        "checkpoint seen of each log is kept in USANCE_STATE (~/.local/state/usance): two histories are noticed by it.",
     )  # fmt: skip
     parser.add_argument("--version", action=_ShowVersion, help="show the version and exit")
     names = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

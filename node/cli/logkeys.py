@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 import types
 from typing import Any
@@ -57,15 +58,11 @@ def configure_close(actions: Any) -> None:
 
 def _node_module(name: str) -> types.ModuleType:
     try:
-        if name == "rekey":
-            from node import rekey as found
-        else:
-            from node import ending as found
+        return importlib.import_module(f"node.{name}")
     except ImportError as error:
         raise FatalError(
             f"a node's folder needs the package {error.name}: install the node extra (pip install 'usance[node]')"
         ) from None
-    return found
 
 
 def run_rekey(args: argparse.Namespace) -> int:

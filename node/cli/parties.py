@@ -134,7 +134,7 @@ def _make_accept(args: argparse.Namespace, message: Any, command: str, options: 
         raise InputError("--make-accept needs --party HEX and --key with the NEW key's file, and nothing else of these")
     new = signing_key(args)
     party = hex_bytes(args.party, length=32, field="--party")
-    accept = new.sign(message(need_log(args).name, party)).hex()
+    accept = new.sign(message(need_log(args).origin, party)).hex()
     key = public_bytes(new).hex()
     line = " ".join(part for part in ("usance", command, "--new-key", key, "--accept", accept, options) if part)
     emit({"new_key": key, "accept": accept, "party": party.hex(), "command": line}, as_json=args.json,
