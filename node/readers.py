@@ -14,7 +14,7 @@ from node.problems import problem
 from node.tokens import Tokens
 
 PUBLIC = frozenset(
-    ("/checkpoint", "/consistency", "/keys/{key}", "/healthz", "/readyz", "/openapi.json", "/records POST",
+    ("/checkpoint", "/closed", "/consistency", "/keys/{key}", "/healthz", "/readyz", "/openapi.json", "/records POST",
      "/tile/{path}")
 )  # fmt: skip
 """Routes that need no token, by path, with the method where the path has several. Of tiles, those of hashes."""

@@ -124,15 +124,17 @@ async def get_stream(request: web.Request) -> web.StreamResponse:
     try:
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
-        await _stream(context, response, start)
+        await _stream(request, response, start)
         return response
     finally:
         context.streams -= 1
 
 
-async def _stream(context: NodeContext, response: web.StreamResponse, start: int) -> None:
+async def _stream(request: web.Request, response: web.StreamResponse, start: int) -> None:
+    context = request.app[CONTEXT]
     index = start
-    while not context.stopping.is_set():
+    # A token that was removed ends its streams, with the next record or sign of life.
+    while not context.stopping.is_set() and context.readers.allows(request):
         published = context.published
         if index < published.size:
             first, end = index, min(published.size, index + PAGE_DEFAULT)
