@@ -177,7 +177,11 @@ class NodeFolderSource:
             raise StartupError(f"{folder} has no sign record, so there is no signed checkpoint to audit it against")
         self._note = record.note
         self._store = LevelStore(database_path(folder))
-        ledger = Ledger(self._store, log=LogIdentity(log.origin, log.public))
+        try:
+            ledger = Ledger(self._store, log=LogIdentity(log.origin, log.public))
+        except BaseException:
+            self._store.close()
+            raise
         self.view: View = self._store.snapshot()
         self._reader = Reader(ledger.tree.view(self.view), EntryCache())
 
