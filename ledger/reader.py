@@ -19,10 +19,15 @@ CACHE_BYTES_MAX = 8 * 1024 * 1024
 
 
 class EntryCache:
-    """Rebuilt batches, the last used kept, at most CACHE_BYTES_MAX together. Owner: its lock; entries never change."""
+    """Rebuilt batches, the last used kept, at most CACHE_BYTES_MAX together. Owner: its lock; entries never change.
+
+    `rebuilding` is held by whoever rebuilds a batch: a batch that two bundles share, asked for by two threads at once,
+    is rebuilt once, and of all threads that hash one at a time competes with the writer for the interpreter.
+    """
 
     def __init__(self, bytes_max: int = CACHE_BYTES_MAX) -> None:
         self._lock = threading.Lock()
+        self.rebuilding = threading.Lock()
         self._bytes_max = bytes_max
         self._bytes = 0
         self._rows: OrderedDict[int, list[bytes]] = OrderedDict()
@@ -66,9 +71,13 @@ class Reader:
 
     def _batch_entries(self, first_index: int) -> list[bytes]:
         found = self._cache.get(first_index)
-        if found is None:
-            found = stored_batch(self.tree.view, first_index).entries()
-            self._cache.put(first_index, found)
+        if found is not None:
+            return found
+        with self._cache.rebuilding:
+            found = self._cache.get(first_index)
+            if found is None:
+                found = stored_batch(self.tree.view, first_index).entries()
+                self._cache.put(first_index, found)
         return found
 
     def entries(self, first: int, count: int) -> Iterator[bytes]:

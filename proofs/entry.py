@@ -25,6 +25,9 @@ REQUEST_BATCHES_MAX = 256
 REQUEST_BYTES_MAX = 8 * 1024 * 1024
 ENTRY_BYTES_MAX = 65_535
 _INT_MAX = codec.INT_MAX
+_ENTRY_ARRAY = b"\x9a"
+_POSITIONS = [codec.pack(position) for position in range(BATCH_RECORDS_MAX)]
+_BIN_HEADS = [codec.pack(bytes(length))[: -length or None] for length in range(1024)]
 
 
 def batch_lines(*, origin: str, size: int, root: bytes, first: int, count: int, bodies_root: bytes) -> bytes:
@@ -63,7 +66,7 @@ class Batch:
     @cached_property
     def leaves(self) -> list[bytes]:
         """The leaf hashes of the batch's own tree, one a body."""
-        return [merkle.leaf_hash(body) for body in self.bodies]
+        return merkle.leaf_hashes(self.bodies)
 
     @cached_property
     def bodies_root(self) -> bytes:
@@ -86,11 +89,18 @@ class Batch:
         ed25519.check(self.key, self.lines(origin), self.signature)
 
     def entries(self) -> list[bytes]:
-        """The encoded entries, in order; about 3 µs each. What the log hashes and stores."""
-        count, bodies, pack = len(self.bodies), self.bodies, codec.pack
-        paths = merkle.all_paths(self.leaves)
-        head = [RULES, self.key, self.size, self.root, self.first, count]
-        return [pack([*head, i, self.signature, paths[i], bodies[i]]) for i in range(count)]
+        """The encoded entries, in order; about 2 µs each. What the log hashes and stores.
+
+        Put together from parts: what a batch's entries share is encoded once, and of the rest only the heads differ.
+        """
+        fields = [RULES, self.key, self.size, self.root, self.first, len(self.bodies)]
+        head = _ENTRY_ARRAY + codec.pack(fields)[1:]  # the same fields under the head of a longer array
+        signature = codec.pack(self.signature)
+        join, paths = b"".join, merkle.all_paths(self.leaves)
+        return [
+            join((head, position, signature, _bin_head(len(path)), path, _bin_head(len(body)), body))
+            for position, path, body in zip(_POSITIONS, paths, self.bodies, strict=False)
+        ]
 
     def wire(self) -> list[Any]:
         """The array that stands for this batch in a request."""
@@ -116,6 +126,13 @@ def encode_request(batches: Sequence[Batch]) -> bytes:
     if len(data) > REQUEST_BYTES_MAX:
         raise InputError(f"{len(data)} bytes", field="request", expected=f"at most {REQUEST_BYTES_MAX} bytes")
     return data
+
+
+def _bin_head(length: int) -> bytes:
+    """What stands before binary data of a length (at most 65,535 in an entry; larger ones are never taken)."""
+    if length < len(_BIN_HEADS):
+        return _BIN_HEADS[length]
+    return b"\xc5" + length.to_bytes(2, "big") if length < 65_536 else b"\xc6" + length.to_bytes(4, "big")
 
 
 def _is_bin(value: Any, length: int) -> bool:

@@ -45,6 +45,12 @@ def leaf_hash(data: bytes) -> bytes:
     return sha256(LEAF_TAG + data).digest()
 
 
+def leaf_hashes(datas: Iterable[bytes]) -> list[bytes]:
+    """``leaf_hash`` of each, for many at once."""
+    digest_of, tag = sha256, LEAF_TAG
+    return [digest_of(tag + data).digest() for data in datas]
+
+
 def node_hash(left: bytes, right: bytes) -> bytes:
     """SHA-256(0x01 || left || right), 32 bytes (RFC 6962 section 2.1). The children's lengths are the caller's care."""
     return sha256(NODE_TAG + left + right).digest()

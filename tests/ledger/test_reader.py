@@ -2,17 +2,21 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger import reader as reader_module
 from ledger.leveldb import LevelStore
 from ledger.reader import EntryCache, Reader
+from ledger.store import View
 from proofs import merkle, tiles
-from proofs.entry import parse_entry
+from proofs.entry import Batch, parse_entry
 from proofs.errors import InputError
 from tests.ledger.support import ORIGIN, Log, none, party
 from tests.proofs import oracle
@@ -223,3 +227,21 @@ def test_many_threads_share_a_reader(grown: Grown) -> None:
     for thread in threads:
         thread.join(60)
     assert len(good) == 6 * 15
+
+
+def test_a_batch_that_threads_ask_for_at_once_is_rebuilt_once(grown: Grown, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bundles that share a batch, read by several threads together, cost one rebuilding of it."""
+    made: list[int] = []
+    real = reader_module.stored_batch
+
+    def slow(view: View, first_index: int) -> Batch:
+        made.append(first_index)
+        time.sleep(0.02)
+        return real(view, first_index)
+
+    monkeypatch.setattr(reader_module, "stored_batch", slow)
+    reader = Reader(grown.readers[66_000].tree, EntryCache())
+    with ThreadPoolExecutor(4) as pool:
+        same = list(pool.map(lambda _: reader.bundle(3, 256), range(8)))
+    assert len(set(same)) == 1
+    assert len(made) == len(set(made))

@@ -291,3 +291,19 @@ def test_signing_keeps_the_bounds() -> None:
         with pytest.raises(InputError):
             batch_of([b"a"] * count)
     assert len(batch_of([b"a"] * BATCH_RECORDS_MAX).bodies) == BATCH_RECORDS_MAX
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 127, 129, 257, BATCH_RECORDS_MAX])
+def test_entries_are_what_packing_them_whole_gives(count: int) -> None:
+    """However entries are put together, they are the canonical encoding of their array, for bodies of every length of
+    head and every position."""
+    lengths = [1, 31, 32, 255, 256, 257, 1023, 1024, 1025, 60_000, 65_535, 65_536]
+    batch = batch_of([bytes([at % 256]) * lengths[at % len(lengths)] for at in range(count)])
+    paths = merkle.all_paths([merkle.leaf_hash(body) for body in batch.bodies])
+    fields = (batch.key, batch.size, batch.root, batch.first, count)
+    packed = [
+        msgpack.packb([1, *fields, at, batch.signature, paths[at], batch.bodies[at]], use_bin_type=True)
+        for at in range(count)
+    ]
+    assert batch.entries() == packed
+    assert merkle.leaf_hashes(packed) == [hashlib.sha256(b"\0" + entry).digest() for entry in packed]
