@@ -5,6 +5,7 @@ In the folder of a node:
 =============== ==================================================================================================
 ``db``          the database
 ``db.making``   one that is being made, perhaps half of it: worth nothing unless its maker is still running
+``db.restore``  the same, made by a restore
 ``db.salvage``  what could be read of one that can't be opened; gone when fsck ends
 ``db.new``      a complete one, checked and durable, on its way to ``db``
 ``db.old``      what a repair replaced; ``db.v<N>``: what a migration replaced. Kept until the operator deletes it
@@ -24,6 +25,7 @@ from ledger.signrecord import settle
 
 DATABASE = "db"
 MAKING = "db.making"
+RESTORE = "db.restore"
 NEW = "db.new"
 SALVAGE = "db.salvage"
 OLD = "db.old"
@@ -58,7 +60,7 @@ def leftovers(folder: str) -> dict[str, str]:
         return {}
     found = {}
     for name in names:
-        if name in (MAKING, NEW, SALVAGE):
+        if name in (MAKING, RESTORE, NEW, SALVAGE):
             found[name] = "left by a rebuild that was cut: delete it, or let the next one do so"
         elif name == OLD:
             found[name] = "what a repair replaced: delete it once the node runs well"

@@ -184,7 +184,7 @@ def _resume(reader: BackupReader, writer: BackupWriter, tree: CompactRange, size
     """Take what a run that was cut left, as far as it is of this log; answers how many entries."""
     before = tree.size
     for found, end in reader.unsealed():
-        leaves = [merkle.leaf_hash(entry) for entry in found.entries]
+        leaves = merkle.leaf_hashes(found.entries)
         if tree.size + len(leaves) > size or not _fits(tree, leaves, read):
             break
         tree.extend(leaves)
@@ -211,7 +211,7 @@ def _add(
     def fetch(index: int) -> _Piece:
         entries = source.bundle(index, tiles.tile_width(0, index, size))
         fresh = entries[max(0, start - index * tiles.TILE_WIDTH) :]
-        return _Piece(index, [merkle.leaf_hash(entry) for entry in fresh], squeeze(tiles.encode_bundle(fresh)))
+        return _Piece(index, merkle.leaf_hashes(fresh), squeeze(tiles.encode_bundle(fresh)))
 
     bundles = range(start // tiles.TILE_WIDTH, -(-size // tiles.TILE_WIDTH))
     with show(start, size) as update:

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ledger import signrecord
+from ledger import signrecord, swap
 from ledger.context import LogIdentity
 from ledger.errors import StartupError, StorageError
 from ledger.rebuild import rebuild
@@ -35,8 +34,6 @@ from proofs.errors import InputError, VerifyError
 from proofs.logkeys import LogKeys
 from proofs.merkle import NodeReader
 
-DATABASE_FOLDER = "db"
-BUILD_FOLDER = "db.restore"
 SIGN_RECORD_FILE = "sign-record.json"
 NEEDED_FILES = ("node.toml", "log.key", "log.vkey")
 
@@ -72,7 +69,8 @@ def restore(
     path: str, folder: str, keys: LogKeys, *, tail: Tail | None, witnessed: Callable[[], Seen], executor: Executor,
     show: Show,
 ) -> Restored:  # fmt: skip
-    """Make the database of the node in `folder`, which is made where it doesn't exist.
+    """Make the database of the node in `folder`, which is made where it doesn't exist. `witnessed()`: what witnesses
+    have seen.
 
     Raises StartupError where a database is there already, a node runs on it, or more was signed or seen than is at
     hand; BackupDamage, VerifyError and AuditFailure for what isn't the log's; StorageError where it can't be written.
@@ -82,8 +80,8 @@ def restore(
         reader = BackupReader(handle, path=path)
         sources = _Sources(reader, check_sealed(reader, keys), tail, keys)
         _check_signed(folder, sources, keys, witnessed)
-        build = os.path.join(folder, BUILD_FOLDER)
-        _remove(build)
+        build = os.path.join(folder, swap.RESTORE)
+        swap.remove(build)  # a restore that was killed has left it
         with show(0, sources.size) as update:
             made = rebuild(
                 sources.entries(), build, log=LogIdentity(keys.origin, keys.public), size=sources.size,
@@ -118,7 +116,7 @@ def locked_folder(folder: str) -> Iterator[None]:
 
 
 def _check_place(folder: str) -> None:
-    database = os.path.join(folder, DATABASE_FOLDER)
+    database = swap.database_path(folder)
     if not os.path.lexists(database):
         return
     if _is_held(database):
@@ -150,7 +148,7 @@ class _Sources:
         self._reader = reader
         self._tail = tail
         self._keys = keys
-        self._parts = reader.parts()
+        self._parts = reader.parts(check_roots=False)  # the rebuilt tree's root says as much
         self._gathered = Gathered()
         self._beside = Beside()
         self._nodes: NodeReader | None = None
@@ -283,18 +281,8 @@ def _close(folder: str, sources: _Sources, keys: LogKeys) -> bool:
     return note is not None or read_closed(folder, keys) is not None
 
 
-def _remove(build: str) -> None:
-    """What a restore that was killed has left."""
-    try:
-        shutil.rmtree(build)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise StorageError(f"can't remove {build}, which an earlier restore left: {error.strerror}") from None
-
-
 def _move_in(folder: str, build: str) -> None:
-    database = os.path.join(folder, DATABASE_FOLDER)
+    database = os.path.join(folder, swap.DATABASE)
     try:
         os.rename(build, database)
     except OSError as error:

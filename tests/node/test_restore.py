@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger import keys
 from ledger.leveldb import LevelStore
+from ledger.rowcheck import compare_rows
 from node.keyfiles import load_key
 from node.restore import locked_folder
-from node.rowaudit import compare_rows
 from proofs import tiles
 from proofs.checkpoint import sign_checkpoint
 from proofs.note import VerifierKey, parse_vkey
