@@ -1,0 +1,123 @@
+"""A proxy between client and node that does what networks do: drops requests and answers, cuts them, sends requests
+twice, and delivers some of them much later."""
+
+import http.client
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+LATE_S = (0.0, 1.5)
+TIMEOUT_S = 20
+
+
+class BadProxy:
+    """`port`: of the node, 0 while there is none. `mischief`: the share of writes to which something happens; `done`:
+    how often each thing happened; `writes`: how many came."""
+
+    def __init__(self, *, seed: int, mischief: float) -> None:
+        self.port = 0
+        self.url = ""
+        self.mischief = mischief
+        self.done: Counter[str] = Counter()
+        self.writes = 0
+        self._random = random.Random(seed)
+        self._lock = threading.Lock()
+        self._late: list[threading.Thread] = []
+
+    def draw(self) -> tuple[str, float]:
+        """What happens to a write, and how late."""
+        with self._lock:
+            self.writes += 1
+            if self._random.random() >= self.mischief:
+                return "", 0.0
+            what = self._random.choice(["drop request", "drop answer", "cut answer", "twice", "late", "late and drop"])
+            self.done[what] += 1
+            return what, self._random.uniform(*LATE_S)
+
+    def ask(self, method: str, path: str, body: bytes) -> tuple[int, str, bytes] | None:
+        """The node's answer, None where there is none."""
+        if not self.port:
+            return None
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
+        try:
+            headers = {"Content-Type": "application/msgpack"} if method == "POST" else {}
+            connection.request(method, path, body=body or None, headers=headers)
+            answer = connection.getresponse()
+            return answer.status, answer.headers.get("Content-Type", ""), answer.read()
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            connection.close()
+
+    def later(self, wait_s: float, body: bytes) -> None:
+        """Deliver a write on its own, after a while."""
+
+        def run() -> None:
+            time.sleep(wait_s)
+            self.ask("POST", "/records", body)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        self._late.append(thread)
+
+    def settle(self) -> None:
+        """Wait until nothing is on its way any more."""
+        for thread in self._late:
+            thread.join()
+        self._late.clear()
+
+
+@contextmanager
+def proxying(proxy: BadProxy) -> Iterator[BadProxy]:
+    """Serve it on a free port for the time of the block."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = 65_536
+        disable_nagle_algorithm = True
+
+        def _serve(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            what, wait_s = proxy.draw() if self.command == "POST" else ("", 0.0)
+            if what in ("twice", "late", "late and drop"):
+                proxy.later(0.0 if what == "twice" else wait_s, body)
+            answer = None
+            if what not in ("drop request", "late and drop"):
+                answer = proxy.ask(self.command, self.path, body)
+            if answer is None or what == "drop answer":
+                self.close_connection = True
+                return
+            status, content_type, data = answer
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.close_connection = what == "cut answer"
+            self.wfile.write(data[: len(data) // 2] if what == "cut answer" else data)
+
+        do_GET = do_POST = _serve
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Silent."""
+
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 64
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            """Clients are killed."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    proxy.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield proxy
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
