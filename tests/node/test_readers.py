@@ -184,7 +184,8 @@ def test_tokens_come_and_go_without_a_restart(guarded: tuple[NodeProcess, str]) 
     ended = threading.Event()
 
     def follow() -> None:
-        request = f"GET /records/stream?from=0 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {second}\r\n\r\n"
+        head = f"GET /records/stream?from=0 HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: Bearer {second}"
+        request = head + "\r\n\r\n"
         node.raw(request.encode(), timeout_s=40)
         ended.set()
 
