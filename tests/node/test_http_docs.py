@@ -198,7 +198,7 @@ def test_examples_have_the_form_of_real_answers(answers: dict[str, Any], label: 
 def test_json_routes_have_examples() -> None:
     """Every route that answers an object of its own form has an example of it."""
     plain = {"/checkpoint", "/tile/<path>", "/proof/<index>", "/consistency", "/records/stream", "/genesis", "/healthz",
-             "/readyz", "/metrics", "/openapi.json", "/evidence/<index>"}  # fmt: skip
+             "/readyz", "/metrics", "/openapi.json", "/evidence/<index>", "/closed"}  # fmt: skip
     shown = {label.partition(" (")[0] for label in examples()} - {"result", "GET /readyz"}
     assert shown == {f"{method} {path}" for method, path in ROUTES if path not in plain}
 
