@@ -130,4 +130,88 @@ LOG_KEY_BREAKS = (
     ),
 )  # fmt: skip
 
-OPERATE_BREAKS = (*LOG_KEY_BREAKS,)
+WATCH_BREAKS = (
+    Break(
+        "a node whose writer failed is ready", "node/health.py",
+        "    if writer.failed is not None or not writer.is_alive:\n", "    if False:\n",
+        ("tests/node/test_health.py",),
+    ),
+    Break(
+        "a full disk is no reason", "node/health.py",
+        "disk.f_bavail * disk.f_frsize < config.disk_free_bytes_min:", "disk.f_bavail < 0:",
+        ("tests/node/test_health.py",),
+    ),
+    Break(
+        "check workers that died stay away", "node/checkers.py",
+        "            worker = await self._replace()\n", "            return\n",
+        ("tests/node/test_health.py",),
+    ),
+    Break(
+        "a worker whose answer is outstanding is used again", "node/checkers.py",
+        "            _kill(worker)\n            raise\n", "            self._idle.put_nowait(worker)\n            raise\n",
+        ("tests/node/test_checkers.py",),
+    ),
+    Break(
+        "answers sent again count as taken", "node/tally.py",
+        "            elif result.repeated:\n", "            elif False:\n",
+        ("tests/node/test_metrics.py",),
+    ),
+    Break(
+        "every path has figures of its own", "node/app.py",
+        "    route = UNMATCHED if resource is None else resource.canonical\n", "    route = request.path\n",
+        ("tests/node/test_metrics.py",),
+    ),
+    Break(
+        "metrics answer on the main port unasked", "node/routes/operate.py",
+        'context is not None and context.config.metrics == "main":', "context is not None:",
+        ("tests/node/test_metrics.py",),
+    ),
+    Break(
+        "a value belongs to the bucket before its own", "node/tally.py",
+        "self.counts[bisect_left(self.bounds, value)] += 1", "self.counts[bisect_left(self.bounds, value) - 1] += 1",
+        ("tests/node/test_metrics.py",),
+    ),
+    Break(
+        "minutes tell how many days the disk lasts", "node/vitals.py",
+        "GROWTH_S_MIN = 1800.0\n", "GROWTH_S_MIN = 1.0\n",
+        ("tests/node/test_vitals.py",),
+    ),
+    Break(
+        "access lines have the arguments", "node/app.py",
+        '"%s %s %s %.4f s", request.method[:20], request.path[:200],',
+        '"%s %s %s %.4f s", request.method[:20], request.path_qs[:200],',
+        ("tests/node/test_logs.py",),
+    ),
+    Break(
+        "a stranger's line end begins a line", "node/logs.py",
+        "{safe_line(record.getMessage())}\"", "{record.getMessage()}\"",
+        ("tests/node/test_logs.py",),
+    ),
+    Break(
+        "the API document forgets an argument", "node/openapi.py",
+        '{"from": DECIMAL, "to": DECIMAL}, required', '{"from": DECIMAL}, required',
+        ("tests/node/test_openapi.py",),
+    ),
+    Break(
+        "the API document has another type", "node/openapischemas.py",
+        '            "leaf": HEX,\n', '            "leaf": COUNT,\n',
+        ("tests/openapi/test_openapi.py",),
+    ),
+    Break(
+        "an alarm on a figure that nobody gives", "docs/operations/alerts.yml",
+        "expr: usance_writer_failed == 1", "expr: usance_writer_broken == 1",
+        ("tests/node/test_metrics.py",),
+    ),
+    Break(
+        "the unit kills the check workers, too", "docs/operations/usance.service",
+        "KillMode=mixed", "KillMode=control-group",
+        ("tests/test_unit_file.py",),
+    ),
+    Break(
+        "the runbook knows no forks", "docs/operations.md",
+        "| `this database is a fork` |", "| `this database is odd` |",
+        ("tests/test_operations_docs.py",),
+    ),
+)  # fmt: skip
+
+OPERATE_BREAKS = (*LOG_KEY_BREAKS, *WATCH_BREAKS)
