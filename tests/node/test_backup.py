@@ -306,6 +306,25 @@ def test_a_node_that_is_away_leaves_no_file(growing: Growing) -> None:
     assert not growing.path.exists()
 
 
+def test_what_a_checkpoint_vouches_for_is_on_the_disk_before_it(growing: Growing) -> None:
+    """Entries, sync, checkpoint, sync: in this order, so that a loss of power leaves no checkpoint without its
+    entries."""
+    done: list[str] = []
+    pwrite, sync = backupwriter.os.pwrite, backupwriter.os.fdatasync
+
+    def spied(handle: int, data: bytes, offset: int) -> int:
+        done.append(chr(data[0]))
+        return pwrite(handle, data, offset)
+
+    def synced(handle: int) -> None:
+        done.append("sync")
+        sync(handle)
+
+    with mock.patch.object(backupwriter.os, "pwrite", spied), mock.patch.object(backupwriter.os, "fdatasync", synced):
+        growing.run()
+    assert done == ["u", "L", "E", "E", "sync", "C", "sync"]
+
+
 def test_one_run_at_a_time(growing: Growing) -> None:
     """A second process that writes to the file is refused."""
     growing.run()
