@@ -1,4 +1,4 @@
-"""Each defect of breaks.py, moneybreaks.py and operatebreaks.py, put into a copy of the tree, turns the suite red."""
+"""Each defect of the tables beside this file, put into a copy of the tree, turns the suite red."""
 
 import os
 import shutil
@@ -13,9 +13,10 @@ import pytest
 from tests.sabotage.breaks import BREAKS, Break
 from tests.sabotage.moneybreaks import MONEY_BREAKS
 from tests.sabotage.operatebreaks import OPERATE_BREAKS
+from tests.sabotage.storagebreaks import STORAGE_BREAKS
 
 TIMEOUT_S = 600
-DEFECTS = (*BREAKS, *MONEY_BREAKS, *OPERATE_BREAKS)
+DEFECTS = (*BREAKS, *MONEY_BREAKS, *OPERATE_BREAKS, *STORAGE_BREAKS)
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
