@@ -17,7 +17,7 @@ from ledger.errors import StartupError
 from ledger.store import View
 from node.access import PUBLIC, Access
 from node.errors import FileError, ProblemError
-from node.logfolder import current_keys
+from node.logfolder import current_keys, read_closed
 from node.transport import Transport
 from proofs import note, tiles
 from proofs.errors import InputError, VerifyError
@@ -44,6 +44,9 @@ class Source(Protocol):
 
     def bundle(self, index: int, width: int) -> list[bytes]:
         """The first `width` entries of a bundle. Raises VerifyError where it is missing or malformed."""
+
+    def closing(self) -> bytes | None:
+        """The closing note of a log that has ended, not judged; None where there is none to be had."""
 
     def close(self) -> None:
         """Let go of connections and files."""
@@ -75,6 +78,13 @@ class _Files(ABC):
                 except InputError as error:
                     raise VerifyError(f"{path}: {error.detail}", field="bundle") from None
         raise VerifyError(f"the log doesn't hold {tiles.entries_path(index, width)}", field="bundle")
+
+    def closing(self) -> bytes | None:
+        """See Source."""
+        try:
+            return self._read("closed", note.NOTE_BYTES_MAX)
+        except (ProblemError, VerifyError):  # some servers answer otherwise than 404 for what they don't have
+            return None
 
     def _first(self, paths: Iterable[str], bytes_max: int) -> bytes:
         missing = ""
@@ -178,6 +188,8 @@ class NodeFolderSource:
         self._note = record.note
         self._store = LevelStore(database_path(folder))
         try:
+            closed = read_closed(folder, log)
+            self._closing = None if closed is None else closed.note
             ledger = Ledger(self._store, log=LogIdentity(log.origin, log.public))
         except BaseException:
             self._store.close()
@@ -193,6 +205,10 @@ class NodeFolderSource:
     def checkpoint(self) -> bytes:
         """See Source."""
         return self._note
+
+    def closing(self) -> bytes | None:
+        """See Source."""
+        return self._closing
 
     def tile(self, level: int, index: int, width: int) -> bytes:
         """See Source."""

@@ -26,7 +26,8 @@ from node.moneyaudit import Compared, MoneyAudit, all_accounts
 from node.sources import HttpSource, NodeFolderSource, Source, open_source
 from node.transport import Transport
 from proofs.checkpoint import Checkpoint
-from proofs.errors import VerifyError
+from proofs.closing import open_closing
+from proofs.errors import InputError, VerifyError
 from proofs.logkeys import LogKeys
 
 SAMPLED = ", evenly over the log (--deep: all)"
@@ -84,6 +85,7 @@ def run_audit(args: argparse.Namespace) -> int:
         note = source.checkpoint()
         checked = policy.check(note)
         size, keys = checked.checkpoint.size, policy.keys_of(checked.checkpoint.origin)
+        is_closed = _is_closed(source, checked.checkpoint, keys)
         found, money, replayed_s = _audit(args, source, checked.checkpoint, keys)
         seen = _compare_with_seen(found, note, keys)
     except VerifyError as error:
@@ -97,15 +99,34 @@ def run_audit(args: argparse.Namespace) -> int:
         source.close()
     seconds = time.monotonic() - began
     value = {**found.value(), "money": money.value(), "cosigners": [cosigner.name for cosigner in checked.cosigners],
-             "seen_before": seen, "seconds": round(seconds, 3), "replay_seconds": round(replayed_s, 3),
-             "records_per_s": round(size / replayed_s)}  # fmt: skip
-    emit(value, as_json=args.json, lines=_lines(found, money, seen, replayed_s, len(checked.cosigners)))
+             "seen_before": seen, "closed": is_closed, "seconds": round(seconds, 3),
+             "replay_seconds": round(replayed_s, 3), "records_per_s": round(size / replayed_s)}  # fmt: skip
+    lines = _lines(found, money, seen, replayed_s, len(checked.cosigners))
+    if is_closed:
+        lines.insert(-1, "  closed for good at this size, by the log's own word")
+    emit(value, as_json=args.json, lines=lines)
     if seen is not None and seen > size:
         raise IncompleteError(
             f"good as far as it goes: it ends at size {size}, but a checkpoint of size {seen} was seen before: whether "
             "that continues this one can only be told with the entries between"
         )
     return OK
+
+
+def _is_closed(source: Source, checkpoint: Checkpoint, keys: LogKeys) -> bool:
+    """Whether the log has ended at this checkpoint, by a note that its own key signed; anything else that is served in
+    its place is nobody's word. Raises ForkError where the log has gone on after its end."""
+    data = source.closing()
+    try:
+        closing = None if data is None else open_closing(data, keys)
+    except InputError:
+        return False
+    if closing is not None and not closing.allows(checkpoint):
+        raise ForkError(
+            f"the log has signed that it ended at size {closing.size}, root {closing.root.hex()}, and another head of "
+            f"size {checkpoint.size}: keep both notes (GET /closed, GET /checkpoint)", field="checkpoint",
+        )  # fmt: skip
+    return closing is not None and closing.size == checkpoint.size
 
 
 def _audit(

@@ -20,10 +20,12 @@ from node.spool.writer import SpoolWriter
 from node.submit import Options, Submission, open_locked
 from proofs import note
 from proofs.checkpoint import log_vkey
+from proofs.closing import sign_closing
 from proofs.ed25519 import public_bytes
 from proofs.errors import VerifyError
 from proofs.logkeys import LogKeys
 from proofs.records import make_body
+from tests.node.clitool import Cli
 from tests.node.fakelog import NOW_MS, ORIGIN, FakeLog, serving
 
 OLD, NEW = (Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32) for number in (1, 2))
@@ -288,3 +290,27 @@ def test_a_spool_of_a_closed_log_keeps_what_it_holds(world: World, tmp_path: Pat
     world.log.ledger.is_closed = False  # as if it had been a mistake of ours: the one record, and once
     assert drain(world, folder, ONLY_OLD) == 1
     assert world.log.ledger.size == 5
+
+
+def test_an_audit_holds_a_log_to_its_end(world: World, tmp_path: Path) -> None:
+    """A closing note of the log's own key is what an audit says, and a log that goes on after it is refused, with
+    either of its keys; whatever else stands in its place counts for nothing."""
+    cli = Cli(tmp_path)
+    (tmp_path / "keys").write_text(f"{OLD_VKEY.text}\n{NEW_VKEY.text}\n")
+    world.grow()
+    size, root = world.log.ledger.size, world.log.ledger.tree.root
+    own, foreign = (
+        sign_closing(origin=ORIGIN, size=size, root=root, private_keys=[key])
+        for key in (NEW, Ed25519PrivateKey.generate())
+    )
+    found = {"/closed": foreign}
+    world.log.hook = lambda method, path, body, answer: (200, "text/plain", found[path]) if path in found else answer
+    for other in (foreign, b"<html>", b"", world.log.checkpoint()):
+        found["/closed"] = other
+        assert cli.json("audit", world.log.url, "--log", "keys")["closed"] is False
+    found["/closed"] = own
+    assert cli.json("audit", world.log.url, "--log", "keys")["closed"] is True
+    assert "closed for good at this size" in cli.ok("audit", world.log.url, "--log", "keys").out
+    world.grow()
+    assert "has signed that it ended at size 2" in cli.fails(1, "audit", world.log.url, "--log", "keys")
+    assert cli.json("audit", world.log.url, "--log", OLD_VKEY.text)["closed"] is False

@@ -103,12 +103,12 @@ def test_a_closed_log_serves_what_it_has(make_node: Callable[..., NodeProcess], 
             (tmp_path / "earlier.tlog-proof").write_bytes(earlier.body)
             assert parse_tlog_proof(earlier.body).checkpoint.size == 2
         assert node.get("/consistency?from=2").status == 200
-        cli.ok("audit", node.url, "--deep")
+        assert cli.json("audit", node.url, "--deep")["closed"]
         assert node.stop() == 0
     assert node.failures() == []
     for file in sorted(tmp_path.glob("*.tlog-proof")):
         cli.ok("verify", file)
-    cli.ok("audit", node.folder)
+    assert cli.json("audit", node.folder)["closed"]
     assert cli.json("node", "close", node.folder, "--yes")["was_closed"]
 
 
