@@ -25,7 +25,7 @@ def test_demo_shows_every_step(repo_root: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(re.findall(r"^== \d+\. ", done.stdout, re.MULTILINE)) == 16
     assert done.stdout.count("GOOD: every step holds") == 2
-    assert "acknowledged 103.67 EUR" in done.stdout
+    assert "acknowledged 103.68 EUR" in done.stdout
     assert "nothing to settle" in done.stdout
     assert done.stdout.count("FAILED: a step doesn't hold") == 2
     assert re.search(r"GOOD: \d+ records in \d+ batches", done.stdout)
@@ -46,6 +46,9 @@ def test_bench_measures_everything_it_names(repo_root: Path, tmp_path: Path) -> 
         "p99": found["single_record_answer"]["p99_ms"],
         "proof": found["proof_check"]["ms"],
         "audit": found["audit"]["per_s"],
+        "backup": found["backup"]["per_s"],
+        "beside": found["backup"]["p99_ratio"],
+        "restore": found["backup"]["restore"]["per_s"],
         "memory": found["rss_mb"],
         "start": found["start_s"],
         "disk": found["disk"]["ratio"],
