@@ -224,8 +224,11 @@ class Recorder:
             _log.error("%s", _words(error))
             return None
 
+    def resolve(self, asset: Asset) -> bytes | str:
+        """What a record would name for this asset: a packed reference or an external name. Raises as `use`."""
+        return self._target(asset) if self.active else b""
+
     def _target(self, asset: Asset) -> bytes | str:
-        """What an asset's name means in a record: a packed reference or an external name."""
         if isinstance(asset, str):
             found = self._targets.get(asset)
             if found is None:

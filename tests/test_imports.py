@@ -10,7 +10,8 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-LAYERS = ("proofs", "ledger", "node")
+LAYERS = ("proofs", "ledger", "node", "usance")
+PUBLIC = ROOT / "node" / "public"  # holds the package usance, and nothing else
 
 # Bytes in, decision out: what a verifier may use of the standard library. Nothing here reads a file, a socket, a clock,
 # the environment or a random source. Whoever needs another module adds it here, if that stays true.
@@ -33,6 +34,11 @@ LEDGER_PACKAGES = {"cryptography", "msgpack"}
 LEVELDB = {"plyvel", "plyvel_next"}
 LEVELDB_ONLY_IN = "ledger/leveldb.py"
 NODE_PACKAGES = {"cryptography", "msgpack", "aiohttp", "uvloop", "rich"}
+
+# Other people's libraries that we have something for, and the one module that may import each.
+INTEGRATIONS = {
+    name: f"node/public/usance/integrations/{name}.py" for name in ("datasets", "transformers")
+}  # fmt: skip
 
 # With only this importable, the command line must start: an auditor installs no more.
 BASE_PACKAGES = {"cryptography", "_cffi_backend", "cffi", "pycparser", "msgpack"}
@@ -73,7 +79,9 @@ def imports_of(tree: ast.AST, path: str) -> Iterator[Import]:
 
 def trees(layer: str) -> Iterator[tuple[str, ast.Module]]:
     """Path and syntax tree of every module of a layer."""
-    for path in sorted((ROOT / layer).rglob("*.py")):
+    for path in sorted(((PUBLIC if layer == "usance" else ROOT) / layer).rglob("*.py")):
+        if layer == "node" and path.is_relative_to(PUBLIC):
+            continue
         yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
 
 
@@ -133,11 +141,22 @@ def test_only_the_leveldb_store_imports_leveldb() -> None:
 
 @pytest.mark.parametrize(
     ("layer", "may"),
-    [("proofs", PROOFS_PACKAGES), ("ledger", LEDGER_PACKAGES | LEVELDB), ("node", NODE_PACKAGES)],
+    [
+        ("proofs", PROOFS_PACKAGES),
+        ("ledger", LEDGER_PACKAGES | LEVELDB),
+        ("node", NODE_PACKAGES),
+        ("usance", set(INTEGRATIONS)),
+    ],
 )
 def test_other_peoples_packages_are_the_declared_ones(layer: str, may: set[str]) -> None:
     """A layer uses no package but its own dependencies: none that is here only because another one needs it."""
     wrong = [i for i in outside(layer_imports(layer)) if i.top not in may]
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+def test_an_integration_is_imported_by_itself() -> None:
+    """Whoever imports usance needs none of the libraries that it has integrations for."""
+    wrong = [i for i in layer_imports("usance") if i.top in INTEGRATIONS and i.path != INTEGRATIONS[i.top]]
     assert not wrong, "\n".join(map(str, wrong))
 
 
@@ -162,22 +181,25 @@ class BaseOnly:
         return None
 
 sys.meta_path.insert(0, BaseOnly())
+sys.path.insert(0, sys.argv[2])
 for name in ("plyvel", "plyvel_next", "aiohttp", "uvloop", "rich", "pytest"):
     try:
         __import__(name)
     except ImportError:
         continue
     sys.exit(f"{name} was not blocked: this test proves nothing")
+import usance
+import usance.integrations.noted
 import node.cli
 sys.exit(0 if callable(node.cli.main) else "node.cli has no main()")
 """
 
 
 def test_command_line_starts_on_the_base_packages() -> None:
-    """`usance` can be imported with cryptography and msgpack alone, whatever else is installed."""
+    """Command line and library can be imported with cryptography and msgpack alone, whatever else is installed."""
     allowed = ",".join(sorted({*BASE_PACKAGES, *LAYERS}))
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", BASE_ONLY, allowed],
+        [sys.executable, "-W", "error", "-c", BASE_ONLY, allowed, str(PUBLIC)],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

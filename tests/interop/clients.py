@@ -41,12 +41,18 @@ def run(*command: object, cwd: Path | None = None, timeout: float = RUN_S) -> su
     )  # fmt: skip
 
 
-def install(what: str, *command: object, cwd: Path | None = None, extra: dict[str, str] | None = None) -> None:
+def install(
+    what: str,
+    *command: object,
+    cwd: Path | None = None,
+    extra: dict[str, str] | None = None,
+    timeout: float = INSTALL_S,
+) -> None:
     """Run an installer; skip where the registry can't be reached, fail where it refuses."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_REQUIRE", "PIP_NO_BINARY", "PYTHON"))}
     done = subprocess.run(
         [str(part) for part in command], cwd=cwd, env=environment | (extra or {}),
-        capture_output=True, text=True, timeout=INSTALL_S, check=False,
+        capture_output=True, text=True, timeout=timeout, check=False,
     )  # fmt: skip
     if done.returncode == 0:
         return
@@ -56,12 +62,12 @@ def install(what: str, *command: object, cwd: Path | None = None, extra: dict[st
     pytest.fail(f"{what} could not be installed:\n{output[-3000:]}", pytrace=False)
 
 
-def python_environment(name: str = "interop") -> Path:
+def python_environment(name: str = "interop", *, timeout: float = INSTALL_S) -> Path:
     """The folder of programs of .venv-NAME, made anew when requirements/NAME.lock or the Python changed."""
     lock = ROOT / "requirements" / f"{name}.lock"
-    what = f"the programs of {lock.name}"
     venv = ROOT / (os.environ.get(f"USANCE_{name.upper()}_VENV") or f".venv-{name}")
     stamp = venv / f"{name}.stamp"
+    what = f"requirements/{name}.lock"
     wanted = f"{hashlib.sha256(lock.read_bytes()).hexdigest()}\n{sys.version}\n{venv}\n"
     with lock.open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)  # one test run at a time installs; the others find the work done
@@ -71,6 +77,7 @@ def python_environment(name: str = "interop") -> Path:
             install(
                 what, venv / "bin" / "python", "-m", "pip", "--no-input", "--disable-pip-version-check",
                 "install", "--quiet", "--retries", "2", "--require-hashes", "--only-binary", ":all:", "-r", lock,
+                timeout=timeout,
             )  # fmt: skip
             stamp.write_text(wanted, encoding="utf-8")
     return venv / "bin"
