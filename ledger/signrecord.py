@@ -213,9 +213,9 @@ class Signer:
             raise StorageError(f"no key is left to sign a head of size {size} with: the log is closed, its key erased")
         first, *others = self._private_keys
         signed = sign_checkpoint(origin=self._origin, size=size, root=root, private_key=first)
-        text = parse_note(signed).text
         for key in others:
-            signed = add_signature(signed, sign_note(text=text, name=self._origin, private_key=key))
+            line = sign_note(text=parse_note(signed).text, name=self._origin, private_key=key)
+            signed = add_signature(signed, line)
         return signed
 
     def _signed_as_now(self, note: bytes) -> bool:

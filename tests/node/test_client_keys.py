@@ -21,6 +21,7 @@ from node.submit import Options, Submission, open_locked
 from proofs import note
 from proofs.checkpoint import log_vkey
 from proofs.closing import sign_closing
+from proofs.cosignature import witness_vkey
 from proofs.ed25519 import public_bytes
 from proofs.errors import VerifyError
 from proofs.logkeys import LogKeys
@@ -314,3 +315,53 @@ def test_an_audit_holds_a_log_to_its_end(world: World, tmp_path: Path) -> None:
     world.grow()
     assert "has signed that it ended at size 2" in cli.fails(1, "audit", world.log.url, "--log", "keys")
     assert cli.json("audit", world.log.url, "--log", OLD_VKEY.text)["closed"] is False
+
+
+# Which keys a command is given
+
+
+def test_where_a_command_finds_the_keys(world: World, tmp_path: Path) -> None:
+    """--log or --policy, else USANCE_POLICY, else USANCE_LOG; a file of keys and a policy's log lines do alike; both
+    options at once, keys or policies of several logs, and files that are none, are refused."""
+    world.grow()
+    foreign = log_vkey(origin="log.example/other", public_key=public_bytes(NEW))
+    for name, text in {
+        "both": f"# two keys\n{OLD_VKEY.text}\n\n{NEW_VKEY.text}\n", "new": NEW_VKEY.text, "old": OLD_VKEY.text,
+        "policy": f"log {OLD_VKEY.text}\nlog {NEW_VKEY.text}\nquorum none\n", "empty": "# nothing\n",
+        "new policy": f"log {NEW_VKEY.text}\nquorum none\n", "junk": "junk\n", "long": "#" * 20_000,
+        "two logs": f"{OLD_VKEY.text}\n{foreign.text}\n", "no log": "quorum none\n",
+        "policy of two": f"log {OLD_VKEY.text}\nlog {foreign.text}\nquorum none\n",
+    }.items():  # fmt: skip
+        (tmp_path / name).write_text(text)
+    cli = Cli(tmp_path, {"USANCE_NODE": world.log.url})
+    show = ("proof", "1")
+    for given, environment in (
+        (("--log", "both"), {}), (("--log", OLD_VKEY.text), {}), (("--policy", "policy"), {}),
+        ((), {"USANCE_LOG": "both"}), ((), {"USANCE_POLICY": "policy"}),
+        ((), {"USANCE_POLICY": "policy", "USANCE_LOG": "new"}), (("--log", "old"), {"USANCE_POLICY": "new policy"}),
+        (("--policy", "policy"), {"USANCE_LOG": "new"}),
+    ):  # fmt: skip
+        cli.ok(*show, *given, **environment)
+    for code, word, given in (
+        (1, "isn't signed", ("--log", "new")), (1, "isn't signed", ("--policy", "new policy")),
+        (2, "exclude each other", ("--log", "old", "--policy", "policy")), (2, "0 keys", ("--log", "empty")),
+        (2, "knows 2 logs", ("--policy", "policy of two")), (2, "knows 0 logs", ("--policy", "no log")),
+        (2, "verifier key", ("--log", "junk")), (2, "too large", ("--log", "long")), (2, "USANCE_POLICY", ()),
+        (2, "keys of one log", ("--log", "two logs")), (2, "junk", ("--policy", "junk")),
+        (2, "No such file", ("--policy", "missing")),
+    ):  # fmt: skip
+        assert word in cli.fails(code, *show, *given)
+
+
+def test_a_quorum_counts_for_files_and_audits(world: World, tmp_path: Path) -> None:
+    """A policy whose quorum no answer reaches serves commands that talk to a node all the same; `verify` and `audit`
+    hold what they judge against the whole of it."""
+    world.grow()
+    witness = witness_vkey(name="witness.example/w", private_key=Ed25519PrivateKey.generate())
+    (tmp_path / "policy").write_text(f"log {OLD_VKEY.text}\nwitness W {witness.text}\nquorum W\n")
+    cli = Cli(tmp_path, {"USANCE_NODE": world.log.url, "USANCE_POLICY": "policy"})
+    cli.ok("proof", "1", "-o", "file")
+    cli.ok("verify", "file", "--log", OLD_VKEY.text)
+    assert "quorum" in cli("verify", "file").out
+    assert cli("verify", "file").code == 1
+    assert "quorum" in cli.fails(1, "audit", world.log.url)
