@@ -128,8 +128,8 @@ def need_log(args: argparse.Namespace) -> LogKeys:
     if keys is None:
         raise InputError(
             "the log's key isn't known, and without it no answer can be checked: give --log VKEY (or a file with it) "
-            "or --policy FILE, or set USANCE_LOG or USANCE_POLICY; the operator publishes it, in the node's folder it is "
-            "log.vkey"
+            "or --policy FILE, or set USANCE_LOG or USANCE_POLICY; the operator publishes it, in the node's folder it "
+            "is log.vkey"
         )
     return keys
 
