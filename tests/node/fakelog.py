@@ -157,6 +157,7 @@ def serving(log: FakeLog) -> Iterator[FakeLog]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else head and body of an answer wait for each other
 
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
