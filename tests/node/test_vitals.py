@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from node.vitals import DAY_S, GROWTH_S_MIN, HISTORY_MAX, HISTORY_STEP_S, Sample, Vitals, measure
+from node.vitals import DAY_S, HISTORY_MAX, HISTORY_STEP_S, Sample, Vitals, measure
 
 GIB = 2**30
 
@@ -26,7 +26,7 @@ def grown(*samples: tuple[float, int]) -> Vitals:
     [
         ([], None),
         ([(0, 10 * GIB)], None),
-        ([(0, 10 * GIB), (GROWTH_S_MIN - 1, 9 * GIB)], None),
+        ([(0, 10 * GIB), (1500, 9 * GIB)], None),
         ([(0, 10 * GIB), (DAY_S / 2, 9 * GIB)], 4.0),  # a GiB in half a day, 8 above the floor
         ([(0, 10 * GIB), (DAY_S / 2, 10 * GIB)], math.inf),
         ([(0, 10 * GIB), (DAY_S / 2, 11 * GIB)], math.inf),
