@@ -20,6 +20,7 @@ from node.config import Config
 from node.logfolder import Closed
 from node.published import Published
 from node.readers import Readers
+from node.room import Room
 from node.statements import StatementGuard
 from node.tally import HttpTally
 from node.tls import Tls
@@ -29,6 +30,8 @@ from proofs.errors import InputError, excerpt
 
 T = TypeVar("T")
 UPLOAD_GRACE_S = 1.0
+DECODED_BYTES_MAX = 16 * 1024 * 1024
+"""Of each kind: several groups of the writer's, so that it never waits for what is to come."""
 QUERY_FIELDS_MAX = 32
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 
@@ -55,6 +58,9 @@ class NodeContext:
     tls: Tls | None
     statements: StatementGuard = field(init=False)
     bytes_in_flight: int = 0
+    # Requests that are decoded, for the writer: small ones never wait for large ones.
+    small_decoded: Room = field(default_factory=lambda: Room(DECODED_BYTES_MAX))
+    large_decoded: Room = field(default_factory=lambda: Room(DECODED_BYTES_MAX))
     streams: int = 0
     http: HttpTally = field(default_factory=HttpTally)
     vitals: Vitals = field(default_factory=Vitals)

@@ -195,16 +195,18 @@ async def _take(request: web.Request, context: NodeContext, room: _Room) -> web.
     await _admit(context, batches, verdicts)
     over = _over(verdicts)
     if over is not None:
+        context.http.count_results([verdict for verdict in verdicts if isinstance(verdict, Refusal)])
         return over
-    job, has_statements = (
-        _job(batches, verdicts, board) if small else await context.read(lambda: _job(batches, verdicts, board))
-    )
-    if has_statements:
-        await context.read(lambda: _check_statements(job, context))
-    context.writer.submit(job)
-    # Shielded: a client that goes away takes its answer with it, never its batch.
-    results, published = await asyncio.shield(asyncio.wrap_future(job.done))
-    context.http.count_results(results)
+    async with (context.small_decoded if small else context.large_decoded).hold(len(data)):
+        job, has_statements = (
+            _job(batches, verdicts, board) if small else await context.read(lambda: _job(batches, verdicts, board))
+        )
+        if has_statements:
+            await context.read(lambda: _check_statements(job, context))
+        context.writer.submit(job)
+        # Shielded: a client that goes away takes its answer with it, never its batch.
+        results, published = await asyncio.shield(asyncio.wrap_future(job.done))
+        context.http.count_results(results)
     over = _over(results)
     if over is not None:
         return over
