@@ -53,8 +53,8 @@ class _Verdict(Future[Examined]):
 
 
 class Examiners(Executor):
-    """Takes `submit(examine, origin, entries)`, and no other work. Processes start when they are needed; by default as
-    many as this machine has cores to spare.
+    """Takes `submit(examine, origin, entries)`, and no other work. Processes start when they are needed; by default two
+    for each core that this machine has to spare, so that one works while the other's answer waits to be read.
 
     Owner of the open chunk: the one thread that submits.
     """
@@ -64,7 +64,7 @@ class Examiners(Executor):
         self._open_bytes = 0
         self._queue: queue.Queue[_Chunk | None] = queue.Queue(QUEUE_CHUNKS)
         spare = (os.cpu_count() or 1) - 1
-        self._count = processes or max(1, min(PROCESSES_MAX, spare))
+        self._count = processes or max(1, min(PROCESSES_MAX, 2 * spare))
         self._threads: list[threading.Thread] = []
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:

@@ -37,15 +37,15 @@ def test_rows_are_read_while_they_are_being_written() -> None:
     """What was handed over, overwritten or removed meanwhile reads as it was written last."""
     below = Slow()
     store = BulkStore(below, buffer_bytes=1)
-    store.write({b"pa": b"1", b"pb": b"1"})
+    store.write({b"pa": b"1", b"pb": b"1", b"pd": b"1"})
     store._buffer_bytes = 1 << 30
     store.write({b"pa": b"2", b"pb": None, b"pc": b"3"})
-    assert (store.get(b"pa"), store.get(b"pb"), below.get(b"pa")) == (b"2", None, None)
-    assert list(store.scan(b"p", b"q")) == [(b"pa", b"2"), (b"pc", b"3")]
+    assert (store.get(b"pa"), store.get(b"pb"), store.get(b"pd"), below.get(b"pa")) == (b"2", None, b"1", None)
+    assert list(store.scan(b"p", b"q")) == [(b"pa", b"2"), (b"pc", b"3"), (b"pd", b"1")]
     below.go.set()
     store.flush()
-    assert list(below.scan(b"p", b"q")) == list(store.scan(b"p", b"q")) == [(b"pa", b"2"), (b"pc", b"3")]
-    assert below.came == [{b"pa": b"1", b"pb": b"1"}, {b"pa": b"2", b"pb": None, b"pc": b"3"}]
+    assert list(below.scan(b"p", b"q")) == list(store.scan(b"p", b"q")) == [(b"pa", b"2"), (b"pc", b"3"), (b"pd", b"1")]
+    assert below.came == [{b"pa": b"1", b"pb": b"1", b"pd": b"1"}, {b"pa": b"2", b"pb": None, b"pc": b"3"}]
     store.close()
 
 
