@@ -58,6 +58,8 @@ def test_bench_measures_everything_it_names(repo_root: Path, tmp_path: Path) -> 
         "make": found["money"]["account"]["evidence_make_ms"]["p50"],
         "verify": found["money"]["account"]["evidence_verify_ms"]["p50"],
         "replay": found["money"]["audit"]["per_s"],
+        "storing": found["recorder"]["storing"]["p50_us"],
+        "sending": found["recorder"]["sending"]["mean_us"],
         **{name: value for name, value in found["floors"].items() if name != "fsync_ms"},
         **found["floors"]["fsync_ms"],
     }

@@ -22,7 +22,7 @@ from proofs.entry import parse_entry
 from proofs.merkle import check_inclusion, leaf_hash
 from proofs.records import check_body
 from proofs.tlogproof import parse_tlog_proof
-from scripts.benchmark import floors, money
+from scripts.benchmark import floors, money, recorder
 from scripts.benchmark.load import Connection, blast, paced
 from scripts.benchmark.node import ORIGIN, USANCE, Node, requests_of, say, set_up
 from scripts.benchmark.workload import Workload
@@ -168,6 +168,7 @@ def run(args: argparse.Namespace, folder: str) -> dict[str, Any]:
         node.stop()
     result["disk"] = disk(node.folder, total)
     result["money"] = run_money(args, folder)
+    result["recorder"] = run_recorder(args, folder)
     return result
 
 
@@ -190,6 +191,16 @@ def run_money(args: argparse.Namespace, folder: str) -> dict[str, Any]:
     finally:
         node.stop()
     return result
+
+
+def run_recorder(args: argparse.Namespace, folder: str) -> dict[str, Any]:
+    """What a record costs the program that logs it, beside a node of its own."""
+    node = Node(os.path.join(folder, "recorder"))
+    try:
+        say("the library in a loop")
+        return recorder.overhead(node, folder, records=min(20_000, args.records))
+    finally:
+        node.stop()
 
 
 def main() -> int:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 from unittest import mock
 
 from node.recorder import Recorder
-from proofs.jsonform import from_json
-from proofs.records import make_body
 from scripts.benchmark.node import USANCE, Node, say
 
 ASSET = "pkg:huggingface/org/corpus@0123456789abcdef0123456789abcdef01234567"
@@ -46,7 +42,9 @@ def overhead(node: Node, folder: str, *, records: int, rounds: int = 3) -> dict[
         "USANCE_NODE": f"http://{node.address}", "USANCE_KEY": key, "USANCE_LOG": vkey,
         "USANCE_STATE": os.path.join(folder, "state"),
     }  # fmt: skip
-    subprocess.run([*USANCE, "party", "Recorder"], check=True, stdout=subprocess.DEVNULL, env={**os.environ, **environment})
+    subprocess.run(
+        [*USANCE, "party", "Recorder"], check=True, stdout=subprocess.DEVNULL, env={**os.environ, **environment}
+    )
     result: dict[str, Any] = {"records": records}
     for name in ("storing", "sending"):
         found = []
