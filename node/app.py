@@ -14,7 +14,7 @@ from ledger.errors import StorageError
 from node.context import CONTEXT, Missing, NodeContext
 from node.logs import event
 from node.problems import CONTENT_TYPE, bad_input, problem
-from node.readers import refuse
+from node.readers import is_public, refuse
 from node.routes import evidence, money, operate, reads, writes
 from node.routes import log as log_routes
 from proofs.entry import REQUEST_BYTES_MAX
@@ -97,8 +97,16 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 
 @web.middleware
 async def readers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer only those who may read."""
-    return await handler(request) if request.app[CONTEXT].readers.allows(request) else refuse(request)
+    """Answer only those who may read, and let no cache answer others."""
+    asked = request.app[CONTEXT].readers
+    if not asked.allows(request):
+        return refuse(request)
+    response = await handler(request)
+    kept = response.headers.get("Cache-Control", "")
+    # Without the word, an answer to a request with a token is no shared cache's to keep (RFC 9111 section 3.5).
+    if "public" in kept and asked.tokens is not None and not is_public(request):
+        response.headers["Cache-Control"] = kept.replace("public", "private")
+    return response
 
 
 async def _as_problem(request: web.Request, response: web.StreamResponse) -> None:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 import node.app
 import node.connections
+import node.readers
 from ledger.errors import PROBLEM_TYPES
 from node.problems import TITLES
 from node.routes import evidence, log, money, operate, reads, writes
@@ -86,7 +87,7 @@ def test_problem_types_and_titles_are_those_of_the_code() -> None:
 
 def test_statuses_are_those_of_the_code() -> None:
     """Every status that the code answers a whole request with is in the table of errors, and no other."""
-    source = "".join(inspect.getsource(module) for module in (*MODULES, node.app, node.connections))
+    source = "".join(inspect.getsource(module) for module in (*MODULES, node.app, node.connections, node.readers))
     answered = {int(status) for status in re.findall(r"(?:problem|bad_input)\(\s*([0-9]{3})", source)}
     answered |= {405, 404}  # from the router, through the middleware
     table = page().split("### Errors")[1].split("### Problem types")[0]

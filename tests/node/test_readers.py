@@ -175,6 +175,17 @@ def test_spellings_of_bundles_are_closed(guarded_module: tuple[NodeProcess, str]
     assert node.get("/tile/0/000.p/2").status == 200
 
 
+def test_caches_do_not_answer_others(guarded_module: tuple[NodeProcess, str]) -> None:
+    """What needs a token is never `public`, so that no shared cache hands it to somebody without; hash tiles are."""
+    node, token = guarded_module
+    bundle = node.get("/tile/entries/000.p/2", bearer(token))
+    assert "private" in bundle.headers["cache-control"]
+    assert "public" not in bundle.headers["cache-control"]
+    assert "public" in node.get("/tile/0/000.p/2").headers["cache-control"]
+    for path in ("/records", "/records/1", "/proof/1", "/genesis", "/assets", "/accounts"):
+        assert "public" not in node.get(path, bearer(token)).headers["cache-control"], path
+
+
 def test_tokens_come_and_go_without_a_restart(guarded: tuple[NodeProcess, str]) -> None:
     """One that was added reads within seconds; one that was removed no longer does, and its open stream ends."""
     node, token = guarded
