@@ -22,7 +22,7 @@ from proofs.entry import parse_entry
 from proofs.merkle import check_inclusion, leaf_hash
 from proofs.records import check_body
 from proofs.tlogproof import parse_tlog_proof
-from scripts.benchmark import floors, money, recorder
+from scripts.benchmark import backup, floors, money, recorder
 from scripts.benchmark.load import Connection, blast, paced
 from scripts.benchmark.node import ORIGIN, USANCE, Node, requests_of, say, set_up
 from scripts.benchmark.workload import Workload
@@ -157,6 +157,9 @@ def run(args: argparse.Namespace, folder: str) -> dict[str, Any]:
         say("audit")
         result["audit"] = audit(node)
         result["rss_mb_after_audit"] = node.rss_mb()
+        say("backup beside single records, and restore")
+        result["backup"] = backup.measure(node, work, seconds=args.latency_seconds)
+        result["rss_mb_after_backup"] = node.rss_mb()
         result["size"] = node.checkpoint()[0]
         total = entry_bytes(node)
         node.stop()
