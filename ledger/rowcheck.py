@@ -112,7 +112,8 @@ def find_differences(held: View, made: View, *, size: int, origin: str | None, p
         _check_conflicts(held, origin, found)
     with _unreadable("unknown", found):
         _check_unknown(held, found)
-    _check_past(held, size, found)
+    with _unreadable("ENTRY", found):
+        _check_past(held, size, found)
     return found
 
 

@@ -22,7 +22,8 @@ COMMANDS = (
             "  usance key new lab.key\n  usance key show lab.key"),
     Command("node", "nodes", "make a node's folder, run a node, restore one from a backup",
             "  usance node init mylog --origin log.example.org/uses\n  usance node run mylog --listen 127.0.0.1:8463\n"
-            "  usance node restore log.backup mylog --tail https://mirror.example.org",
+            "  usance node restore log.backup mylog --tail https://mirror.example.org\n"
+            "  usance node fsck mylog --repair",
             ("genesis",)),
     Command("party", "parties", "register a party under a key, or change its name",
             "  usance party 'Example Lab' --url https://lab.example.org", ("party",)),
