@@ -1,0 +1,182 @@
+"""What stands in a spool's folder: other keys' and logs' segments, damage, state files that were changed."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from node.errors import FileError, NetworkError
+from node.spool.folder import SpoolFolder
+from node.spool.state import load_state
+from node.spool.writer import SpoolWriter
+from proofs.ed25519 import public_bytes
+from tests.node.fakelog import FakeLog, serving
+from tests.node.spooling import Spool, calls, expected, use, uses
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch) -> None:
+    """What survives a crash is tested elsewhere (test_spool_crash.py, test_spool_kill.py)."""
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
+@pytest.fixture
+def log():
+    """An honest log, served in this process."""
+    with serving(FakeLog()) as served:
+        yield served
+
+
+@pytest.fixture
+def spool(log, tmp_path) -> Spool:
+    """An empty spool of a party."""
+    key = Ed25519PrivateKey.generate()
+    log.join(key)
+    return Spool(log, key, SpoolFolder(str(tmp_path / "spool")), tmp_path / "state")
+
+
+def test_records_for_another_key_stay(log, spool) -> None:
+    """No program's records go out under another's key unless that is said; those for whoever sends do."""
+    other = Ed25519PrivateKey.generate()
+    spool.put(use("mine"), key=spool.public)
+    theirs = spool.put(use("theirs"), key=public_bytes(other))
+    spool.put(use("any"))
+    sent = spool.send()
+    assert (sent.logged, list(sent.kept)) == (2, [theirs.name])
+    assert "another key" in sent.kept[theirs.name]
+    assert calls(log) == ["mine", "any"]
+    assert spool.send(also_for=[public_bytes(other)]).logged == 1
+    assert calls(log) == ["mine", "any", "theirs"]
+
+
+def test_records_for_another_log_stay(log, spool) -> None:
+    """A segment of another log is refused and kept, and so is a whole spool of one."""
+    other = FakeLog().vkey
+    theirs = spool.put(use("theirs"), vkey=other.text)
+    spool.put(use("mine"))
+    sent = spool.send()
+    assert (sent.logged, list(sent.kept)) == (1, [theirs.name])
+    assert "another log" in sent.kept[theirs.name]
+    assert calls(log) == ["mine"]
+    with serving(FakeLog()) as second:
+        second.join(spool.key)
+        spool.log = second
+        with pytest.raises(FileError, match="another log"):
+            spool.send()
+    assert theirs.exists()
+
+
+def test_a_damaged_segment_is_put_aside_and_what_stands_before_is_logged(log, spool) -> None:
+    """With a note that says what and where; other segments go on, and a mended file goes on where it stopped."""
+    good = spool.put(*uses("c", 5)).read_bytes()
+    Path(spool.folder.file(spool.files()[0])).write_bytes(good[:-40] + b"x" + good[-39:])
+    spool.put(use("d"))
+    sent = spool.send()
+    assert (sent.logged, len(sent.damaged)) == (5, 1)
+    assert calls(log) == ["c0", "c1", "c2", "c3", "d"]
+    (where,) = map(Path, sent.damaged)
+    assert where.parent == Path(spool.folder.file("damaged"))
+    note = json.loads(Path(f"{where}.json").read_text())
+    assert note["settled_bytes"] == note["good_bytes"] < note["bytes"]
+    assert spool.folder.damaged()[0]["file"] == str(where)
+    where.write_bytes(good)  # mended
+    client = spool.client()
+    sender = spool.sender(client)
+    assert (sender.import_file(str(where)).records, sender.run().logged) == (1, 1)
+    client.close()
+    assert calls(log) == ["c0", "c1", "c2", "c3", "d", "c4"]
+
+
+@pytest.mark.parametrize("what", ["cut", "changed"])
+def test_a_segment_cut_or_changed_at_every_byte(spool, log, what) -> None:
+    """What stands before is logged once, the rest is never lost silently: it is a torn tail, or kept and named."""
+    path = spool.put(*uses("000-", 3))
+    size = len(path.read_bytes())
+    path.unlink()
+    broken = {}
+    for at in range(size):
+        path = spool.put(*uses(f"{at:03}-", 3))
+        data = bytearray(path.read_bytes())
+        if what == "cut":
+            del data[at:]
+        else:
+            data[at] ^= 0x10
+        path.write_bytes(data)
+        broken[at] = bytes(data)
+    sent = spool.send()
+    found = calls(log)
+    assert sent.logged == len(found) > 0
+    for at in range(size):
+        mine = [call for call in found if call.startswith(f"{at:03}-")]
+        assert mine == expected(f"{at:03}-", len(mine))
+    assert not [name for name in spool.files() if name.endswith(".spool")]
+    kept = {Path(where).read_bytes() for where in sent.damaged}
+    if what == "changed":
+        assert kept == set(broken.values())
+    else:  # only within the header is a cut file no spool file
+        assert kept == {data for data in broken.values() if data.count(b"\n") < 5}
+
+
+def test_a_segment_that_lost_what_was_settled(log, spool) -> None:
+    """Shorter than it was when its records were logged: something cut it, which is said."""
+    writer = SpoolWriter(spool.folder.path, log.vkey.text)
+    for body in uses("c", 3):
+        writer.append(body)
+    spool.send()
+    (name,) = spool.files()
+    whole = Path(spool.folder.file(name)).read_bytes()
+    writer.close()
+    Path(spool.folder.file(name)).write_bytes(whole[:-10])
+    sent = spool.send()
+    assert (sent.logged, len(sent.damaged)) == (0, 1)
+    client = spool.client()
+    path = spool.folder.path + "/../whole.spool"
+    Path(path).write_bytes(whole)
+    assert spool.sender(client).import_file(path).records == 0
+    client.close()
+    assert calls(log) == expected("c", 3)
+
+
+def test_damage_under_a_living_writer_stays_until_it_ends(log, spool) -> None:
+    """Moved away, what the writer appends would be overlooked."""
+    writer = SpoolWriter(spool.folder.path, log.vkey.text)
+    for body in uses("c", 2):
+        writer.append(body)
+    (name,) = spool.files()
+    path = Path(spool.folder.file(name))
+    with open(path, "r+b") as file:
+        file.seek(-5, os.SEEK_END)
+        file.write(b"#")
+    sent = spool.send()
+    assert (sent.logged, list(sent.kept), sent.damaged) == (1, [name], {})
+    writer.close()
+    assert len(spool.send().damaged) == 1
+
+
+@pytest.mark.parametrize("junk", [b"", b"x" * 40, b"\x00" * 100])
+@pytest.mark.parametrize("name", ["sender.state", "imported.json", "retry.json"])
+def test_a_damaged_state_is_never_taken_for_none(spool, name, junk) -> None:
+    """Starting anew could log everything twice."""
+    spool.put(use("c"))
+    spool.send()
+    spool.put(use("d"))
+    Path(spool.folder.file(name)).write_bytes(junk)
+    with pytest.raises(FileError, match=r"damaged|can't read the plan"):
+        spool.send()
+
+
+def test_every_byte_of_the_state_counts(spool) -> None:
+    """A changed position would be a record logged twice or never."""
+    spool.put(*uses("c", 2))
+    spool.log.hook = lambda method, path, body, answer: None if method == "POST" else answer
+    with pytest.raises(NetworkError):
+        spool.send()
+    path = spool.folder.file("sender.state")
+    data = Path(path).read_bytes()
+    assert load_state(path).flight is not None
+    for at in range(len(data)):
+        Path(path).write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        with pytest.raises(FileError):
+            load_state(path)
