@@ -87,6 +87,7 @@ def begin(folder: str, *, key_file: str | None = None) -> KeyChange:
         with _storing(path), contextlib.suppress(FileNotFoundError):
             os.unlink(path)  # of a begin that was cut: it has signed nothing
         save_key(path, key)
+        settle(path)  # its name, too, before the mark's
         write_durably(os.path.join(folder, NEXT_VKEY_FILE), vkey.text.encode() + b"\n")
     return KeyChange("begun", policy_keys(folder))
 

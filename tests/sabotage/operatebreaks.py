@@ -50,8 +50,8 @@ LOG_KEY_BREAKS = (
     ),
     Break(
         "the new vkey stands before the new key", "node/rekey.py",
-        "        save_key(path, key)\n        write_durably(os.path.join(folder, NEXT_VKEY_FILE), "
-        "vkey.text.encode() + b\"\\n\")\n",
+        "        save_key(path, key)\n        settle(path)  # its name, too, before the mark's\n"
+        "        write_durably(os.path.join(folder, NEXT_VKEY_FILE), vkey.text.encode() + b\"\\n\")\n",
         "        write_durably(os.path.join(folder, NEXT_VKEY_FILE), vkey.text.encode() + b\"\\n\")\n"
         "        save_key(path, key)\n",
         ("tests/node/test_rekey.py",),
