@@ -86,7 +86,7 @@ def current_keys(folder: str) -> LogKeys:
 
 
 def known_keys(folder: str) -> LogKeys:
-    """All keys that are or were the log's own, by the folder's vkey files; its present one first. Raises StartupError."""
+    """All keys that are or were the log's own, by the folder's vkey files; the present one first. StartupError."""
     return _of_files(folder, LOG_VKEY_FILE, NEXT_VKEY_FILE, OLD_VKEYS_FILE, CANCELLED_VKEYS_FILE)
 
 
@@ -121,7 +121,7 @@ def load_signing_keys(folder: str, origin: str) -> tuple[Ed25519PrivateKey, ...]
     new = load_key(os.path.join(folder, NEXT_KEY_FILE))
     if log_vkey(origin=origin, public_key=public_bytes(new)) != following:
         raise StartupError(
-            f"{NEXT_KEY_FILE} is another key than {NEXT_VKEY_FILE} says: put the right one back, or end the change with "
+            f"{NEXT_KEY_FILE} is another key than {NEXT_VKEY_FILE} says: put the right one back, or end the change by "
             f"`usance node rekey {folder} cancel`"
         )
     return key, new
