@@ -1,6 +1,7 @@
 """Folders of nodes whose databases older programs made, and what tests of fsck and migrate do with folders."""
 
 import contextlib
+import hashlib
 import shutil
 import tarfile
 from collections.abc import Callable, Iterator
@@ -8,8 +9,15 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from ledger import signrecord, swap
+from ledger.append import prepare
 from ledger.leveldb import LevelStore
+from ledger.state import State
+from node.server import load_config, open_node
+from proofs.entry import sign_batch
+from tests.node.harness import use_body
 
 STORES = Path(__file__).with_name("stores")
 ORIGIN = "log.example/old"
@@ -39,6 +47,25 @@ def change(folder: Path, rows: dict[bytes, bytes | None]) -> None:
     """Write rows into a folder's database."""
     with contextlib.closing(LevelStore(str(folder / "db"))) as store:
         store.write(rows)
+
+
+def grow(folder: Path, batches: int) -> None:
+    """Log so many batches of 200 uses, so that most of the database is none of what a start reads."""
+    signer = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"lab-2").digest())
+    node = open_node(str(folder), load_config(str(folder)))
+    for number in range(batches):
+        row = State(node.store).key(signer.public_key().public_bytes_raw())
+        assert row is not None
+        head = (node.ledger.size, node.ledger.tree.root)
+        bodies = [
+            use_body(commitment=hashlib.sha256(b"%d %d" % (number, at)).digest(), names=["x"]) for at in range(200)
+        ]
+        batch = sign_batch(signer, origin=ORIGIN, size=head[0], root=head[1], first=row.next, bodies=bodies)
+        group = node.ledger.group()
+        group.take(prepare(batch, origin=ORIGIN, root_at=node.ledger.root_at))
+        group.commit()
+    node.signer.sign(node.ledger.size, node.ledger.tree.root)
+    node.store.close()
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 or every key and value reads as before; and no wrong byte is ever served (design section 8)."""
 
 import contextlib
-import hashlib
 import os
 import random
 import shutil
@@ -11,22 +10,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ledger.append import prepare
 from ledger.errors import StorageError
 from ledger.leveldb import LevelStore
 from ledger.reader import EntryCache, Reader
-from ledger.state import State
 from ledger.tree import HEAD_KEY
 from node import fsck as checking
 from node.fsck import fsck, migrate
 from node.server import load_config, open_node
 from proofs import tiles
-from proofs.entry import sign_batch
 from proofs.errors import FatalError
-from tests.node.harness import use_body
-from tests.node.oldstores import ORIGIN, old_folder, quiet, rows_of
+from tests.node.oldstores import grow, old_folder, quiet, rows_of
 from tests.simulation.nodes import Connection, Node, NodeDied
 
 FLIPS, FLIPS_LONG = 40, 500
@@ -42,25 +36,6 @@ ROWS, PAGE = 200, 100
 def in_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches are examined in this process, which costs less than starting others for so few."""
     monkeypatch.setattr(checking, "Examiners", lambda: contextlib.nullcontext(None))
-
-
-def grow(folder: Path, batches: int) -> None:
-    """Log so many batches of 200 uses, so that most of the database is none of what a start reads."""
-    signer = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"lab-2").digest())
-    node = open_node(str(folder), load_config(str(folder)))
-    for number in range(batches):
-        row = State(node.store).key(signer.public_key().public_bytes_raw())
-        assert row is not None
-        head = (node.ledger.size, node.ledger.tree.root)
-        bodies = [
-            use_body(commitment=hashlib.sha256(b"%d %d" % (number, at)).digest(), names=["x"]) for at in range(200)
-        ]
-        batch = sign_batch(signer, origin=ORIGIN, size=head[0], root=head[1], first=row.next, bodies=bodies)
-        group = node.ledger.group()
-        group.take(prepare(batch, origin=ORIGIN, root_at=node.ledger.root_at))
-        group.commit()
-    node.signer.sign(node.ledger.size, node.ledger.tree.root)
-    node.store.close()
 
 
 @pytest.fixture(scope="module")

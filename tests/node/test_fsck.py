@@ -16,7 +16,9 @@ from ledger.errors import StartupError, StorageError
 from ledger.leveldb import LevelStore
 from ledger.tree import HEAD_KEY, tile_key
 from node import fsck as checking
+from node import rekey
 from node.audit import audit
+from node.ending import close_log
 from node.fsck import Report, fsck, migrate
 from node.keyfiles import new_key
 from node.server import load_config, open_node
@@ -24,7 +26,7 @@ from node.sources import open_source
 from proofs.checkpoint import open_checkpoint, parse_log_vkey
 from proofs.errors import VerifyError
 from tests.node.clitool import Cli
-from tests.node.oldstores import SIZES, change, old_folder, quiet, rows_of, snapshots
+from tests.node.oldstores import SIZES, change, grow, old_folder, quiet, rows_of, snapshots
 
 SIZE = SIZES[2]
 LOG_ITSELF = (keys.ENTRY, keys.BATCH, keys.CONFLICT)
@@ -261,6 +263,25 @@ def test_files_around_the_database_are_checked(folder: Path, base: Path, tmp_pat
             assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
         done = Cli(tmp_path)("node", "fsck", folder)
         assert (done.code, "Traceback" in done.err, name in done.out) == (1, False, True)
+
+
+def test_a_closed_log_passes_as_it_was_closed(folder: Path, base: Path, tmp_path: Path) -> None:
+    """Also without its key, which was erased; a database that isn't the one that was closed is named."""
+    close_log(str(folder), erase_key=True)
+    assert not (folder / "log.key").exists()
+    report = check(folder)
+    assert (report.findings, report.checked.size) == ([], SIZE)
+    other = shutil.copytree(base, tmp_path / "other")
+    grow(other, 1)
+    shutil.copy(folder / "closed.json", other)
+    assert "closed.json" in [finding.where for finding in check(other).findings]
+
+
+def test_a_log_that_changes_its_key_passes(folder: Path) -> None:
+    """While it signs with both keys, and after the change, when the sign record's note is of the old one still."""
+    for step in (rekey.begin, rekey.cancel):
+        step(str(folder))
+        assert check(folder).findings == []
 
 
 def test_a_clock_before_the_last_signature_is_named(folder: Path) -> None:
