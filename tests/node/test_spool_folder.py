@@ -13,7 +13,7 @@ from node.spool.state import load_state
 from node.spool.writer import SpoolWriter
 from proofs.ed25519 import public_bytes
 from tests.node.fakelog import FakeLog, serving
-from tests.node.spooling import Spool, calls, expected, use, uses
+from tests.node.spooling import Spool, bad, calls, expected, use, uses
 
 
 @pytest.fixture(autouse=True)
@@ -180,3 +180,28 @@ def test_every_byte_of_the_state_counts(spool) -> None:
         Path(path).write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
         with pytest.raises(FileError):
             load_state(path)
+
+
+def test_a_piece_of_a_letter_is_cut_off(log, spool) -> None:
+    """What a crash left of a line in the dead letters doesn't spoil the next one."""
+    spool.put(bad("x0"))
+    spool.send()
+    path = Path(spool.folder.file("dead.jsonl"))
+    first = path.read_bytes()
+    path.write_bytes(first + first[: len(first) // 2])
+    spool.put(bad("x1"))
+    spool.send()
+    calls_dead = [json.loads(line)["record"]["call"] for line in path.read_text().splitlines()]
+    assert calls_dead == ["x0", "x1"]
+
+
+def test_a_damaged_letter_is_named(log, spool) -> None:
+    """With its line; nothing is sent on top of it, since letters tell which records were refused already."""
+    spool.put(bad("x0"))
+    spool.send()
+    path = Path(spool.folder.file("dead.jsonl"))
+    path.write_bytes(path.read_bytes() + b"{}\n")
+    spool.put(use("c"))
+    with pytest.raises(FileError, match=r"line 2 of .*dead.jsonl is damaged"):
+        spool.send()
+    assert calls(log) == []

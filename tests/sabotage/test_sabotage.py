@@ -14,10 +14,11 @@ from tests.sabotage.breaks import BREAKS, Break
 from tests.sabotage.librarybreaks import LIBRARY_BREAKS
 from tests.sabotage.moneybreaks import MONEY_BREAKS
 from tests.sabotage.operatebreaks import OPERATE_BREAKS
+from tests.sabotage.spoolbreaks import SPOOL_BREAKS
 from tests.sabotage.storagebreaks import STORAGE_BREAKS
 
 TIMEOUT_S = 600
-DEFECTS = (*BREAKS, *LIBRARY_BREAKS, *MONEY_BREAKS, *OPERATE_BREAKS, *STORAGE_BREAKS)
+DEFECTS = (*BREAKS, *LIBRARY_BREAKS, *MONEY_BREAKS, *OPERATE_BREAKS, *SPOOL_BREAKS, *STORAGE_BREAKS)
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
