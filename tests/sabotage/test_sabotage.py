@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sabotage.admissionbreaks import ADMISSION_BREAKS
 from tests.sabotage.breaks import BREAKS, Break
 from tests.sabotage.librarybreaks import LIBRARY_BREAKS
 from tests.sabotage.moneybreaks import MONEY_BREAKS
@@ -18,7 +19,7 @@ from tests.sabotage.spoolbreaks import SPOOL_BREAKS
 from tests.sabotage.storagebreaks import STORAGE_BREAKS
 
 TIMEOUT_S = 600
-DEFECTS = (*BREAKS, *LIBRARY_BREAKS, *MONEY_BREAKS, *OPERATE_BREAKS, *SPOOL_BREAKS, *STORAGE_BREAKS)
+DEFECTS = (*ADMISSION_BREAKS, *BREAKS, *LIBRARY_BREAKS, *MONEY_BREAKS, *OPERATE_BREAKS, *SPOOL_BREAKS, *STORAGE_BREAKS)
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
