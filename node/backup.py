@@ -27,7 +27,8 @@ from proofs.errors import InputError, VerifyError
 from proofs.logkeys import LogKeys
 from proofs.merkle import CompactRange, NodeReader
 
-FETCH_THREADS = 3
+FETCH_THREADS = 2
+"""A node rebuilds one bundle at a time; more would only wait for one another there."""
 
 Show = Callable[[int, int], AbstractContextManager[Callable[[int], None]]]
 """`show(done, total)`: a progress bar, which takes how many entries are done."""

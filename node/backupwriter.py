@@ -21,8 +21,8 @@ from node.errors import FileError
 
 FILE_MODE = 0o600
 """Of a new file: a node with `readers = token` serves what is in it to some readers only."""
-SYNC_BYTES = 16 * 1024 * 1024
-"""Written between two syncs: one of hundreds of megabytes would hold up whoever else writes to that disk."""
+SYNC_BYTES = 2 * 1024 * 1024
+"""Written between two syncs: a large one would hold up whoever else syncs on that disk, such as the node."""
 
 
 @contextmanager

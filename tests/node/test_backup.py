@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ledger.errors import StorageError
 from node import backupwriter
 from node.errors import BackupDamage, FileError, IncompleteError
+from node.tokens import add_token
 from proofs import merkle, tiles
 from proofs.errors import VerifyError
 from tests.node.backuptool import MAGIC, Growing, entries_in, judge, marks_in, pieces, rewritten
@@ -434,6 +435,46 @@ def test_while_records_are_written(make_node: Callable[..., NodeProcess], tmp_pa
     assert (node.folder / "sign-record.json").read_text() not in data.decode("latin-1")
     for secret in ("log.key", "operator.key"):
         assert (node.folder / secret).read_bytes() not in data
+
+
+def test_a_node_that_wants_a_token(make_node: Callable[..., NodeProcess], tmp_path: Path) -> None:
+    """With the reader's token all of it comes, conflicts included; without one it is said and no file is left."""
+    node = make_node(start=False, readers="token")
+    (tmp_path / "token").write_text(add_token(str(node.folder), "backup", now_ms=1))
+    (tmp_path / "token").chmod(0o600)
+    actor = Actor(node.start()).join()
+    assert node.submit(actor.sign(nil_body(), first=0))[0]["status"] == 409
+    cli = Cli(tmp_path)
+    words = ("backup", node.url, "log.backup", "--log", node.vkey.text)
+    assert "token" in cli.fails(2, *words)
+    assert not (tmp_path / "log.backup").exists()
+    said = cli.json(*words, "--token-file", "token")
+    assert (said["size"], said["conflicts"]) == (2, 1)
+
+
+def test_a_backup_goes_on_over_a_change_of_the_logs_key(
+    make_node: Callable[..., NodeProcess], tmp_path: Path
+) -> None:  # fmt: skip
+    """While both keys sign, either is enough; afterwards whoever knows both goes on with the same file, and its last
+    checkpoint is what counts."""
+    node, cli = make_node(), Cli(tmp_path)
+    actor = Actor(node).join()
+    words = ("backup", "URL", "log.backup", "--log", node.vkey.text)
+    cli.ok("backup", node.url, *words[2:])
+    for step, count in (("begin", 3), ("finish", 4)):
+        assert node.stop() == 0
+        (tmp_path / "policy").write_text(cli("node", "rekey", node.folder, step).out)
+        node.start()
+        actor.log(*(nil_body(at) for at in range(count)))
+        if step == "begin":
+            cli.ok("backup", node.url, *words[2:])
+        else:
+            assert "isn't signed by" in cli.fails(1, "backup", node.url, *words[2:])
+            cli.ok("backup", node.url, "log.backup", "--policy", "policy")
+    new = (node.folder / "log.vkey").read_text().strip()
+    assert new != node.vkey.text
+    assert cli.json("backup", "--check", "log.backup", "--log", new)["size"] == 9
+    assert cli.json("backup", "--check", "log.backup", "--policy", "policy")["checkpoints"] == 3
 
 
 def test_conflicts_that_nobody_signed_are_refused(growing: Growing) -> None:
