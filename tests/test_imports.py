@@ -33,7 +33,8 @@ LEDGER_STDLIB_BANNED = {
 LEDGER_PACKAGES = {"cryptography", "msgpack"}
 LEVELDB = {"plyvel", "plyvel_next"}
 LEVELDB_ONLY_IN = "ledger/leveldb.py"
-NODE_PACKAGES = {"cryptography", "msgpack", "aiohttp", "uvloop", "rich"}
+NODE_PACKAGES = {"cryptography", "msgpack", "aiohttp", "uvloop", "rich", "prometheus_client"}
+METRICS_ONLY_IN = "node/metrics.py"
 
 # Other people's libraries that we have something for, and the one module that may import each.
 INTEGRATIONS = {
@@ -136,6 +137,12 @@ def test_ledger_is_synchronous_and_takes_clock_and_randomness_as_arguments() -> 
 def test_only_the_leveldb_store_imports_leveldb() -> None:
     """Everything else runs on any store, so that audit works on the base packages."""
     wrong = [i for layer in LAYERS for i in layer_imports(layer) if i.top in LEVELDB and i.path != LEVELDB_ONLY_IN]
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+def test_only_the_metrics_import_prometheus() -> None:
+    """Whoever counts does so in plain numbers: the writer and the hot path know nothing of a format."""
+    wrong = [i for i in layer_imports("node") if i.top == "prometheus_client" and i.path != METRICS_ONLY_IN]
     assert not wrong, "\n".join(map(str, wrong))
 
 
