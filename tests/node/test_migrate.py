@@ -35,7 +35,7 @@ def test_an_old_database_is_migrated_whole(version: int, tmp_path: Path) -> None
     before, record = rows_of(folder), (folder / "sign-record.json").read_bytes()
     with pytest.raises(StartupError, match="usance node migrate"):
         open_node(str(folder), load_config(str(folder)))
-    for command in ("run", "fsck"):
+    for command in ("fsck", "run"):
         assert "usance node migrate" in cli.fails(5, "node", command, folder)
     said = cli.json("node", "migrate", folder)
     assert (said["from_version"], said["to_version"], said["kept"]) == (version, STORE_VERSION, f"db.v{version}")
@@ -72,7 +72,7 @@ def test_a_newer_database_is_refused(tmp_path: Path) -> None:
     folder, cli = old_folder(1, tmp_path / "node"), Cli(tmp_path)
     change(folder, {VERSION_KEY: bytes([STORE_VERSION + 1])})
     before = rows_of(folder)
-    for command in ("run", "fsck", "migrate"):
+    for command in ("fsck", "migrate", "run"):
         assert "newer program" in cli.fails(5, "node", command, folder)
     assert rows_of(folder) == before
 
