@@ -17,10 +17,8 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from node.access import find_access
 from node.client import Client
 from node.errors import ForkError
-from node.heads import state_folder
 from node.spool.deadletters import DeadLetters
 from node.spool.errors import DamageError, SpoolBusyError
 from node.spool.folder import DEAD_FILE, STATE_FILE, SpoolFolder
@@ -28,8 +26,7 @@ from node.spool.segment import SegmentReader
 from node.spool.sender import Drained, SpoolSender
 from node.spool.state import load_state
 from node.spool.writer import Made, SpoolWriter
-from proofs.errors import InvariantError, RetryableError, UsanceError
-from proofs.logkeys import LogKeys
+from proofs.errors import RetryableError, UsanceError
 
 INTERVAL_S = 0.5
 """How often the thread looks whether something is new."""
@@ -39,6 +36,7 @@ BUSY_S = 1.0
 PAUSE_S = 1.0
 PAUSE_S_MAX = 600.0
 POLL_S = 0.1
+BREATH_S_MAX = 0.25
 
 _log = logging.getLogger("usance")
 
@@ -102,18 +100,19 @@ class BackgroundSender:
     """Sends one spool's records in a thread of its own."""
 
     def __init__(
-        self, folder: str, url: str, keys: LogKeys, key: Ed25519PrivateKey, writer: SpoolWriter
+        self, folder: str, client: Client, key: Ed25519PrivateKey, writer: SpoolWriter
     ) -> None:  # fmt: skip
-        """`url`: of the node, checked; `writer`: whose `count` tells that something is new."""
-        self._folder, self._url, self._keys, self._key, self._writer = SpoolFolder(folder), url, keys, key, writer
-        self._sender: SpoolSender | None = None  # owner: the thread
+        """`client`: the thread's own from here on; `writer`: whose `count` tells that something is new."""
+        self._folder, self._writer = SpoolFolder(folder), writer
+        self._client, self._sender = client, SpoolSender(self._folder, client, key)  # owner: the thread
         self._changed = threading.Condition()  # owner of the next four
         self._waiters = 0
         self._rounds = 0  # that have ended
         self._in_round = False
         self._why = ""  # what kept the last round from sending everything
         self._is_ending = False
-        self._told: set[str] = set()
+        self._told: set[str] = set()  # owner: the thread, of this one and the next
+        self._batch_s = 0.0  # when the batch under way began
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="usance-spool-send", daemon=True)
 
@@ -169,8 +168,6 @@ class BackgroundSender:
 
     def _run(self) -> None:
         pause_s, seen, looked_s, failures = 0.0, -1, 0.0, 0
-        client = Client(self._url, self._keys, state_folder=state_folder(os.environ), access=find_access(os.environ))
-        self._sender = SpoolSender(self._folder, client, self._key)
         try:
             while True:
                 self._wake.wait(pause_s)
@@ -187,7 +184,7 @@ class BackgroundSender:
         except ForkError as error:
             self._end_round(f"sending has stopped for good: {error.detail}", is_news=True)
         finally:
-            client.close()
+            self._client.close()
 
     def _round(self, failures: int) -> float:
         """Send everything that is there. Answers how long to pause after a failure, 0 after none. Raises ForkError."""
@@ -195,7 +192,8 @@ class BackgroundSender:
             self._in_round = True
         spread = random.uniform(0.5, 1.0)  # noqa: S311 spreads programs that use one node
         try:
-            self._tell(self._drain())
+            self._batch_s = time.monotonic()
+            self._tell(self._sender.run(self._breathe))
         except ForkError:
             raise
         except SpoolBusyError:  # that program sends this one's records as well
@@ -213,10 +211,12 @@ class BackgroundSender:
         self._end_round("")
         return 0.0
 
-    def _drain(self) -> Drained:
-        if self._sender is None:
-            raise InvariantError("a round before the thread began")
-        return self._sender.run()
+    def _breathe(self, records: int) -> None:
+        """After each batch, leave the interpreter to the program for as long as the batch took, at most: sending is
+        never what slows a training by more than it has to. Nobody who waits for the end is held up."""
+        if not self._waiters and not self._is_ending:
+            self._wake.wait(min(time.monotonic() - self._batch_s, BREATH_S_MAX))
+        self._batch_s = time.monotonic()
 
     def _tell(self, drained: Drained) -> None:
         if drained.dead:

@@ -9,7 +9,6 @@ on_error="warn", logged and counted in `lost`). What is refused leaves nothing i
 
 from __future__ import annotations
 
-import argparse
 import atexit
 import logging
 import os
@@ -24,9 +23,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from node.access import find_access
 from node.backgroundsender import BackgroundSender, Left
-from node.cli.common import need_log
 from node.cli.resolve import need_ref, resolve
 from node.client import Client
+from node.environment import need_log_keys
 from node.errors import NetworkError
 from node.heads import state_folder
 from node.keyfiles import load_key
@@ -38,7 +37,6 @@ from node.transport import check_url
 from proofs.ed25519 import public_bytes
 from proofs.errors import InputError, UsanceError, excerpt
 from proofs.fields import is_external_name
-from proofs.logkeys import LogKeys
 from proofs.records import make_body
 from proofs.ref import REF_BYTES, Ref, parse_ref
 
@@ -85,19 +83,16 @@ class Recorder:
         self.active = self._is_chosen()
         if not self.active:
             return
-        self._keys = self._log_keys(log)
+        self._keys = need_log_keys(os.environ, log=None if log is None else os.fspath(log), policy=None)
         self._offline = None if offline is None else os.fspath(offline)
         online = self._offline is None
         self._node = (node or os.environ.get("USANCE_NODE")) if online else None
         self._url = check_url(self._node) if self._node else None
+        self._access = find_access(os.environ)
         self._key = self._load_key(key)
-        self._folder = os.fspath(spool) if spool is not None else spool_path(os.environ, self._keys.first.text)
+        self._folder = os.fspath(spool) if spool is not None else spool_path(os.environ, self._keys.text)
         self._guard(self._open)
         atexit.register(self.close)
-
-    @staticmethod
-    def _log_keys(log: Path | None) -> LogKeys:
-        return need_log(argparse.Namespace(log=None if log is None else os.fspath(log), policy=None))
 
     @staticmethod
     def _load_key(key: Path | None) -> Ed25519PrivateKey | None:
@@ -115,9 +110,9 @@ class Recorder:
     def _open(self) -> SpoolWriter:
         key = None if self._key is None else public_bytes(self._key)
         if self._offline is not None:
-            writer: SpoolWriter = OfflineWriter(self._offline, self._keys.first.text, key=key, now_ms=self._now_ms)
+            writer: SpoolWriter = OfflineWriter(self._offline, self._keys.text, key=key, now_ms=self._now_ms)
         else:
-            writer = SpoolWriter(self._folder, self._keys.first.text, key=key, now_ms=self._now_ms)
+            writer = SpoolWriter(self._folder, self._keys.text, key=key, now_ms=self._now_ms)
         self._writer = writer
         if self._offline is None and (self._url is None or self._key is None):
             missing = "no node is named" if self._url is None else "no key is named"
@@ -127,7 +122,8 @@ class Recorder:
 
     def _start_sender(self) -> None:
         if self._url is not None and self._key is not None and self._writer is not None:
-            self._sender = BackgroundSender(self._folder, self._url, self._keys, self._key, self._writer)
+            client = Client(self._url, self._keys, state_folder=state_folder(os.environ), access=self._access)
+            self._sender = BackgroundSender(self._folder, client, self._key, self._writer)
             self._sender.start()
 
     def use(
@@ -266,7 +262,7 @@ class Recorder:
             with self._lock:
                 if self._client is None:
                     self._client = Client(
-                        self._url, self._keys, state_folder=state_folder(os.environ), access=find_access(os.environ)
+                        self._url, self._keys, state_folder=state_folder(os.environ), access=self._access
                     )
                 return question(self._client)
         except NetworkError as error:

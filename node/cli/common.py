@@ -9,22 +9,21 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from node import environment
 from node.access import Access, find_access
 from node.agents.agent import Agent
 from node.cli.progress import steps
 from node.client import Client
-from node.errors import FileError
+from node.environment import VKEY_FILE_BYTES_MAX as VKEY_FILE_BYTES_MAX
+from node.environment import read_file as read_file
 from node.heads import state_folder
 from node.keyfiles import load_key
 from node.sources import HttpSource
-from proofs.checkpoint import parse_log_vkey
 from proofs.ed25519 import check_public_key, public_bytes
 from proofs.errors import InputError, excerpt
-from proofs.logkeys import LogKeys, log_keys, parse_log_keys
+from proofs.logkeys import LogKeys
 from proofs.note import parse_vkey
-from proofs.policy import POLICY_BYTES_MAX, Policy, log_policy, parse_policy
-
-VKEY_FILE_BYTES_MAX = 16_384
+from proofs.policy import Policy, log_policy
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -81,63 +80,23 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def read_file(path: str, *, bytes_max: int, what: str) -> bytes:
-    """A whole file. Raises FileError where it can't be read or has more than `bytes_max` bytes."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read(bytes_max + 1)
-    except OSError as error:
-        raise FileError(f"can't read {what} {path}: {error.strerror}") from None
-    if len(data) > bytes_max:
-        raise FileError(f"{path} is too large for {what}: it has more than {bytes_max} bytes")
-    return data
-
-
 def find_log(args: argparse.Namespace) -> LogKeys | None:
     """The log's keys from --log or --policy, else from USANCE_POLICY or USANCE_LOG. None where none is given.
 
     Raises InputError for keys that can't be read, and for a policy that knows several logs.
     """
-    policy = _given_policy(args)
-    if policy is not None:
-        origins = policy.origins
-        if len(origins) != 1:
-            raise InputError(
-                f"the policy knows {len(origins)} logs", field="--policy", expected="one of its own for each log's node"
-            )
-        return policy.keys_of(origins[0])
-    value = args.log or os.environ.get("USANCE_LOG")
-    if not value:
-        return None
-    if os.path.exists(value) or "+" not in value:
-        data = read_file(value, bytes_max=VKEY_FILE_BYTES_MAX, what="the log's key")
-        return parse_log_keys(data.decode("utf-8", "replace"))
-    return log_keys(parse_log_vkey(value))
-
-
-def _given_policy(args: argparse.Namespace) -> Policy | None:
-    if args.policy and args.log:
-        raise InputError("--policy and --log exclude each other: the policy names its logs itself")
-    path = args.policy or (None if args.log else os.environ.get("USANCE_POLICY"))
-    return parse_policy(read_file(path, bytes_max=POLICY_BYTES_MAX, what="the policy")) if path else None
+    return environment.find_log_keys(os.environ, log=args.log, policy=args.policy)
 
 
 def need_log(args: argparse.Namespace) -> LogKeys:
     """The log's keys. Raises InputError where none is given."""
-    keys = find_log(args)
-    if keys is None:
-        raise InputError(
-            "the log's key isn't known, and without it no answer can be checked: give --log VKEY (or a file with it) "
-            "or --policy FILE, or set USANCE_LOG or USANCE_POLICY; the operator publishes it, in the node's folder it "
-            "is log.vkey"
-        )
-    return keys
+    return environment.need_log_keys(os.environ, log=args.log, policy=args.policy)
 
 
 def find_policy(args: argparse.Namespace) -> Policy | None:
     """The trust policy from --policy or USANCE_POLICY, or the one that knows the log of --log alone; None where none of
     them is given."""
-    policy = _given_policy(args)
+    policy = environment.find_policy(os.environ, log=args.log, policy=args.policy)
     if policy is not None:
         return policy
     keys = find_log(args)
