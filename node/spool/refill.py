@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -19,7 +19,15 @@ from ledger.signrecord import write_durably
 from node.errors import FileError
 from node.spool.deadletters import DeadLetters, Letter
 from node.spool.errors import DamageError
-from node.spool.folder import DEAD_FILE, IMPORTED_FILE, RETRY_FILE, SpoolFolder, open_outside, sync_folder
+from node.spool.folder import (
+    DEAD_FILE,
+    IMPORTED_FILE,
+    RETRY_FILE,
+    STATE_FILE,
+    SpoolFolder,
+    open_outside,
+    sync_folder,
+)
 from node.spool.segment import (
     ID_BYTES,
     Header,
@@ -30,7 +38,7 @@ from node.spool.segment import (
     segment_name,
 )
 from node.spool.settled import SettledFiles, digest_of
-from node.spool.state import Place
+from node.spool.state import Place, load_state
 from proofs.errors import InputError, excerpt
 
 PLAN_BYTES_MAX = 64 * 1024 * 1024
@@ -127,6 +135,20 @@ def _write(folder: SpoolFolder, name: str, pieces: Iterable[bytes]) -> None:
         raise StorageError(f"can't write in {folder.path}: {error.strerror}; free space or mend the disk") from None
 
 
+def _let_go(folder: SpoolFolder, letters: Collection[Place]) -> None:
+    """Before letters leave `dead.jsonl`: note those whose records the sender hasn't passed yet, for it would send them
+    again, and forget a batch under way that holds one: it was refused, and must not be taken later."""
+    state = load_state(folder.file(STATE_FILE))
+    if state is None:
+        return
+    ahead = {place for place in letters if place.position >= state.done.get(place.segment, 0)} - state.passed
+    void = state.flight is not None and any(place in letters for place in state.flight.places)
+    if ahead or void:
+        state.passed |= ahead
+        state.flight = None if void else state.flight
+        state.save()
+
+
 def retry_letters(folder: SpoolFolder, names: Iterable[str], *, now_ms: int) -> int:
     """Put dead letters (those named, or all) back into the spool, behind what is there; under the folder's lock.
 
@@ -167,6 +189,7 @@ def finish_retry(folder: SpoolFolder) -> None:
         if row["name"] not in there:  # else it was made before a crash, with all of its letters
             _write(folder, row["name"], _retry_pieces(row, (one for one in dead.letters() if one.place in places)))
     gone = {place for _, places in wanted for place in places}
+    _let_go(folder, gone)
     dead.keep(lambda letter: letter.place not in gone)
     try:
         os.unlink(path)
@@ -193,6 +216,7 @@ def drop_letters(folder: SpoolFolder, names: Iterable[str]) -> int:
     dead = DeadLetters(folder.file(DEAD_FILE))
     chosen = dead.choose(list(names))
     if chosen:
+        _let_go(folder, chosen)
         dead.keep(lambda letter: letter.place not in chosen)
     return len(chosen)
 

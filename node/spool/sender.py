@@ -8,9 +8,9 @@ One batch is under way at a time, and these steps keep to their order:
 4. a record that is refused is durable in `dead.jsonl` before anything behind it is signed;
 5. a segment is deleted when all of it is settled and no writer has it open.
 
-A crash after 2 sends the same batch again, and the log gives its first answer; one after 4 is refused once more, and
-finds the letter there. Only one batch is under way because one behind a refused one would be a signed batch that the
-log might still take later.
+A crash after 2 sends the same batch again, and the log gives its first answer. One after 4 doesn't: a batch with a dead
+letter in it was refused, and by now might be taken. Only one batch is under way because one behind a refused one would
+be a signed batch that the log might still take later.
 """
 
 from __future__ import annotations
@@ -138,8 +138,9 @@ class SpoolSender:
         self._open()
         self._sending.forget()
         before, resumed = dict(self._state.done), self._state.flight
-        if self._state.flight is not None:
+        if self._state.flight is not None and not any(map(self._is_dead, self._state.flight.places)):
             self._send(self._state.flight)
+        self._state.flight = None  # one with a dead letter in it was refused
         while True:
             # Every round settles records, or deletes what is settled, or counts as one more conflict in a row, or marks
             # a record as refused, or halves the batch.
@@ -156,6 +157,7 @@ class SpoolSender:
                 self._state.done.update(load.marks)
             progress(self._drained.logged + self._drained.dead)
         self._state.done = {id: end for id, end in self._state.done.items() if id in self._seen}
+        self._state.passed = {one for one in self._state.passed if one.position >= self._start(one.segment)}
         if self._state.done != before or self._drained.logged or resumed:
             self._state.save()
         return self._drained
@@ -206,6 +208,13 @@ class SpoolSender:
         self._folder.delete(settled)
         return load
 
+    def _start(self, id: str) -> int:
+        """Up to where a segment is settled."""
+        return max(self._state.done.get(id, 0), self._settled.get(id).position)
+
+    def _is_dead(self, place: Place) -> bool:
+        return place in self._letters or place in self._state.passed
+
     def _is_full(self, load: _Load) -> bool:
         return len(load.bodies) >= self._pace.now or load.size > BATCH_BYTES_MAX - BODY_BYTES_MAX
 
@@ -218,13 +227,14 @@ class SpoolSender:
         if why:
             self._drained.kept[name] = why
             return False
-        start = max(self._state.done.get(header.id, 0), self._settled.get(header.id).position)
+        if header.id in load.marks:  # a copy of one that was read just now
+            return False
         found = False
         try:
-            for record in reader.records(start):
+            for record in reader.records(self._start(header.id)):
                 found = True
                 place = Place(header.id, record.position)
-                if place not in self._letters:
+                if not self._is_dead(place):
                     load.bodies.append(record.body)
                     load.places.append(place)
                     load.size += len(record.body) + BODY_OVERHEAD_BYTES
@@ -245,8 +255,7 @@ class SpoolSender:
         """Of a file that may come again: how much of it was settled."""
         id = self._headers[name].id
         if id in self._settled:
-            position = max(self._state.done.get(id, 0), self._settled.get(id).position)
-            self._settled.put(id, Mark(position, digest_of(file, position)))
+            self._settled.put(id, Mark(self._start(id), digest_of(file, self._start(id))))
 
     def _damaged(self, name: str, file: BinaryIO, error: DamageError, *, alone: bool) -> None:
         """Nothing more can be read of a segment: it is put aside, or stays until its writer has ended."""
@@ -254,7 +263,7 @@ class SpoolSender:
         if not alone:
             self._drained.kept[name] = f"damaged ({error.detail}), and its writer is still at work"
             return
-        done = self._state.done.get(header.id, 0) if header else 0
+        done = self._start(header.id) if header else 0
         size = os.fstat(file.fileno()).st_size
         if header is not None:
             self._settled.put(header.id, Mark(done, digest_of(file, done) if size >= done else ""))
@@ -296,10 +305,8 @@ class SpoolSender:
             if self._client.checkpoint().size > flight.batch.size:
                 return  # signed anew at a head that has seen the terms now in force
         self._pace.refused()
-        if place not in self._letters:
-            header = self._header_of(place)
-            self._dead.add(make_letter(place, header, body, problem, at_ms=self._now_ms()))
-            self._letters.add(place)
+        self._dead.add(make_letter(place, self._header_of(place), body, problem, at_ms=self._now_ms()))
+        self._letters.add(place)
         self._drained.dead += 1
 
     def _header_of(self, place: Place) -> Header:

@@ -43,16 +43,19 @@ class Flight:
 
 @dataclass
 class SenderState:
-    """The file. `log`: the log's verifier key; `done`: by segment id, up to where everything is settled, in bytes."""
+    """The file. `log`: the log's verifier key; `done`: by segment id, up to where everything is settled, in bytes;
+    `passed`: records beyond that whose dead letters were retried or dropped already."""
 
     path: str
     log: str
     done: dict[str, int] = field(default_factory=dict)
     flight: Flight | None = None
+    passed: set[Place] = field(default_factory=set)
 
     def save(self) -> None:
         """Make it durable. Raises StorageError."""
-        value: dict[str, Any] = {"format": FORMAT, "log": self.log, "done": self.done}
+        passed = sorted([place.segment, place.position] for place in self.passed)
+        value: dict[str, Any] = {"format": FORMAT, "log": self.log, "done": self.done, "passed": passed}
         if self.flight is not None:
             value["request"] = encode_request([self.flight.batch])
             value["places"] = [[place.segment, place.position] for place in self.flight.places]
@@ -85,14 +88,18 @@ def load_state(path: str) -> SenderState | None:
 def _parse(path: str, value: Any) -> SenderState:
     if value["format"] != FORMAT:
         raise InputError("another format")
-    state = SenderState(path, str(value["log"]), _positions(value["done"]))
+    state = SenderState(path, str(value["log"]), _positions(value["done"]), passed=set(_places(value["passed"])))
     if "request" in value:
         (batch,) = parse_request(value["request"])
-        places = tuple(Place(str(segment), _position(position)) for segment, position in value["places"])
+        places = _places(value["places"])
         if len(places) != len(batch.bodies):
             raise InputError("places don't fit the batch")
         state.flight = Flight(batch, places, _positions(value["marks"]))
     return state
+
+
+def _places(value: Any) -> tuple[Place, ...]:
+    return tuple(Place(str(segment), _position(position)) for segment, position in value)
 
 
 def _positions(value: Any) -> dict[str, int]:

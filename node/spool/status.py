@@ -74,7 +74,7 @@ def read_status(folder: SpoolFolder) -> SpoolStatus:
     state = load_state(folder.file(STATE_FILE))
     settled = SettledFiles(folder.file(IMPORTED_FILE))
     dead = list(DeadLetters(folder.file(DEAD_FILE)).letters())
-    places = {letter.place for letter in dead}
+    places = {letter.place for letter in dead} | (state.passed if state else set())
     segments = []
     for name in folder.segments():
         found = _segment(folder, name, state.done if state else {}, settled, places)

@@ -155,6 +155,15 @@ def test_damage_under_a_living_writer_stays_until_it_ends(log, spool) -> None:
     assert len(spool.send().damaged) == 1
 
 
+def test_a_copy_of_a_segment_is_logged_once(log, spool) -> None:
+    """Records are known by their file's id, not by its name."""
+    path = spool.put(*uses("c", 3))
+    spool.put().write_bytes(path.read_bytes())
+    assert spool.send().logged == 3
+    assert calls(log) == expected("c", 3)
+    assert [name for name in spool.files() if name.endswith(".spool")] == []
+
+
 @pytest.mark.parametrize("junk", [b"", b"x" * 40, b"\x00" * 100])
 @pytest.mark.parametrize("name", ["sender.state", "imported.json", "retry.json"])
 def test_a_damaged_state_is_never_taken_for_none(spool, name, junk) -> None:

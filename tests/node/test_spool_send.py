@@ -15,6 +15,7 @@ from ledger.errors import StorageError
 from node.errors import ForkError, NetworkError, ProblemError
 from node.spool.errors import SpoolBusyError
 from node.spool.folder import SpoolFolder, spool_path
+from node.spool.refill import drop_letters, retry_letters
 from node.spool.state import load_state
 from node.spool.writer import SpoolWriter
 from proofs.checkpoint import sign_checkpoint
@@ -480,6 +481,51 @@ def test_kinds_that_a_delegate_may_not_sign_are_dead_letters(log, spool) -> None
     sent = spool.send()
     assert (sent.logged, sent.dead, calls(log)) == (2, 1, ["c0", "c1"])
     assert dead(spool)[0]["problem"]["field"] == "kind"
+
+
+def refuse_once(log) -> None:
+    """The next write is refused for its second record, and the one after it gets no answer; then the log is honest."""
+    honest, left = log._honest, [2]
+    checkpoint = log.checkpoint().decode()
+    row = {"status": 422, "type": "usance:rule", "detail": "not yet", "position": 1}
+
+    def answer(method, path, body):
+        if method != "POST" or not left[0]:
+            return honest(method, path, body)
+        return 200, "application/json", json.dumps({"results": [row], "checkpoint": checkpoint}).encode()
+
+    def hook(method, path, body, answer):
+        if method != "POST" or not left[0]:
+            return answer
+        left[0] -= left[0] == 2
+        return answer if left[0] == 1 and len(posts(log)) == 1 else None
+
+    def heal() -> None:
+        left[0] = 0
+
+    log._honest, log.hook, log.heal = answer, hook, heal
+
+
+@pytest.mark.parametrize("what", ["send", "retry", "drop"])
+def test_a_record_that_would_be_taken_later_is_logged_once_at_most(log, spool, what) -> None:
+    """Refused, then the network failed, then what was missing came: the refused batch is never sent again, so that a
+    letter that is retried isn't logged twice, and a dropped one not at all."""
+    spool.put(*uses("c", 3))
+    refuse_once(log)
+    with pytest.raises(NetworkError):
+        spool.send()
+    assert [letter["record"]["call"] for letter in dead(spool)] == ["c1"]
+    log.heal()
+    if what != "send":
+        with spool.folder.sending():
+            if what == "retry":
+                assert retry_letters(spool.folder, [], now_ms=NOW_MS * 2) == 1
+            else:
+                assert drop_letters(spool.folder, []) == 1
+    spool.send()
+    assert calls(log) == (["c0", "c2", "c1"] if what == "retry" else ["c0", "c2"])
+    assert len(dead(spool)) == (what == "send")
+    assert load_state(spool.folder.file("sender.state")).passed == set()
 
 
 # Disk, and other senders

@@ -33,12 +33,26 @@ SPOOL_BREAKS = (
         "if self._read(name, file, load) and alone:", "if self._read(name, file, load):", (SEND,),
     ),
     Break(
-        "a letter is made once more after a crash", "node/spool/sender.py",
-        "        if place not in self._letters:\n            header", "        if True:\n            header", (CRASH,),
+        "a refused batch is sent again after a crash", "node/spool/sender.py",
+        "if self._state.flight is not None and not any(map(self._is_dead, self._state.flight.places)):",
+        "if self._state.flight is not None:", (SEND,),
+    ),
+    Break(
+        "a record whose letter is gone is sent again", "node/spool/sender.py",
+        "return place in self._letters or place in self._state.passed", "return place in self._letters", (SEND,),
+    ),
+    Break(
+        "a copy of a segment is logged as well", "node/spool/sender.py",
+        "        if header.id in load.marks:  # a copy", "        if False:  # a copy", (FOLDER,),
+    ),
+    Break(
+        "a batch that holds a letter outlives it", "node/spool/refill.py",
+        "    _let_go(folder, gone)\n", "", (SEND,),
     ),
     Break(
         "a refused record is forgotten", "node/spool/sender.py",
-        "            self._dead.add(make_letter(place, header, body, problem, at_ms=self._now_ms()))\n", "", (SEND,),
+        "        self._dead.add(make_letter(place, self._header_of(place), body, problem, at_ms=self._now_ms()))\n", "",
+        (SEND,),
     ),
     Break(
         "large batches for bad records", "node/spool/sender.py",
