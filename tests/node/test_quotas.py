@@ -176,8 +176,11 @@ def test_flooding_the_table_frees_nobody() -> None:
     assert bench.take(PARTIES[2], 1) == 0  # PARTIES[0] is forgotten
     assert bench.take(PARTIES[0], 1) > 0
     assert bench.take(PARTIES[3], 1) > 0
-    bench.clock.now += 1
-    assert bench.take(PARTIES[3], 1) == 0
+    bench.clock.now += 5
+    assert bench.take(PARTIES[0], 5) == 0
+    assert bench.take(PARTIES[0], 1) > 0
+    bench.clock.now += 6
+    assert bench.take(PARTIES[3], 6) == 0
 
 
 def test_rates_can_change_while_it_runs() -> None:
