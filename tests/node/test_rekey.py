@@ -4,7 +4,10 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +25,9 @@ from proofs.errors import InputError
 from proofs.note import parse_note
 from proofs.policy import parse_policy
 from proofs.tlogproof import parse_tlog_proof
-from tests.node.clitool import Cli
+from tests.node.clitool import ROOT, Cli
 from tests.node.harness import Actor, NodeProcess, body
+from tests.simulation.nodes import need_strace
 
 ORIGIN = "log.example/rekey"
 TERMS = 'currency = "USD"\n[[offers]]\nuse = "train"\nunit = "token"\nprice = "0.001"\nper = 1\n'
@@ -399,3 +403,41 @@ def test_the_commands_say_what_to_do(folder: Path, tmp_path: Path) -> None:
     shown = json.loads(cli("node", "rekey", folder, "show", "--json").out)
     assert (shown["state"], len(shown["keys"]), shown["policy"]) == ("begun", 2, done.out)
     assert json.loads(cli("node", "rekey", folder, "cancel", "--json").out)["state"] == "none"
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(
+    "command", ["finish", *(pytest.param(name, marks=pytest.mark.long) for name in ("begin", "cancel", "close"))]
+)
+def test_killed_at_a_call_of_the_kernel(folder: Path, tmp_path: Path, command: str, long_run: bool) -> None:
+    """The program itself, killed on entering a call that changes the disk: the node starts, and the command again does
+    what is left. In short, at the removals alone of one command."""
+    need_strace(tmp_path)
+    words = ["close", "--yes", "--erase-key"] if command == "close" else ["rekey", command]
+    if command in ("finish", "cancel"):
+        rekey.begin(str(folder))
+        started(folder)
+    killed = 0
+    for call in ("rename", "unlink", "fsync") if long_run else ("unlink",):
+        for number in range(1, 40):
+            cut = shutil.copytree(folder, tmp_path / f"{call}-{number}")
+            line = [words[0], str(cut), *words[1:]]
+            done = subprocess.run(
+                ["strace", "-D", "-f", "-o", str(tmp_path / "trace"), "-e", f"trace={call}", "-e",
+                 f"inject={call}:signal=SIGKILL:when={number}", sys.executable, "-m", "node.cli", "node", *line],
+                cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+            )  # fmt: skip
+            if done.returncode == 0:
+                break
+            assert done.returncode == -signal.SIGKILL, done.stderr
+            killed += 1
+            assert signers(started(cut))
+            again = Cli(tmp_path)("node", *line)
+            assert again.code == 0 or "being changed" in again.err, again
+            assert signers(started(cut))
+            assert (cut / "closed.json").exists() == (command == "close")
+            assert command == "begin" or not (cut / "log-next.vkey").exists()
+            shutil.rmtree(cut)
+        else:
+            raise AssertionError(f"{call} is called without end")
+    assert killed or command == "begin"
