@@ -23,14 +23,14 @@ ENTRY_ITEMS = 10
 class Examined:
     """A batch's entries, judged by themselves. `failure`: the position of the first that is wrong, and why; then the
     rest is empty. `lines`: what was signed; `leaves`: the entries' hashes; `lengths`: the bodies', which end the
-    entries; `fields`: the first record that is not allowed; `bodies`: decoded, where they are at hand."""
+    entries; `fields`: the first record that is not allowed; `bodies`: decoded, up to that one."""
 
     failure: tuple[int, str] | None = None
     lines: bytes = b""
     leaves: Sequence[bytes] = ()
     lengths: Sequence[int] = ()
     fields: Refusal | None = None
-    bodies: list[Body] | None = field(default=None, compare=False)
+    bodies: list[Body] = field(default_factory=list)
 
 
 def batch_count(raw: bytes) -> int:

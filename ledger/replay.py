@@ -20,11 +20,10 @@ from ledger.examine import Examined, batch_count, batch_of, examine
 from ledger.spill import SpillStore
 from ledger.state import State
 from ledger.store import Store
-from proofs import codec
 from proofs.errors import InvariantError, VerifyError
 
 PENDING_MAX = 2048
-PENDING_BYTES_MAX = 32 * 1024 * 1024
+PENDING_BYTES_MAX = 16 * 1024 * 1024
 """Batches that are being examined, and their entries' bytes."""
 
 
@@ -127,11 +126,8 @@ class Replay:
         if found.failure is not None:
             raise AuditFailure(index + found.failure[0], found.failure[1])
         batch = batch_of(raws, found.lengths)
-        bodies = found.bodies
-        if bodies is None:
-            bodies = [] if found.fields else [codec.unpack(body) for body in batch.bodies]
         head = check_head(batch, self.ledger.root_at)
-        prepared = Prepared(batch, bodies, list(found.leaves), found.lines, head, found.fields)
+        prepared = Prepared(batch, found.bodies, list(found.leaves), found.lines, head, found.fields)
         group = self.ledger.group()
         try:
             outcome = group.take(prepared)
@@ -139,7 +135,7 @@ class Replay:
             raise AuditFailure(index + (error.position or 0), _explain(error)) from None
         group.commit()
         self.batches += 1
-        for body, status in zip(bodies, outcome.statuses, strict=True):
+        for body, status in zip(found.bodies, outcome.statuses, strict=True):
             self.kinds[body["kind"]] += 1
             if body["kind"] == "usage":
                 self.statuses[status] += 1
