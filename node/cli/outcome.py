@@ -9,8 +9,8 @@ OK, FAILED, USAGE, INCOMPLETE, NETWORK, STORAGE = range(6)
 
 EXIT_CODES = {
     OK: "ok",
-    FAILED: "a check failed: a signature, a proof, a figure, a node's certificate; or another program keeps using the key's "
-    "numbers",
+    FAILED: "a check failed: a signature, a proof, a figure, a node's certificate; or another program keeps "
+    "using the key's numbers",
     USAGE: "bad usage or input: an argument, a file, or a record that the node refuses; the line says what to change",
     INCOMPLETE: "good as far as it goes: something is missing that was asked for",
     NETWORK: "the node can't be reached, is busy or stopping: the same command may succeed later",
