@@ -240,7 +240,7 @@ def test_kill_9_of_everything_at_random_moments(world, long_run: bool) -> None:
         world.start_node()
         world.writers = [process for process in world.writers if process.poll() is None]
         while len(world.writers) < WRITERS:
-            world.start_writer()
+            world.start_writer(RECORDS_LONG if long_run else RECORDS)
         while len(world.senders) < SENDERS:
             world.start_sender()
         if world.draw.random() >= EARLY:
@@ -255,7 +255,7 @@ def test_kill_9_of_everything_at_random_moments(world, long_run: bool) -> None:
     print(f"{count} records, {len(world.names)} writers, killed {dict(killed)}, network {dict(world.proxy.done)}, "
           f"{time.monotonic() - began:.0f} s")  # fmt: skip
     assert count > 200, "the load was no load"
-    assert sum(world.proxy.done.values()) > 3, "the network was too good"
+    assert sum(world.proxy.done.values()) >= (ROUNDS_LONG if long_run else 1), "the network was too good"
     assert world.node.stop() == 0
     assert world.node.failures() == []
     world.node.audit()
