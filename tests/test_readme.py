@@ -29,13 +29,15 @@ def test_readme_commands_run_and_print_what_it_shows(repo_root: Path, tmp_path: 
     assert len(blocks) == 3
     script = _HEAD + "".join(blocks).replace("8463", str(_free_port()))
     # The program by its module, so that the tree under test is run and not an installed one.
-    program = tmp_path / "bin" / "usance"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m node.cli "$@"\n', encoding="utf-8")
-    program.chmod(0o755)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, words in (("usance", "-m node.cli"), ("python", "")):
+        program = programs / name
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n', encoding="utf-8")
+        program.chmod(0o755)
     environment = {
         **os.environ,
-        "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(repo_root),
         "USANCE_STATE": str(tmp_path / "state"),
     }
