@@ -130,14 +130,15 @@ class BackgroundSender:
         except UsanceError as error:
             return Left(self._writer.count, 0, error.detail)
 
-    def wait(self, timeout_s: float) -> Left:
-        """Wait until this process's records are settled, something keeps them from being sent, or the time is over."""
+    def wait(self, timeout_s: float, *, is_end: bool = False) -> Left:
+        """Wait until this process's records are settled, something keeps them from being sent, or the time is over.
+        `is_end`: and for a whole round, which sends what forks have left as well."""
         deadline = time.monotonic() + timeout_s
         with self._changed:
             self._waiters += 1
             begun = self._rounds + self._in_round
         try:
-            while not self._is_settled():
+            while not (self._is_settled() and (not is_end or self._rounds > begun)):
                 with self._changed:
                     if (self._rounds > begun and self._why) or not self._thread.is_alive():
                         break
@@ -161,7 +162,7 @@ class BackgroundSender:
     def finish(self, timeout_s: float) -> Left:
         """As `wait`, once the writer is closed; then the thread ends after the request that it is at."""
         try:
-            return self.wait(timeout_s)
+            return self.wait(timeout_s, is_end=self._writer.count > 0)
         finally:
             self._is_ending = True
             self._wake.set()

@@ -238,6 +238,7 @@ def test_a_name_that_cannot_be_asked_for_says_what_can(world: World, monkeypatch
         ({"key": "open.key"}, "others can read this key"),
         ({"key": "log.vkey"}, "holds no private key"),
         ({"node": "ftp://x"}, "is no node's URL"),
+        ({"node": "https://x", "USANCE_CA_FILE": "no-such.pem"}, "no-such.pem"),
         ({"on_error": "ignore"}, "on_error"),
         ({"offline": "a", "spool": "b"}, "exclude each other"),
     ],
@@ -248,6 +249,9 @@ def test_what_is_set_wrong_is_told_when_it_is_made(
     """A key that others can read, a URL that is none, a log without its key: the training doesn't even begin, however
     errors are to be taken later."""
     monkeypatch.chdir(world.folder)
+    for name in options.keys() - {"node", "key", "log", "spool", "offline", "on_error"}:
+        monkeypatch.setenv(name, options[name])
+    options = {name: value for name, value in options.items() if not name.startswith("USANCE_")}
     new_key("open.key")
     os.chmod("open.key", 0o644)
     for on_error in ("raise", "warn"):
@@ -405,17 +409,19 @@ def test_many_programs_share_a_spool(world: World) -> None:
 
 
 def test_a_fork_goes_on_recording(world: World) -> None:
-    """Parent and child use one recorder after a fork: each record is logged once."""
+    """Parent and children use one recorder after a fork: each record is logged once, and the parent's end sends what a
+    child left that ended at once."""
     code = (
         "uses.use('model:x/y', 'infer', token=1, call='before')\nchild = os.fork()\n"
         "if not child:\n    uses.use('model:x/y', 'infer', call='child', token=1)\n    uses.flush(10)\n"
         "    os._exit(0)\n"
-        "uses.use('model:x/y', 'infer', token=1, call='parent')\nos.waitpid(child, 0)\nleft = uses.close(10)\n"
-        "sys.exit(left.waiting)\n"
+        "uses.use('model:x/y', 'infer', token=1, call='parent')\nos.waitpid(child, 0)\n"
+        "if not os.fork():\n    uses.use('model:x/y', 'infer', token=1, call='quick')\n    os._exit(0)\n"
+        "os.wait()\nleft = uses.close(10)\nsys.exit(left.waiting)\n"
     )
     done = world.run(code, **world.environment)
     assert (done.returncode, done.stderr) == (0, "")
-    assert sorted(body["call"] for body in world.logged()) == ["before", "child", "parent"]
+    assert sorted(body["call"] for body in world.logged()) == ["before", "child", "parent", "quick"]
 
 
 def test_a_fork_that_lives_on_keeps_the_spool_from_nobody(world: World) -> None:
