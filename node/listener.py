@@ -11,13 +11,12 @@ import contextlib
 import errno
 import logging
 import socket
-import ssl
-from collections.abc import Callable
 
 from aiohttp import web
 
 from node.connections import Runner
 from node.logs import event
+from node.tls import Tls
 
 log = logging.getLogger("usance.http")
 
@@ -41,16 +40,14 @@ class _Sockets:
 
 
 class Listener(web.BaseSite):
-    """One port of a runner. `context()`: what the next connection's TLS is to be, None for none."""
+    """One port of a runner. `tls`: the certificate that it shows, None for plain HTTP."""
 
-    __slots__ = ("_beginning", "_context", "_host", "_listens", "_port", "_tasks")
+    __slots__ = ("_beginning", "_host", "_listens", "_port", "_tasks", "_tls")
 
-    def __init__(
-        self, runner: Runner, host: str, port: int, *, context: Callable[[], ssl.SSLContext | None] = lambda: None
-    ) -> None:
+    def __init__(self, runner: Runner, host: str, port: int, *, tls: Tls | None = None) -> None:
         super().__init__(runner)
         self._listens = runner
-        self._host, self._port, self._context = host, port, context
+        self._host, self._port, self._tls = host, port, tls
         self._tasks: set[asyncio.Task[None]] = set()
         # Sockets that are no connections yet.
         self._beginning: set[socket.socket] = set()
@@ -95,7 +92,7 @@ class Listener(web.BaseSite):
 
     async def _begin(self, opened: socket.socket) -> None:
         """Make a connection of it, after its handshake where there is TLS."""
-        context = self._context()
+        context = None if self._tls is None else self._tls.context
         try:
             with contextlib.suppress(OSError):
                 opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

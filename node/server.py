@@ -252,8 +252,7 @@ async def serve(node: OpenNode, folder: str, listen: tuple[str, int], *, on_read
     context.closed = node.closed
     await runner.setup()
     try:
-        tls = node.tls
-        listener = Listener(runner, *listen, context=(lambda: tls.context) if tls is not None else lambda: None)
+        listener = Listener(runner, *listen, tls=node.tls)
         try:
             await listener.start()
         except (OSError, UnicodeError) as error:  # a host name with an empty label is a UnicodeError
@@ -263,7 +262,8 @@ async def serve(node: OpenNode, folder: str, listen: tuple[str, int], *, on_read
         writer.start()
         host, port = runner.addresses[0][:2]
         async with operating(context):
-            scheme = "http" if tls is None else "https"
+            _warn_of_clear_tokens(context, host)
+            scheme = "http" if node.tls is None else "https"
             on_ready(f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}")
             await stop.wait()
             log.info("stopping: finishing what was accepted", extra=event("stopping"))
@@ -274,6 +274,14 @@ async def serve(node: OpenNode, folder: str, listen: tuple[str, int], *, on_read
         await loop.run_in_executor(None, writer.stop)
         await checks.stop()
         read_pool.shutdown()
+
+
+def _warn_of_clear_tokens(context: NodeContext, host: str) -> None:
+    if context.readers.tokens is not None and context.tls is None and not host.startswith("127.") and host != "::1":
+        log.warning(
+            "readers' tokens come in the clear: set tls in node.toml, or let a proxy with TLS alone reach the port",
+            extra=event("tokens-in-the-clear"),
+        )  # fmt: skip
 
 
 def _reload(context: NodeContext, folder: str) -> None:

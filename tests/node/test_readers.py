@@ -232,6 +232,20 @@ def test_a_file_that_cannot_be_read_changes_nothing(guarded: tuple[NodeProcess, 
     assert node.get("/checkpoint").status == 200
 
 
+@pytest.mark.parametrize(("listen", "is_warned"), [("127.0.0.1:0", False), ("0.0.0.0:0", True), ("[::1]:0", False)])
+def test_tokens_in_the_clear_are_warned_of(
+    make_node: Callable[..., NodeProcess], tmp_path: Path, listen: str, is_warned: bool
+) -> None:
+    """A node whose tokens would cross a network unencrypted says so at start; on loopback it doesn't."""
+    node = make_node(start=False, readers="token")
+    with Cli(tmp_path).start("node", "run", node.folder, "--listen", listen) as process:
+        assert process.stdout is not None
+        assert "serving" in process.stdout.readline()
+        process.terminate()
+        _, err = process.communicate(timeout=60)
+    assert ("tokens-in-the-clear" in err) == is_warned
+
+
 # The file
 
 
