@@ -18,11 +18,13 @@ import pytest
 
 import node.recorder
 import usance
+from node.backgroundsender import BackgroundSender
 from node.client import Client
 from node.keyfiles import load_key, new_key
 from node.spool.folder import SpoolFolder
 from node.spool.segment import SegmentReader, is_segment_name
 from node.spool.sender import SpoolSender
+from node.spool.writer import SpoolWriter
 from proofs.codec import unpack
 from proofs.ed25519 import public_bytes
 from proofs.entry import parse_entry
@@ -503,6 +505,26 @@ def test_many_threads_record(world: World) -> None:
     assert len(calls) == 800
     for name in range(8):
         assert [call for call in calls if call.startswith(f"{name}:")] == [f"{name}:{n}" for n in range(100)]
+
+
+def test_sending_leaves_the_interpreter_to_the_program(world: World) -> None:
+    """The thread rests after a batch as long as that took, within a bound; not while somebody waits for the end."""
+    client = Client(world.log.url, world.log.vkey, state_folder=str(world.folder / "state"))
+    writer = SpoolWriter(str(world.spool), world.log.vkey.text)
+    sender = BackgroundSender(str(world.spool), client, world.key, writer)
+
+    def rests_s(took_s: float) -> float:
+        began = time.monotonic()
+        sender._batch_s = began - took_s
+        sender._breathe(1)
+        return time.monotonic() - began
+
+    assert rests_s(0.1) > 0.09
+    assert 0.24 < rests_s(1000) < 5
+    sender._waiters = 1
+    assert rests_s(1000) < 0.2
+    writer.close()
+    client.close()
 
 
 def test_a_closed_recorder_says_so(unsent: World) -> None:
