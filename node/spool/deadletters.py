@@ -69,7 +69,8 @@ def make_letter(place: Place, header: Header, body: bytes, problem: ProblemError
 
 
 class DeadLetters:
-    """The file. Reading needs no lock: a line that is being written is passed over."""
+    """The file. Reading needs no lock: a line that is being written is passed over. One who adds makes one of these for
+    each time that it holds the folder's lock."""
 
     def __init__(self, path: str) -> None:
         self.path = path

@@ -106,7 +106,6 @@ class SpoolSender:
         self._sending = Sending(client, key, sleep=sleep)
         self._keys = frozenset((self._sending.public, *also_for))
         self._pace = _Pace(batch_records, batch_records)
-        self._dead = DeadLetters(folder.file(DEAD_FILE))
         self._letters: set[Place] = set()
         self._letters_of: tuple[int, ...] | None = None
 
@@ -178,6 +177,7 @@ class SpoolSender:
         self._seen: set[str] = set()
         self._synced: dict[str, int] = {}
         self._renewed: Place | None = None
+        self._dead = DeadLetters(self._folder.file(DEAD_FILE))  # made anew: others may have added to it
         stamp = self._dead.stamp()
         if stamp != self._letters_of:
             self._letters = {letter.place for letter in self._dead.letters()}

@@ -16,7 +16,7 @@ from node.errors import ForkError, NetworkError, ProblemError
 from node.spool.errors import SpoolBusyError
 from node.spool.folder import SpoolFolder, spool_path
 from node.spool.refill import drop_letters, retry_letters
-from node.spool.state import load_state
+from node.spool.state import SenderState, load_state
 from node.spool.writer import SpoolWriter
 from proofs.checkpoint import sign_checkpoint
 from proofs.codec import unpack
@@ -483,39 +483,33 @@ def test_kinds_that_a_delegate_may_not_sign_are_dead_letters(log, spool) -> None
     assert dead(spool)[0]["problem"]["field"] == "kind"
 
 
-def refuse_once(log) -> None:
-    """The next write is refused for its second record, and the one after it gets no answer; then the log is honest."""
-    honest, left = log._honest, [2]
-    checkpoint = log.checkpoint().decode()
-    row = {"status": 422, "type": "usance:rule", "detail": "not yet", "position": 1}
-
-    def answer(method, path, body):
-        if method != "POST" or not left[0]:
-            return honest(method, path, body)
-        return 200, "application/json", json.dumps({"results": [row], "checkpoint": checkpoint}).encode()
-
-    def hook(method, path, body, answer):
-        if method != "POST" or not left[0]:
-            return answer
-        left[0] -= left[0] == 2
-        return answer if left[0] == 1 and len(posts(log)) == 1 else None
-
-    def heal() -> None:
-        left[0] = 0
-
-    log._honest, log.hook, log.heal = answer, hook, heal
+class Died(BaseException):
+    """The process is gone."""
 
 
 @pytest.mark.parametrize("what", ["send", "retry", "drop"])
-def test_a_record_that_would_be_taken_later_is_logged_once_at_most(log, spool, what) -> None:
-    """Refused, then the network failed, then what was missing came: the refused batch is never sent again, so that a
+def test_a_record_that_would_be_taken_later_is_logged_once_at_most(log, spool, monkeypatch, what) -> None:
+    """Refused, then the sender died, then what was missing came: the refused batch is never sent again, so that a
     letter that is retried isn't logged twice, and a dropped one not at all."""
     spool.put(*uses("c", 3))
-    refuse_once(log)
-    with pytest.raises(NetworkError):
+    honest, real = log._honest, SenderState.save
+    row = {"status": 422, "type": "usance:rule", "detail": "not yet", "position": 1}
+    refusal = json.dumps({"results": [row], "checkpoint": log.checkpoint().decode()}).encode()
+    log._honest = lambda method, path, body: (
+        (200, "application/json", refusal) if method == "POST" else honest(method, path, body)
+    )
+
+    def save(state: SenderState) -> None:
+        if dead(spool):
+            raise Died
+        real(state)
+
+    monkeypatch.setattr(SenderState, "save", save)
+    with pytest.raises(Died):
         spool.send()
+    monkeypatch.setattr(SenderState, "save", real)
     assert [letter["record"]["call"] for letter in dead(spool)] == ["c1"]
-    log.heal()
+    log._honest = honest
     if what != "send":
         with spool.folder.sending():
             if what == "retry":
@@ -526,6 +520,19 @@ def test_a_record_that_would_be_taken_later_is_logged_once_at_most(log, spool, w
     assert calls(log) == (["c0", "c2", "c1"] if what == "retry" else ["c0", "c2"])
     assert len(dead(spool)) == (what == "send")
     assert load_state(spool.folder.file("sender.state")).passed == set()
+
+
+def test_senders_in_turn_keep_each_others_letters(log, spool) -> None:
+    """Each of several programs that send in turn adds to the same file."""
+    clients = [spool.client(), spool.client()]
+    senders = [spool.sender(client) for client in clients]
+    for number in range(6):
+        spool.put(bad(f"x{number}"), use(f"c{number}"))
+        assert senders[number % 2].run().dead == 1
+    for client in clients:
+        client.close()
+    assert [letter["record"]["call"] for letter in dead(spool)] == expected("x", 6)
+    assert calls(log) == expected("c", 6)
 
 
 # Disk, and other senders

@@ -42,6 +42,11 @@ SPOOL_BREAKS = (
         "return place in self._letters or place in self._state.passed", "return place in self._letters", (SEND,),
     ),
     Break(
+        "letters of other senders are written over", "node/spool/sender.py",
+        "        self._dead = DeadLetters(self._folder.file(DEAD_FILE))  # made anew",
+        '        self._dead = getattr(self, "_dead", None) or DeadLetters(self._folder.file(DEAD_FILE))  # kept', (SEND,),
+    ),
+    Break(
         "a copy of a segment is logged as well", "node/spool/sender.py",
         "        if header.id in load.marks:  # a copy", "        if False:  # a copy", (FOLDER,),
     ),
