@@ -59,8 +59,9 @@ class Sending:
         self._conflicts = 0
 
     def forget(self) -> None:
-        """The key's next number has to be asked for: others may have used it meanwhile."""
+        """Begin afresh after a while: others may have used the key's numbers meanwhile, or have stopped to."""
         self._number = None
+        self._conflicts = 0
 
     def begin(self) -> None:
         """Before batches are signed: learn the key's next number, where it isn't known, and the newest verified head.

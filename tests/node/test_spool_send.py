@@ -218,10 +218,13 @@ def test_another_program_with_the_same_key(log, spool) -> None:
     assert calls(log) == expected("c", 6)
     number[0], left[0] = 10, 10**6
     spool.put(use("d"))
+    client = spool.client()
+    sender = spool.sender(client)
     with pytest.raises(ProblemError, match="another program"):
-        spool.send()
+        sender.run()
     left[0] = 0
-    assert spool.send().logged == 1
+    assert sender.run().logged == 1
+    client.close()
     assert calls(log) == [*expected("c", 6), "d"]
 
 

@@ -44,7 +44,8 @@ SPOOL_BREAKS = (
     Break(
         "letters of other senders are written over", "node/spool/sender.py",
         "        self._dead = DeadLetters(self._folder.file(DEAD_FILE))  # made anew",
-        '        self._dead = getattr(self, "_dead", None) or DeadLetters(self._folder.file(DEAD_FILE))  # kept', (SEND,),
+        '        self._dead = getattr(self, "_dead", None) or DeadLetters(self._folder.file(DEAD_FILE))  # kept',
+        (SEND,),
     ),
     Break(
         "a copy of a segment is logged as well", "node/spool/sender.py",
