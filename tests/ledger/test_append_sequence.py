@@ -7,7 +7,7 @@ import pytest
 
 from ledger import append, keys
 from ledger.append import Ledger
-from ledger.errors import Refusal, StorageError
+from ledger.errors import Refusal, StartupError, StorageError
 from ledger.store import MemoryStore
 from ledger.tree import HEAD_KEY
 from proofs import codec, merkle
@@ -559,10 +559,16 @@ def test_missing_entries_are_a_storage_error(log: Log) -> None:
 
 
 def test_another_store_version_is_refused(log: Log) -> None:
-    """A database of another version is not touched."""
-    for version in (b"", b"\x01", bytes([append.STORE_VERSION + 1])):
+    """A database of another version, or of none, is not touched, and the refusal says what to do."""
+    newer = bytes([append.STORE_VERSION + 1])
+    for version, advice in (
+        (None, "node fsck"),
+        (b"", "node fsck"),
+        (b"\x01", "node migrate"),
+        (newer, "newer program"),
+    ):
         log.store.write({append.VERSION_KEY: version})
-        with pytest.raises(StorageError, match="version"):
+        with pytest.raises(StartupError, match=advice):
             log.open()
 
 
