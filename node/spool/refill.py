@@ -8,6 +8,7 @@ removed; whoever takes the lock next finishes a plan that is still there before 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Collection, Iterable
@@ -43,6 +44,7 @@ from proofs.errors import InputError, excerpt
 
 PLAN_BYTES_MAX = 64 * 1024 * 1024
 _CHUNK_BYTES = 1024 * 1024
+_PART = ".part-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +123,13 @@ def _pieces(file: BinaryIO, size: int) -> Iterable[bytes]:
 
 
 def _write(folder: SpoolFolder, name: str, pieces: Iterable[bytes]) -> None:
-    """A whole segment at once, durably: it is there with all that it holds, or not at all. Raises StorageError."""
-    temporary = folder.file(f".new-{name}")
+    """A whole segment at once, durably: it is there with all that it holds, or not at all. Raises StorageError.
+
+    A crash leaves its part, which the next one deletes: who holds the folder's lock is the only one to write any.
+    """
+    temporary = folder.file(f"{_PART}{name}")
     try:
+        _delete_parts(folder)
         with open(temporary, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             for piece in pieces:
                 file.write(piece)
@@ -132,7 +138,15 @@ def _write(folder: SpoolFolder, name: str, pieces: Iterable[bytes]) -> None:
         os.rename(temporary, folder.file(name))
         sync_folder(folder.path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            _delete_parts(folder)
         raise StorageError(f"can't write in {folder.path}: {error.strerror}; free space or mend the disk") from None
+
+
+def _delete_parts(folder: SpoolFolder) -> None:
+    for name in os.listdir(folder.path):
+        if name.startswith(_PART):
+            os.unlink(folder.file(name))
 
 
 def _let_go(folder: SpoolFolder, letters: Collection[Place]) -> None:

@@ -177,6 +177,7 @@ def test_a_death_at_every_step_of_an_import(log, tmp_path, after, long_run) -> N
         take(spool, 5)
         take(spool, 5)
         assert [call for call in calls(log) if call.startswith(f"{name}d")] == expected(f"{name}d", 5), (step, steps)
+        assert not list(Path(spool.folder.path).glob(".part-*"))
         if steps is None:
             break
     assert 5 < step < STEPS_MAX - STRIDE
