@@ -52,8 +52,12 @@ def test_the_machine_is_measured(tmp_path: Path) -> None:
     (tmp_path / "db").mkdir()
     (tmp_path / "db" / "000001.ldb").write_bytes(bytes(1000))
     (tmp_path / "db" / "LOG").write_bytes(bytes(24))
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    child = subprocess.Popen(
+        [sys.executable, "-c", "input('ready')"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )  # fmt: skip
     try:
+        assert child.stdout is not None
+        assert child.stdout.read(5) == b"ready"  # it is itself by now, no copy of us
         found = measure(str(tmp_path), [child.pid, 2**22 + 1])
     finally:
         child.communicate()
