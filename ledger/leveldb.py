@@ -117,7 +117,10 @@ class LevelStore(_Reads):
         if plyvel is None:
             raise FatalError("no LevelDB binding: install the node extra (pip install 'usance[node]')")
         if not create and not os.path.isdir(path):
-            raise StartupError(f"no database at {path}: run `usance node init`, or name the node's folder")
+            raise StartupError(
+                f"no database at {path}: name the node's folder, or mount its disk; what is lost `usance node restore` "
+                "makes anew of a backup; a log that never was begins with `usance node init`"
+            )
         self._folder = os.path.realpath(path)
         if self._folder in _open_stores:
             raise StartupError(f"this process holds the database {path} already: close it first")

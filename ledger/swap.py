@@ -12,13 +12,20 @@ In the folder of a node:
 =============== ==================================================================================================
 
 Two renames can't be one step, so there is a moment without ``db``. A ``db.new`` in a folder without ``db`` is that
-moment, and whoever comes next ends it (`recover`).
+moment, and whoever comes next ends it (`recover`). A ``db.new`` beside a ``db`` is of a change that was cut before: it
+lacks whatever ``db`` gets from then on, so a start removes it (`drop_stale`).
+
+LevelDB finds its files by their path, and in the background it writes there and deletes what it doesn't know. So
+nobody may have the present one open when it is renamed: its last work would be done in the new one's folder.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ledger.errors import StartupError, StorageError
 from ledger.signrecord import settle
@@ -30,6 +37,26 @@ NEW = "db.new"
 SALVAGE = "db.salvage"
 OLD = "db.old"
 OLD_VERSION = "db.v"
+BYTES_MAX = 4096
+
+
+@contextmanager
+def alone(folder: str) -> Iterator[None]:
+    """The folder of a node, held against a second restore, repair or migration. Raises StartupError."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise StartupError(f"can't read the folder {folder}: {error.strerror}; name a node's folder") from None
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StartupError(
+                f"another restore, repair or migration is under way in {folder}: wait for its end"
+            ) from None
+        yield
+    finally:
+        os.close(handle)
 
 
 def database_path(folder: str) -> str:
@@ -69,10 +96,21 @@ def leftovers(folder: str) -> dict[str, str]:
     return found
 
 
+def drop_stale(folder: str) -> None:
+    """Remove a `db.new` beside a database that the caller holds open and is going to write to. Raises StorageError."""
+    remove(os.path.join(folder, NEW))
+
+
 def begin(folder: str, *, kept: str) -> str:
-    """Make room for a new database; answers the path to make it at. The caller holds the present one open, so nobody
-    else is at work here. `kept`: the name that the present one is to get. Raises StartupError where it is taken,
+    """Make room for a new database; answers the path to make it at. The caller holds the folder (`alone`). `kept`: the
+    name that the present one is to get. Raises StartupError where it is taken or the present one can't be renamed,
     StorageError where what was left can't be removed."""
+    path = os.path.join(folder, DATABASE)
+    if os.path.islink(path) or os.path.ismount(path):
+        raise StartupError(
+            f"{path} is a link or a disk of its own, and can't be renamed: move the database into the folder, or the "
+            "whole folder to that disk, and try again"
+        )
     if os.path.exists(os.path.join(folder, kept)):
         raise StartupError(
             f"{os.path.join(folder, kept)} is still there: delete it, once you know that nothing of it is needed, and "
@@ -83,9 +121,24 @@ def begin(folder: str, *, kept: str) -> str:
     return os.path.join(folder, MAKING)
 
 
-def finish(folder: str, *, kept: str) -> None:
-    """Put the database that was made, complete and durable, into the present one's place, and keep that as `kept`.
-    Raises StorageError; then the present one stands, or `recover` ends it."""
+def opening(folder: str) -> bytes:
+    """What tells one opening of the folder's database from the next: each makes LevelDB begin a new list of tables."""
+    try:
+        with open(os.path.join(folder, DATABASE, "CURRENT"), "rb") as file:
+            return file.read(BYTES_MAX)
+    except OSError:
+        return b""  # damaged: then nobody can open it
+
+
+def finish(folder: str, *, kept: str, opened: bytes) -> None:
+    """Put the database that was made, complete and durable, into the present one's place, and keep that as `kept`. The
+    caller has closed the present one; `opened`: what `opening` said while it still was open. Raises StartupError where
+    a process has it or had it meanwhile, StorageError; then the present one stands, or `recover` ends it."""
+    with _unopened(folder, opened):
+        _swap(folder, kept)
+
+
+def _swap(folder: str, kept: str) -> None:
     path, new = os.path.join(folder, DATABASE), os.path.join(folder, NEW)
     _rename(os.path.join(folder, MAKING), new)
     _rename(path, os.path.join(folder, kept))
@@ -94,6 +147,29 @@ def finish(folder: str, *, kept: str) -> None:
     except StorageError:
         if not os.path.isdir(path) or os.path.exists(new):
             raise  # else a start of the node has ended it meanwhile
+
+
+@contextmanager
+def _unopened(folder: str, opened: bytes) -> Iterator[None]:
+    """Hold LevelDB's own lock on the folder's database, which nobody has opened since."""
+    try:
+        handle = os.open(os.path.join(folder, DATABASE, "LOCK"), os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise StorageError(f"can't change {folder}: {error.strerror}; mend the disk, then try again") from None
+    try:
+        try:
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_free = opening(folder) == opened
+        except OSError:
+            is_free = False
+        if not is_free:
+            raise StartupError(
+                f"a process has opened the database in {folder} meanwhile, so the new one may lack what it wrote: stop "
+                "the node, then try again"
+            )
+        yield
+    finally:
+        os.close(handle)
 
 
 def remove(path: str) -> None:

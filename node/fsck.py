@@ -4,7 +4,8 @@ The database is judged by ledger/fsck.py; here are the files around it, a databa
 steps that put a database made anew in the old one's place (ledger/swap.py). Entries and the sign record are never
 written, nor is any file that stands: what a new database replaces is kept beside it.
 
-The database is held open from the first look to the last rename, so that no node runs meanwhile.
+The database is held open from the first look until its replacement is whole, so that no node runs meanwhile. For the
+renames it is closed, and only its lock is held (ledger/swap.py).
 """
 
 from __future__ import annotations
@@ -104,6 +105,14 @@ class _Files:
         """Something is wrong with a file."""
         self.findings.append(Finding(where, detail))
 
+    @property
+    def last_signed(self) -> SignRecord | None:
+        """What the log signed last; a closed one has said so with its end, too, which a restore puts back."""
+        if self.closed is None or (self.signed is not None and self.signed.size >= self.closed.closing.size):
+            return self.signed
+        closing = self.closed.closing
+        return SignRecord(closing.size, closing.root, 0, self.closed.checkpoint)
+
     def tried(self, where: str, read: Callable[[], Read]) -> Read | None:
         """What `read` gives; None, and a finding, where it refuses."""
         try:
@@ -119,8 +128,14 @@ def fsck(folder: str, *, repair: bool = False, delete_old: bool = False, show: S
     differs, `delete_old` deletes the database that it replaced. Raises StartupError where there is no database, a
     process holds it, or it is of another store version, StorageError where it can't be read at all or the disk fails.
     """
+    with swap.alone(folder):
+        return _fsck(folder, repair=repair, delete_old=delete_old, show=show)
+
+
+def _fsck(folder: str, *, repair: bool, delete_old: bool, show: Show) -> Report:
     remarks = [said for said in (swap.recover(folder),) if said]
     files = _read_files(folder)
+    signed = files.last_signed
     with _opened(folder) as (store, problem):
         version = stored_version(store)
         if version is not None:
@@ -128,14 +143,17 @@ def fsck(folder: str, *, repair: bool = False, delete_old: bool = False, show: S
         origin = genesis_origin(store) or (files.log_keys.origin if files.log_keys is not None else "")
         log = LogIdentity(origin, files.log_keys.public if files.log_keys is not None else frozenset())
         with Examiners() as pool:
-            checked = check_database(store, log=log, signed=files.signed, executor=pool, show=show)
+            checked = check_database(store, log=log, signed=signed, executor=pool, show=show)
         if problem:
             checked.findings.insert(0, Finding("database", problem))
         _check_around(store, files, checked)
         report = Report(checked, [*checked.findings, *files.findings], remarks)
         if repair and checked.findings:
-            report.kept = _repair(folder, store, log, checked, files.signed, show)
+            report.kept = _repair(folder, store, log, checked, signed, show)
             report.is_repaired = bool(report.kept)
+        opened = swap.opening(folder)
+    if report.kept:
+        swap.finish(folder, kept=report.kept, opened=opened)
     if report.kept and delete_old:
         swap.remove(os.path.join(folder, report.kept))
         report.kept = ""
@@ -146,8 +164,13 @@ def fsck(folder: str, *, repair: bool = False, delete_old: bool = False, show: S
 def migrate(folder: str, *, delete_old: bool = False, show: Show) -> Migrated:
     """Make a database of an older store version anew in this program's. Raises StartupError for a newer version, and
     what `fsck` and ledger/rebuild.py raise; then the old one stands."""
-    remarks = [said for said in (swap.recover(folder),) if said]
     load_config(folder)
+    with swap.alone(folder):
+        return _migrate(folder, delete_old=delete_old, show=show)
+
+
+def _migrate(folder: str, *, delete_old: bool, show: Show) -> Migrated:
+    remarks = [said for said in (swap.recover(folder),) if said]
     log_keys = known_keys(folder)
     log = LogIdentity(log_keys.origin, log_keys.public)
     with _opened(folder) as (store, problem):
@@ -162,6 +185,8 @@ def migrate(folder: str, *, delete_old: bool = False, show: Show) -> Migrated:
         signed = signrecord.load(os.path.join(folder, SIGN_RECORD_FILE), log_keys)
         kept = f"{swap.OLD_VERSION}{version}"
         _make(folder, store, log, Head(size, root), signed, kept=kept, show=show)
+        opened = swap.opening(folder)
+    swap.finish(folder, kept=kept, opened=opened)
     if delete_old:
         swap.remove(os.path.join(folder, kept))
         kept = ""
@@ -193,7 +218,7 @@ def _repair(
     folder: str, store: LevelStore, log: LogIdentity, checked: Checked, signed: SignRecord | None, show: Show
 ) -> str:
     """Make a new database of the good entries, if they are all that was ever acknowledged; answers what the old one is
-    called now, empty where they aren't."""
+    to be called, empty where they aren't."""
     if not checked.can_rebuild:
         return ""
     _make(folder, store, log, Head(checked.size, checked.root), signed, kept=swap.OLD, show=show)
@@ -203,8 +228,8 @@ def _repair(
 def _make(
     folder: str, view: View, log: LogIdentity, head: Head, signed: SignRecord | None, *, kept: str, show: Show
 ) -> None:
-    """Make a database of a view's entries up to a head, and put it in the place of the folder's, which is `kept`.
-    Raises StorageError where there isn't room for it or it isn't what the log has signed; then the old one stands."""
+    """Make a database of a view's entries up to a head, whole and checked, to be put in the place of the folder's once
+    that is closed. Raises StorageError where there isn't room for it or it isn't what the log has signed."""
     path = swap.begin(folder, kept=kept)
     _check_room(os.path.join(folder, swap.DATABASE))
     conflicts = (
@@ -220,7 +245,6 @@ def _make(
     except BaseException:
         swap.remove(path)
         raise
-    swap.finish(folder, kept=kept)
 
 
 def _check_made(path: str, log: LogIdentity, head: Head, signed: SignRecord | None) -> None:

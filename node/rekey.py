@@ -95,13 +95,13 @@ def begin(folder: str, *, key_file: str | None = None) -> KeyChange:
 def _check_new(node: OpenNode, vkey: VerifierKey) -> None:
     known = node.signer.keys
     if vkey.key in known.public:
-        raise InputError("this key is or was the log's own", field="--key", expected="a key that was never used")
+        raise InputError("this key is or was the log's own", field="--new", expected="a key that was never used")
     if len(known.keys) + 1 >= KEYS_MAX:
         raise InputError(f"the log has had {len(known.keys)} keys", field="DIR", expected=f"fewer than {KEYS_MAX - 1}")
     LogKeys((*known.keys, vkey))
     if State(node.store).key(vkey.key) is not None:
         raise InputError(
-            "this key is a party's on this log: one key has one role", field="--key", expected="a key of its own"
+            "this key is a party's on this log: one key has one role", field="--new", expected="a key of its own"
         )
 
 

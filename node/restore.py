@@ -99,20 +99,13 @@ def restore(
 
 @contextmanager
 def locked_folder(folder: str) -> Iterator[None]:
-    """The folder, made where it isn't there, held against a second restore. Raises StartupError."""
+    """The folder, made where it isn't there, held against a second restore or a repair. Raises StartupError."""
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise StartupError(f"can't restore into {folder}: {error.strerror}") from None
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StartupError(f"another restore into {folder} is under way: wait for its end") from None
+    with swap.alone(folder):
         yield
-    finally:
-        os.close(handle)
 
 
 def _check_place(folder: str) -> None:

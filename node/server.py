@@ -158,6 +158,7 @@ def open_node(folder: str, config: Config, *, new_sign_record: bool = False) -> 
         log.warning("%s", said, extra=event("swap-ended"))
     store = LevelStore(os.path.join(folder, DATABASE_FOLDER))
     try:
+        swap.drop_stale(folder)
         gate = Gate(config)
         own = frozenset(public_bytes(key) for key in signs) | {key.key for key in retired}
         ledger = Ledger(store, log=LogIdentity(config.origin, own), admission=gate.admits, budget=gate)

@@ -5,12 +5,15 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ledger import keys, swap
+from ledger import keys, leveldb, swap
 from ledger.append import VERSION_KEY
 from ledger.errors import StartupError, StorageError
 from ledger.leveldb import LevelStore
@@ -25,7 +28,7 @@ from node.server import load_config, open_node
 from node.sources import open_source
 from proofs.checkpoint import open_checkpoint, parse_log_vkey
 from proofs.errors import VerifyError
-from tests.node.clitool import Cli
+from tests.node.clitool import ROOT, Cli
 from tests.node.oldstores import SIZES, change, grow, old_folder, quiet, rows_of, snapshots
 
 SIZE = SIZES[2]
@@ -310,6 +313,90 @@ def test_a_kill_at_any_step_of_a_repair_leaves_a_database(folder: Path, tmp_path
             shutil.rmtree(left / swap.OLD, ignore_errors=True)
             assert check(left, repair=True).is_repaired
         assert check(left).findings == []
+
+
+def test_what_is_replaced_is_closed_and_still_locked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LevelDB deletes by path in the background, so the old database isn't open when its folder is renamed: what it
+    did then would be done in the new one's. No other process can open it, either."""
+    seen: list[tuple[str, list[str], str]] = []
+    rename = os.rename
+    script = "import sys; from ledger.leveldb import LevelStore; LevelStore(sys.argv[1])"
+
+    def look(old: str, new: str) -> None:
+        done = subprocess.run([sys.executable, "-c", script, old], cwd=ROOT, capture_output=True, text=True, timeout=60)
+        seen.append((Path(old).name, list(leveldb._open_stores), done.stderr))
+        rename(old, new)
+
+    change(folder, {tile_key(0, 0): None})
+    monkeypatch.setattr(swap.os, "rename", look)
+    assert check(folder, repair=True).is_repaired
+    monkeypatch.undo()
+    assert [(name, opened) for name, opened, _ in seen] == [("db.making", []), ("db", []), ("db.new", [])]
+    assert "another process holds the database" in seen[1][2]
+    assert check(folder).findings == []
+
+
+def test_a_database_that_was_opened_meanwhile_is_not_replaced(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that came in between the close and the lock may have logged: its database stays, and it is said."""
+    finish = swap.finish
+
+    def late(where: str, **how: Any) -> None:
+        change(folder, {b"\xfelate": b""})
+        finish(where, **how)
+
+    change(folder, {tile_key(0, 0): None})
+    monkeypatch.setattr(swap, "finish", late)
+    with pytest.raises(StartupError, match="meanwhile"):
+        check(folder, repair=True)
+    assert b"\xfelate" in rows_of(folder)
+    assert {path.name for path in folder.glob("db*")} == {"db", "db.making"}
+    monkeypatch.undo()
+    assert check(folder, repair=True).is_repaired
+
+
+def test_one_repair_at_a_time(folder: Path, tmp_path: Path) -> None:
+    """Also of a database that can't be opened, which no lock of LevelDB's guards."""
+    break_manifest(folder)
+    with swap.alone(str(folder)):
+        for words in (("fsck", "--repair"), ("migrate",)):
+            assert "is under way in" in Cli(tmp_path).fails(5, "node", *words, folder)
+    assert check(folder, repair=True).is_repaired
+
+
+def test_a_database_that_can_t_be_renamed_is_not_replaced(folder: Path, tmp_path: Path) -> None:
+    """A link to another disk: the new one would come to stand on this one."""
+    change(folder, {tile_key(0, 0): None})
+    (folder / "db").rename(tmp_path / "elsewhere")
+    (folder / "db").symlink_to(tmp_path / "elsewhere")
+    assert "is a link or a disk of its own" in Cli(tmp_path).fails(5, "node", "fsck", folder, "--repair")
+    assert sorted(path.name for path in folder.glob("db*")) == ["db"]
+
+
+def test_a_new_database_that_stayed_behind_is_never_taken(folder: Path) -> None:
+    """A change that was cut before its second rename leaves db.new beside db. Once a node has run on db, that is an old
+    copy: it must not come to stand in db's place when db is lost or moved away."""
+    shutil.copytree(folder / "db", folder / "db.new")
+    open_node(str(folder), load_config(str(folder))).store.close()
+    (folder / "db").rename(folder / "broken")
+    with pytest.raises(StartupError, match="no database"):
+        open_node(str(folder), load_config(str(folder)))
+    assert not (folder / "db").exists()
+
+
+def test_a_closed_log_without_its_sign_record_was_signed_all_the_same(folder: Path, base: Path) -> None:
+    """As a restore leaves it: its end tells what was signed last, so an older database is found, and a repair knows
+    what has to be there."""
+    grow(folder, 1)
+    close_log(str(folder))
+    (folder / "sign-record.json").unlink()
+    assert check(folder).findings == []
+    change(folder, {tile_key(0, 0): None})
+    assert check(folder, repair=True, delete_old=True).is_repaired
+    shutil.rmtree(folder / "db")
+    shutil.copytree(base / "db", folder / "db")
+    report = check(folder)
+    assert [finding.where for finding in report.findings] == ["sign record"]
+    assert not report.checked.can_rebuild
 
 
 def test_a_start_ends_a_swap_that_was_cut(folder: Path, tmp_path: Path) -> None:

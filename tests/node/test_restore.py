@@ -213,7 +213,7 @@ def test_nothing_that_stands_is_written_over(past: Past, cli: Cli, tmp_path: Pat
     check_same(past, folder)
     with locked_folder(str(tmp_path / "new")):
         words = ("node", "restore", past.late, "new", "--log", past.vkey.text)
-        assert "another restore into new" in cli.fails(5, *words)
+        assert "is under way in new" in cli.fails(5, *words)
     (tmp_path / "file").write_text("")
     assert "can't restore into file" in cli.fails(5, "node", "restore", past.late, "file", "--log", past.vkey.text)
 
