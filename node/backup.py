@@ -22,7 +22,7 @@ from node.errors import FileError, ForkError, IncompleteError
 from node.sources import Source, in_order
 from proofs import merkle, tiles
 from proofs.checkpoint import Checkpoint
-from proofs.closing import open_closing
+from proofs.closing import Closing, open_closing
 from proofs.errors import InputError, VerifyError
 from proofs.logkeys import LogKeys
 from proofs.merkle import CompactRange, NodeReader
@@ -87,6 +87,13 @@ def backup(
         _check_origin(reader, keys)
         read = tiles.tile_node_reader(source.tile, checkpoint.size)
         _check_continues(reader, checkpoint, note, read, keys)
+        known, ended = _beside_in(reader, keys)
+        if ended is not None and not ended.allows(checkpoint):
+            raise ForkError(
+                f"the log ended at size {ended.size}, as its closing note in the backup says, and now shows a head of "
+                f"size {checkpoint.size}: the backup is left as it is; show it and {_keep(reader, note)} to others who "
+                "use this log", field="checkpoint",
+            )  # fmt: skip
         writer = BackupWriter(handle, reader, origin=keys.origin)
         sealed = writer.offset
         tree = reader.mark.range() if reader.mark is not None else CompactRange()
@@ -102,16 +109,15 @@ def backup(
         except VerifyError:
             writer.cut(sealed)
             raise
-        known, had_closing = _beside_in(reader)
         fresh = [one for one in other.conflicts or () if (one.key, one.lines) not in known]
         writer.conflicts(fresh)
-        if is_closed and not had_closing and other.closing is not None:
+        if is_closed and ended is None and other.closing is not None:
             writer.closing(other.closing)
         if writer.offset != sealed or reader.mark is None or reader.mark.note != note:
             writer.seal(peaks=tree.hashes, note=note, at_ms=clock_ms())
         return Backup(
             checkpoint, checkpoint.size - before - resumed, resumed, writer.offset, len(known) + len(fresh),
-            other.conflicts is not None, is_closed or had_closing,
+            other.conflicts is not None, is_closed or ended is not None,
         )  # fmt: skip
 
 
@@ -172,13 +178,18 @@ def _forked(reader: BackupReader, mark: Mark, new: Checkpoint, note: bytes, keys
             f"{reader.path} is the backup of another log of this name, under another key, and is left as it is",
             field="FILE", expected="the key that signed it beside the new one, where the log's key was changed",
         )  # fmt: skip
-    kept = f"{reader.path}.fork-{sha256(note).hexdigest()[:16]}"
-    write_durably(kept, note)
     return ForkError(
         f"the log's checkpoint of size {new.size} isn't one history with the backup's of size {mark.size}: the backup "
-        f"is left as it is; show its last note (`usance backup --check {reader.path} --json`) and {kept} to others who "
-        "use this log", field="checkpoint",
+        f"is left as it is; show its last note (`usance backup --check {reader.path} --json`) and {_keep(reader, note)} to "
+        "others who use this log", field="checkpoint",
     )  # fmt: skip
+
+
+def _keep(reader: BackupReader, note: bytes) -> str:
+    """Write what shows a fork beside the file; answers its name. Raises StorageError."""
+    kept = f"{reader.path}.fork-{sha256(note).hexdigest()[:16]}"
+    write_durably(kept, note)
+    return kept
 
 
 def _resume(reader: BackupReader, writer: BackupWriter, tree: CompactRange, size: int, read: NodeReader) -> int:
@@ -229,16 +240,16 @@ def _add(
             update(tree.size)
 
 
-def _beside_in(reader: BackupReader) -> tuple[set[tuple[bytes, bytes]], bool]:
-    """(key, lines) of the conflicts that the file has, and whether it has a closing note."""
+def _beside_in(reader: BackupReader, keys: LogKeys) -> tuple[set[tuple[bytes, bytes]], Closing | None]:
+    """(key, lines) of the conflicts that the file has, and the log's end, where it tells one."""
     known: set[tuple[bytes, bytes]] = set()
-    had_closing = False
+    ended = None
     for found in reader.besides():
         if isinstance(found, ClosingNote):
-            had_closing = True
+            ended = open_closing(found.note, keys)
         else:
             known |= {(one.key, one.lines) for one in found}
-    return known, had_closing
+    return known, ended
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from ledger.rebuild import rebuild
 from ledger.store import Row
 from node.backup import Gathered, Show, check_sealed
 from node.backupbeside import Beside, check_conflict, conflict_rows
-from node.backupfile import BackupReader, Entries, Mark
+from node.backupfile import BackupReader, ClosingNote, Entries, Mark
 from node.backupwriter import open_backup
 from node.errors import ForkError
 from node.logfolder import check_closed, read_closed, write_closed
@@ -150,6 +150,7 @@ class _Sources:
         self.conflict_count = 0
         if tail is not None:
             self._open_tail(tail)
+            self._beside = tail.beside()
 
     def _open_tail(self, tail: Tail) -> None:
         note = tail.source.checkpoint()
@@ -171,7 +172,6 @@ class _Sources:
                     f"{tail.where} isn't a continuation of the backup: another history, or damaged", field="--tail"
                 ) from None
         self._nodes, self.head, self.note = nodes, head, note
-        self._beside = tail.beside()
 
     @property
     def size(self) -> int:
@@ -230,12 +230,13 @@ class _Sources:
         self.conflict_count = len(rows)
         yield from rows
 
-    def closing(self) -> bytes | None:
-        """The closing note of a log that ended with these entries."""
-        for note in (self._gathered.closing, self._beside.closing):
-            if note is not None and open_closing(note, self._keys).size == self.size:
-                return note
-        return None
+    def closings(self) -> Iterator[tuple[str, bytes]]:
+        """(where, note): what the backup and the tail say of the log's end."""
+        for part in self._reader.besides():
+            if isinstance(part, ClosingNote):
+                yield "the backup's closing note", part.note
+        if self._tail is not None and self._beside.closing is not None:
+            yield f"the closing note of {self._tail.where}", self._beside.closing
 
 
 def _check_signed(folder: str, sources: _Sources, keys: LogKeys, witnessed: Callable[[], Seen]) -> None:
@@ -244,10 +245,14 @@ def _check_signed(folder: str, sources: _Sources, keys: LogKeys, witnessed: Call
     if record is not None:
         _check_seen("the sign record of this node", record.size, record.root, sources)
     closed = read_closed(folder, keys)
-    if closed is not None:
-        _check_seen("the mark of the closed log", closed.closing.size, closed.closing.root, sources)
-        if sources.size > closed.closing.size:
-            raise ForkError(f"the log was closed at size {closed.closing.size}, there are {sources.size} entries")
+    ends = [("the mark of the closed log", closed.closing)] if closed is not None else []
+    for who, end in [*ends, *((who, open_closing(note, keys)) for who, note in sources.closings())]:
+        _check_seen(who, end.size, end.root, sources)
+        if sources.size > end.size:
+            raise ForkError(
+                f"the log was closed at size {end.size}, as {who} says, and there are {sources.size} entries: it broke "
+                "its word; nothing was restored"
+            )
     for who, seen in witnessed():
         _check_seen(f"the witness {who}", seen.size, seen.root, sources)
 
@@ -267,11 +272,14 @@ def _check_seen(who: str, size: int, root: bytes, sources: _Sources) -> None:
 
 
 def _close(folder: str, sources: _Sources, keys: LogKeys) -> bool:
-    note = sources.closing()
-    if note is not None and read_closed(folder, keys) is None:
+    """Write the mark of a log that has ended, as `_check_signed` has judged it; whether it has."""
+    if read_closed(folder, keys) is not None:
+        return True
+    for _, note in sources.closings():
         check_closed(note, sources.note, keys)
         write_closed(folder, note, sources.note)
-    return note is not None or read_closed(folder, keys) is not None
+        return True
+    return False
 
 
 def _move_in(folder: str, build: str) -> None:

@@ -17,10 +17,11 @@ from node import backupwriter
 from node.errors import BackupDamage, FileError, IncompleteError
 from node.tokens import add_token
 from proofs import merkle, tiles
+from proofs.closing import sign_closing
 from proofs.errors import VerifyError
 from tests.node.backuptool import MAGIC, Growing, entries_in, judge, marks_in, pieces, rewritten
 from tests.node.clitool import Cli
-from tests.node.fakelog import PROBLEM, FakeLog, serving
+from tests.node.fakelog import ORIGIN, PROBLEM, Answer, FakeLog, serving
 from tests.node.harness import Actor, NodeProcess, nil_body, until
 
 KILLS = 6
@@ -124,6 +125,27 @@ def test_a_file_cut_anywhere_is_an_earlier_backup(growing: Growing, long_run: bo
         assert said["added"] + said["resumed"] + size == growing.log.ledger.size
         assert entries_in(growing.data) == growing.entries()
         assert judge(growing.path, growing.log.vkey).tail_bytes == 0
+
+
+def test_a_log_that_goes_on_after_its_end_is_refused(growing: Growing) -> None:
+    """The file has the closing note; a larger head is the log's broken word: kept beside it, and nothing is added."""
+    ledger = growing.log.ledger
+    note = sign_closing(origin=ORIGIN, size=ledger.size, root=ledger.tree.root, private_keys=[growing.log.key])
+
+    def ended(method: str, path: str, body: bytes, answer: Answer) -> Answer:
+        return (200, "text/plain", note) if path == "/closed" else answer
+
+    growing.log.hook = ended
+    assert growing.run()["closed"] is True
+    before = growing.data
+    growing.log.hook = lambda method, path, body, answer: answer
+    assert growing.run()["closed"] is True
+    growing.grow(2)
+    line = growing.cli.fails(1, *growing.words)
+    assert f"ended at size {ledger.size - 2}" in line
+    assert growing.data == before
+    kept = list(growing.path.parent.glob("log.backup.fork-*"))
+    assert [path.read_bytes() for path in kept] == [growing.log.checkpoint()]
 
 
 def test_damage_is_told_from_a_cut(growing: Growing) -> None:

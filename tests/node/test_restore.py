@@ -24,6 +24,7 @@ from node.keyfiles import load_key
 from node.restore import locked_folder
 from proofs import tiles
 from proofs.checkpoint import sign_checkpoint
+from proofs.closing import sign_closing
 from proofs.note import VerifierKey, parse_vkey
 from tests.node.backuptool import Growing, pieces, rewritten
 from tests.node.clitool import Cli
@@ -400,6 +401,44 @@ def test_a_closed_log_is_restored_closed(cli: Cli, tmp_path: Path) -> None:
     assert (tmp_path / "n" / "closed.json").exists()
     with Node(tmp_path / "n") as again:
         assert again.request("/closed").good()
+
+
+def test_the_end_of_a_log_is_taken_from_the_tail(past: Past, cli: Cli, lost: Path, tmp_path: Path) -> None:
+    """A backup made before the close holds every entry, and the tail adds none: still the log comes back closed, from
+    the old node's folder, and from a node."""
+    old = shutil.copytree(past.folder, tmp_path / "old")
+    cli.ok("node", "close", "old", "--yes")
+    for at, tail in (("folder", old), ("node", shutil.copytree(old, tmp_path / "served"))):
+        with contextlib.ExitStack() as stack:
+            url = f"http://127.0.0.1:{stack.enter_context(Node(tail)).port}" if at == "node" else tail
+            assert cli.json("node", "restore", past.late, lost, "--tail", url)["closed"] is True
+        assert (lost / "closed.json").read_bytes() == (old / "closed.json").read_bytes()
+        for name in ("db", "closed.json"):
+            (shutil.rmtree if name == "db" else Path.unlink)(lost / name)
+
+
+def test_what_a_closing_note_says_decides_too(past: Past, cli: Cli, lost: Path, tmp_path: Path) -> None:
+    """More entries than the log ended with, fewer, or others: refused, whoever shows its end."""
+    key, (early, late) = load_key(str(lost / "log.key")), past.sizes
+    root = bytes.fromhex(cli.json("backup", "--check", past.early, "--log", past.vkey.text)["root"])
+    blocks = list(pieces(past.early.read_bytes()))
+    (lost / "sign-record.json").unlink()
+    for size, its_root, tail, code, words in (
+        (early, root, past.files, 1, f"closed at size {early}, as the backup's closing note says"),
+        (early + 3, bytes(32), None, 5, "3 entries are missing: the backup's closing note knows"),
+        (early, bytes(32), None, 5, "another log"),
+        (early, root, None, 0, ""),
+    ):
+        note = sign_closing(origin=ORIGIN, size=size, root=its_root, private_keys=[key])
+        closing = blocks[-1]._replace(kind="Z", first=early, payload=note)
+        (tmp_path / "b").write_bytes(rewritten([*blocks[:-1], closing, blocks[-1]]))
+        words_given = ("node", "restore", "b", lost, *(("--tail", tail) if tail else ()))
+        if not code:
+            assert cli.json(*words_given)["closed"] is True
+            continue
+        assert words in cli.fails(code, *words_given)
+        assert not (lost / "db").exists()
+        assert not (lost / "closed.json").exists()
 
 
 def test_a_forked_key_is_not_taken_for_the_logs(past: Past, cli: Cli, lost: Path) -> None:
