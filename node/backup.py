@@ -109,7 +109,8 @@ def backup(
         except VerifyError:
             writer.cut(sealed)
             raise
-        fresh = [one for one in other.conflicts or () if (one.key, one.lines) not in known]
+        listed = {(one.key, one.lines): one for one in other.conflicts or ()}
+        fresh = [one for name, one in listed.items() if name not in known]
         writer.conflicts(fresh)
         if is_closed and ended is None and other.closing is not None:
             writer.closing(other.closing)
@@ -180,8 +181,8 @@ def _forked(reader: BackupReader, mark: Mark, new: Checkpoint, note: bytes, keys
         )  # fmt: skip
     return ForkError(
         f"the log's checkpoint of size {new.size} isn't one history with the backup's of size {mark.size}: the backup "
-        f"is left as it is; show its last note (`usance backup --check {reader.path} --json`) and {_keep(reader, note)} to "
-        "others who use this log", field="checkpoint",
+        f"is left as it is; show its last note (`usance backup --check {reader.path} --json`) and "
+        f"{_keep(reader, note)} to others who use this log", field="checkpoint",
     )  # fmt: skip
 
 

@@ -16,11 +16,12 @@ from ledger.query import PAGE_MAX, Conflict
 from ledger.store import Row
 from node.errors import NetworkError, ProblemError
 from proofs import codec, ed25519
-from proofs.errors import VerifyError
+from proofs.entry import BATCH_RECORDS_MAX, batch_lines
+from proofs.errors import InputError, VerifyError
 from proofs.note import NOTE_BYTES_MAX
+from proofs.text import parse_decimal, parse_hash
 
 CONFLICTS_TOTAL_MAX = 1_000_000
-_LINES = 5
 
 
 class Reads(Protocol):
@@ -95,12 +96,26 @@ def _read(item: Any) -> Conflict:
 
 def check_conflict(conflict: Conflict, origin: str) -> None:
     """Raise VerifyError unless the key signed these lines, for a batch of this log with these numbers."""
-    lines = conflict.lines.split(b"\n")
-    head = [b"usance/batch/v1", origin.encode()]
-    numbers = f"{conflict.first} {conflict.count}".encode()
-    if len(lines) != _LINES + 1 or lines[:2] != head or lines[3] != numbers or lines[_LINES]:
+    if conflict.lines != _batch_lines(conflict, origin):
         raise VerifyError("a conflict isn't about a batch of this log", field="conflicts", expected=origin)
     ed25519.check(conflict.key, conflict.lines, conflict.signature)
+
+
+def _batch_lines(conflict: Conflict, origin: str) -> bytes | None:
+    """The five lines as a batch of what these say has them; None where none can. So they are bounded, too: what a
+    backup file holds of a conflict has to fit its reader."""
+    try:
+        _, _, head, _, bodies_root, _ = conflict.lines.decode("ascii").split("\n")
+        size, root = head.split(" ")
+        parse_decimal(str(conflict.first), field="first", maximum=codec.INT_MAX)
+        if not 1 <= conflict.count <= BATCH_RECORDS_MAX:
+            return None
+        return batch_lines(
+            origin=origin, size=parse_decimal(size, field="size"), root=parse_hash(root, field="root"),
+            first=conflict.first, count=conflict.count, bodies_root=parse_hash(bodies_root, field="root"),
+        )  # fmt: skip
+    except (ValueError, InputError):
+        return None
 
 
 def conflict_rows(conflicts: Iterable[Conflict]) -> list[Row]:

@@ -505,7 +505,21 @@ def test_conflicts_that_nobody_signed_are_refused(growing: Growing) -> None:
     public = key.public_key().public_bytes_raw().hex()
     lines = f"usance/batch/v1\n{growing.log.vkey.name}\n0 {'A' * 43}=\n0 1\n{'A' * 43}=\n"
     good = {"key": public, "lines": lines, "signature": key.sign(lines.encode()).hex(), "first": 0, "count": 1}
+
+    def signed(old: str, new: str, **changed: int) -> dict[str, object]:
+        """Lines that the key did sign, and that no batch has: written, they would be what no reader takes."""
+        text = lines.replace(old, new)
+        return {**good, "lines": text, "signature": key.sign(text.encode()).hex(), **changed}
+
     cases = [
+        ([signed("0 AAAA", f"0 {'A' * 1_000_000}")], 1),
+        ([signed("0 AAAA", "0  AAAA")], 1),
+        ([signed("0 AAAA", "01 AAAA")], 1),
+        ([signed("A=\n0 1", "A=\n0 0", count=0)], 1),
+        ([signed("A=\n0 1", "A=\n0 1025", count=1025)], 1),
+        ([signed("A=\n0 1", f"A=\n{2**70} 1", first=2**70)], 1),
+        ([signed("A=\n0 1", "A=\n-1 1", first=-1)], 1),
+        ([signed("A=\n0 1", "\U0001f600=\n0 1")], 1),
         ([{**good, "signature": "00" * 64}], 1),
         ([{**good, "first": 1}], 1),
         ([{**good, "lines": lines.replace("fake", "real")}], 1),
@@ -528,7 +542,7 @@ def test_conflicts_that_nobody_signed_are_refused(growing: Growing) -> None:
         said.append(listed)
         growing.cli.fails(code, *growing.words)
         assert not growing.path.exists()
-    said.append([good])
+    said.append([good, good])
     assert growing.run()["conflicts"] == 1
     assert growing.run()["conflicts"] == 1
     assert [piece.count for piece in pieces(growing.data) if piece.kind == "X"] == [1]
@@ -544,7 +558,7 @@ def test_conflicts_are_read_page_by_page() -> None:
     rows = []
     for key in keys:
         for count in range(1, 17):
-            lines = f"usance/batch/v1\na.b\n0 x\n0 {count}\nx\n"
+            lines = f"usance/batch/v1\na.b\n0 {'A' * 43}=\n0 {count}\n{'A' * 43}=\n"
             rows.append({"key": key.public_key().public_bytes_raw().hex(), "lines": lines, "first": 0, "count": count,
                          "signature": key.sign(lines.encode()).hex()})  # fmt: skip
 
