@@ -49,7 +49,7 @@ from node.published import Published
 from node.readers import Readers
 from node.tls import Tls
 from node.tokens import Tokens
-from node.witnesses import check_witnesses
+from node.witnesses import NO_ANSWER, check_witnesses
 from node.writer import Writer
 from proofs.ed25519 import public_bytes
 from proofs.entry import sign_batch
@@ -180,6 +180,12 @@ def open_node(folder: str, config: Config, *, new_sign_record: bool = False) -> 
         if closed is not None:
             _end(ledger, signer, closed)
         witnesses = check_witnesses(config, signer.keys, ledger.view())
+        silent = [prefix for prefix, state in witnesses.items() if state == NO_ANSWER]
+        if signer.last is None and silent:
+            raise StartupError(
+                f"{SIGN_RECORD_FILE} is missing, and the witness {silent[0]} gave no usable answer: who saw more than "
+                "the database holds can't be told. Try again when it answers"
+            )
     except BaseException:
         store.close()
         raise

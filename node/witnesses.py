@@ -23,7 +23,8 @@ from proofs.note import NOTE_BYTES_MAX, Note, VerifierKey, parse_note, parse_vke
 
 log = logging.getLogger("usance.witness")
 TIMEOUT_S = 10
-STATES = ("agrees", "knows-nothing", "no-answer")
+NO_ANSWER = "no-answer"
+STATES = ("agrees", "knows-nothing", NO_ANSWER)
 """What a witness may have said at a start that went on."""
 
 
@@ -42,7 +43,7 @@ def ask_witnesses(config: Config, log_keys: LogKeys) -> Iterator[tuple[str, str,
             log.warning(
                 "witness %s gave no usable answer: %s", prefix, error, extra=event("witness-no-answer", witness=prefix)
             )
-            yield prefix, "no-answer", None
+            yield prefix, NO_ANSWER, None
         else:
             yield prefix, "agrees" if seen is not None else "knows-nothing", seen
 

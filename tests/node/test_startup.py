@@ -407,6 +407,26 @@ def test_witness_that_is_down_or_lies_is_passed_over(
     assert len(warnings) == len(bad) + 1, warnings
 
 
+def test_without_a_sign_record_a_silent_witness_stops_the_start(
+    folder: Path, folders: Folders, witness: tuple[str, dict[str, bytes]]
+) -> None:
+    """Then the witnesses are all that can tell an old copy of the database from the newest: each has to say something,
+    that it knows nothing included. With the record back, a silent one is passed over as ever."""
+    url, answers = witness
+    record = (folder / "sign-record.json").read_bytes()
+    configure(folder, "witnesses", [f"{url}/one", f"{url}/unknown"])
+    (folder / "sign-record.json").unlink()
+    for answer in (b"", seen(folder, 305, bytes(32), key=WITNESS_KEY)):
+        answers["one"] = answer
+        refused(folder, STORAGE, f"{url}/one", "no usable answer", "Try again", options=("--new-sign-record",))
+        assert not (folder / "sign-record.json").exists()
+    (folder / "sign-record.json").write_bytes(record)
+    starts(folder)
+    (folder / "sign-record.json").unlink()
+    answers["one"] = json.loads(record)["note"].encode()
+    starts(folder, options=("--new-sign-record",))
+
+
 def test_witness_that_drips_does_not_hold_up_a_start(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
