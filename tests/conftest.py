@@ -1,12 +1,16 @@
 """What all tests share: the long form's switch, Hypothesis profiles, and the folder of shared vectors and real data."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
+# Some ways of running things in the background leave Ctrl-C ignored, in all that is started from there, too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 LONG = os.environ.get("USANCE_TEST_LONG") == "1"
 
 # The short form draws the same examples every time, so that a change is judged by what it changes and not by luck;

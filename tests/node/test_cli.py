@@ -1,5 +1,6 @@
 """The command line as a whole: its table, its help, its exit codes, its one-line errors, its dependencies."""
 
+import argparse
 import os
 import re
 import signal
@@ -20,8 +21,17 @@ from proofs.errors import InputError, InvariantError, VerifyError
 from tests.node.clitool import ROOT, Cli
 
 NAMES = [command.name for command in COMMANDS]
-ACTIONS = {"key": ("new", "show"), "node": ("init", "run"), "report": ("statement", "items")}
-LINES = [(name, *action) for name in NAMES for action in ([(a,) for a in ACTIONS[name]] if name in ACTIONS else [()])]
+
+
+def _lines(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """The words of every command that does something, as (`node`, `rekey`, `begin`)."""
+    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not groups:
+        return [words]
+    return [line for name, sub in groups[0].choices.items() for line in _lines(sub, (*words, name))]
+
+
+LINES = _lines(make_parser(None))
 
 
 @pytest.fixture
@@ -42,7 +52,8 @@ def test_the_commands_are_those_of_the_design() -> None:
     assert NAMES == [
         "key", "node", "party", "delegate", "rotate", "revoke", "asset", "describe", "withdraw", "terms", "grant",
         "use", "nil", "correct", "accept", "accounts", "settle", "pay", "receipt", "dispute", "resolve", "submit",
-        "records", "assets", "proof", "evidence", "disclose", "verify", "audit", "reconcile", "report",
+        "spool", "records", "assets", "proof", "evidence", "disclose", "verify", "audit", "backup", "reconcile",
+        "report",
     ]  # fmt: skip
 
 
