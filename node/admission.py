@@ -1,9 +1,13 @@
 """Who may write, and how much (design section 8): the list of parties, how fast strangers join, and each party's quota.
 
-Records and bytes are counted once a batch's signature holds, so nobody can spend another's quota; before everything
-that needs the log, so that what the log refuses counts too. Steps are counted by the writer, which alone knows them,
-right before the rules run. Keys are charged to their party; keys without one share one quota, for they cost nothing,
-and joining is bounded for all of them together.
+Records and bytes are counted once a batch's signature holds; before everything that needs the log, so that what the
+log refuses counts too. Steps are counted by the writer, which alone knows them, right before the rules run. Keys are
+charged to their party; keys without one share one quota, for they cost nothing, and joining is bounded for all of them
+together.
+
+A batch over used numbers is counted apart, at the same rates: once a batch is in the log everybody can read it and send
+it again, and must not spend what its party has for new ones. Besides, what has spent its party's burst can then be
+asked for once more. So nobody can spend another's quota for new records.
 
 No rule of the log: a replay knows nothing of this.
 """
@@ -15,9 +19,9 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
-from ledger.append import Checked
+from ledger.append import Checked, Outcome
 from ledger.context import STEPS_MAX
-from ledger.errors import QUOTA, Refusal
+from ledger.errors import QUOTA, SEQUENCE, Refusal
 from ledger.reader import Reader
 from ledger.state import State
 from node.config import Config
@@ -69,9 +73,12 @@ class Gate:
     def __init__(self, config: Config, *, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock()`: seconds, never backwards."""
         self._lock = threading.Lock()
-        # The party of each key; a key is bound once, for ever.
-        self._parties: OrderedDict[bytes, bytes] = OrderedDict()
+        # Of each key its party (it is bound once, for ever), and a number below which all of its are used: the next
+        # one, but for what is under way.
+        self._parties: OrderedDict[bytes, tuple[bytes, int]] = OrderedDict()
         self.quotas = Quotas(rates_of(config), clock=clock)
+        self.repeats = Quotas(rates_of(config), clock=clock)
+        """For batches over used numbers."""
         self.refused: Counter[Kind] = Counter()
         """Refusals so far, by what there was too much of; written under the lock."""
         self._listed: frozenset[bytes] | None = None
@@ -81,7 +88,8 @@ class Gate:
         """Take on another list, or other rates; what comes from now on is judged by them."""
         listed = frozenset(bytes.fromhex(text) for text in config.parties)
         self._listed = listed if config.mode == "listed" else None
-        self.quotas.set_rates(rates_of(config))
+        for quotas in (self.quotas, self.repeats):
+            quotas.set_rates(rates_of(config))
 
     # What the ledger asks (its `admission` and its `budget`)
 
@@ -108,21 +116,36 @@ class Gate:
         with self._lock:
             return [key for key in signed if self._known(key) is None]
 
-    def _known(self, key: bytes) -> bytes | None:
+    def _known(self, key: bytes) -> tuple[bytes, int] | None:
         """Under the lock."""
-        party = self._parties.get(key)
-        if party is not None:
+        found = self._parties.get(key)
+        if found is not None:
             self._parties.move_to_end(key)
-        return party
+        return found
 
     def learn(self, keys: Sequence[bytes], reader: Reader) -> None:
         """Look the keys' parties up in what is published."""
         state = State(reader.tree.view)
-        found = {key: row.party for key in keys if (row := state.key(key)) is not None}
+        found = {key: (row.party, row.next) for key in keys if (row := state.key(key)) is not None}
         with self._lock:
             self._parties.update(found)
             while len(self._parties) > KEYS_MAX:
                 self._parties.popitem(last=False)
+
+    def note(self, batches: Sequence[Batch], results: Sequence[Outcome | Refusal]) -> None:
+        """Take on what a request's answers say of the numbers that its keys have used."""
+        with self._lock:
+            for batch, result in zip(batches, results, strict=True):
+                known = self._parties.get(batch.key)
+                if known is None:
+                    continue
+                if isinstance(result, Outcome):
+                    following = batch.first + result.count
+                elif result.type == SEQUENCE:
+                    following = result.extra["next"]
+                else:
+                    continue
+                self._parties[batch.key] = (known[0], max(known[1], following))
 
     def charge(self, batches: Sequence[Batch], verdicts: list[Verdict]) -> Late:
         """Count a request's batches against their parties, in order; answers those that are over. With the first of a
@@ -135,32 +158,37 @@ class Gate:
                 continue
             key = batch.key
             with self._lock:
-                party = self._known(key)
-            if party is None:
+                known = self._known(key)
+            quotas = self.quotas
+            if known is not None:
+                party, following = known
+                quotas = self.repeats if batch.first < following else quotas
+            else:
                 if key not in joining and self._would_join(batch, verdict):
-                    joining[key] = None if self._listed is not None else self._take(EVERYBODY, {Kind.JOINS: 1})
+                    joining[key] = (
+                        None if self._listed is not None else self._take(self.quotas, EVERYBODY, {Kind.JOINS: 1})
+                    )
                 refused = joining.get(key)
                 if refused is not None:
                     verdicts[position] = refused
                     continue
                 party = key if key in joining else EVERYBODY
             amounts = _amounts(batch)
-            if key in late_keys or self.quotas.take(party, amounts) is not None:
+            if key in late_keys or quotas.take(party, amounts) is not None:
                 late[position] = (party, amounts)
                 late_keys.add(key)
         return late
 
     def settle(self, batches: Sequence[Batch], verdicts: list[Verdict], late: Late, reader: Reader) -> None:
-        """Refuse what is over, but for batches over used numbers, which may be repeats: these are answered by the
-        writer, up to a second burst."""
+        """Refuse what is over, now that the log itself says which numbers are used."""
         state = State(reader.tree.view)
         refused: dict[bytes, Refusal] = {}
         for position, (party, amounts) in late.items():
             batch = batches[position]
             if batch.key not in refused:
                 row = state.key(batch.key)
-                is_repeat = row is not None and batch.first < row.next
-                over = self._take(party, amounts, is_repeat=is_repeat)
+                quotas = self.repeats if row is not None and batch.first < row.next else self.quotas
+                over = self._take(quotas, party, amounts)
                 if over is None:
                     continue
                 refused[batch.key] = over
@@ -172,8 +200,8 @@ class Gate:
             return False
         return peek(batch.bodies[0])["kind"] == "party" and self.admits(batch.key)
 
-    def _take(self, party: bytes, amounts: Mapping[Kind, float], *, is_repeat: bool = False) -> Refusal | None:
-        over = self.quotas.take(party, amounts, is_repeat=is_repeat)
+    def _take(self, quotas: Quotas, party: bytes, amounts: Mapping[Kind, float]) -> Refusal | None:
+        over = quotas.take(party, amounts)
         return None if over is None else self._refusal(over)
 
     def over(self, party: bytes, kind: Kind, amount: float) -> Refusal | None:

@@ -22,8 +22,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 PARTIES_MAX = 16_384
-OVERDRAFT = 2.0
-"""Bursts that repeats may come to, so that what has spent its party's burst can be asked for once more."""
 EVERYBODY: bytes = b""
 """Stands for all who are no party yet: they share what one party has, for a key costs nothing."""
 
@@ -84,12 +82,12 @@ class Quotas:
         """The rate of a kind, None where there is none."""
         return self._rates.get(kind)
 
-    def take(self, party: bytes, amounts: Mapping[Kind, float], *, is_repeat: bool = False) -> Over | None:
+    def take(self, party: bytes, amounts: Mapping[Kind, float]) -> Over | None:
         """Take all of it, or nothing and say what there is too much of (the longest wait). An amount above the burst is
-        let through once a whole burst is there. `is_repeat`: may go OVERDRAFT bursts deep."""
+        let through once a whole burst is there."""
         with self._lock:
             now = self._clock()
-            over = self._over(party, amounts, now, OVERDRAFT if is_repeat else 1.0)
+            over = self._over(party, amounts, now)
             if over is None:
                 for kind, amount in amounts.items():
                     self._count(party, kind, amount, now)
@@ -98,14 +96,14 @@ class Quotas:
     def check(self, party: bytes, kind: Kind, amount: float) -> Over | None:
         """Whether so much would be let through; nothing is counted."""
         with self._lock:
-            return self._over(party, {kind: amount}, self._clock(), 1.0)
+            return self._over(party, {kind: amount}, self._clock())
 
     def spend(self, party: bytes, kind: Kind, amount: float) -> None:
         """Count what was done already, however much it is."""
         with self._lock:
             self._count(party, kind, amount, self._clock())
 
-    def _over(self, party: bytes, amounts: Mapping[Kind, float], now: float, bursts: float) -> Over | None:
+    def _over(self, party: bytes, amounts: Mapping[Kind, float], now: float) -> Over | None:
         """Under the lock."""
         known = self._earned.get(party, self._forgotten)
         over: Over | None = None
@@ -113,7 +111,7 @@ class Quotas:
             rate = self._rates.get(kind)
             if rate is None:
                 continue
-            room = bursts * rate.burst - min(amount, rate.burst)
+            room = rate.burst - min(amount, rate.burst)
             wait_s = max(known[kind], now) - now - room / rate.per_s
             if wait_s > 0 and (over is None or wait_s > over.wait_s):
                 over = Over(kind, wait_s)

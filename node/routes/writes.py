@@ -207,6 +207,7 @@ async def _take(request: web.Request, context: NodeContext, room: _Room) -> web.
         # Shielded: a client that goes away takes its answer with it, never its batch.
         results, published = await asyncio.shield(asyncio.wrap_future(job.done))
         context.http.count_results(results)
+    context.gate.note(batches, results)
     over = _over(results)
     if over is not None:
         return over

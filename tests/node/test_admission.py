@@ -76,7 +76,7 @@ def test_what_is_known_of_keys_is_bounded() -> None:
     """Many keys push the oldest out; nothing grows."""
 
     class Row:
-        party = b"p" * 32
+        party, next = b"p" * 32, 0
 
     class State:
         def __init__(self, view: object) -> None:
@@ -171,15 +171,29 @@ def test_nobody_spends_anothers_quota(rated: NodeProcess) -> None:
 
 def test_a_repeat_is_answered(rated: NodeProcess) -> None:
     """A batch that was taken is answered again also when its party's quota is spent, which a lost connection may ask
-    for; but that counts, and isn't a way around the quota."""
+    for; but at its party's rate, too."""
     actor = Actor(rated).join()
     batch = actor.sign(*nils(1000))
     first = rated.submit(batch)[0]
     assert first["status"] == 200
     actor.next += 1000
     assert rated.submit(batch)[0] == first
-    assert over(rated.post(encode_request([actor.sign(*nils(100))]))) >= 50
+    assert over(rated.post(encode_request([actor.sign(*nils(100))]))) >= 1
     assert over(rated.post(encode_request([batch]))) >= 50
+
+
+def test_what_strangers_send_again_costs_its_party_nothing(rated: NodeProcess) -> None:
+    """Everybody can read a batch in the log and send it again, or one that lost its numbers: that spends what its party
+    has for repeats, and nothing of what it has for new records."""
+    victim = Actor(rated).join()
+    batch = victim.sign(*nils(300))
+    lost = victim.sign(*nils(300, 1000))
+    assert rated.submit(batch)[0]["status"] == 200
+    victim.next += 300
+    for _ in range(3):
+        assert rated.submit(batch)[0]["status"] == 200
+    assert over(rated.post(encode_request([lost]))) >= 1
+    victim.log(*nils(600, 2000))
 
 
 def test_delegates_and_new_keys_are_their_party(rated: NodeProcess) -> None:

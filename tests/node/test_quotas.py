@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.quotas import OVERDRAFT, Kind, Quotas, Rate
+from node.quotas import Kind, Quotas, Rate
 
 PARTIES = [bytes([at]) * 32 for at in range(6)]
 CLOSE = 1e-6
@@ -35,67 +35,63 @@ class Bench:
     def __post_init__(self) -> None:
         self.quotas = Quotas({Kind.RECORDS: self.rate}, clock=self.clock, parties_max=self.parties_max)
 
-    def take(self, party: bytes, amount: float, *, is_repeat: bool = False) -> float:
+    def take(self, party: bytes, amount: float) -> float:
         """Ask for an amount; 0 where it was let through, else the seconds to wait."""
-        over = self.quotas.take(party, {Kind.RECORDS: amount}, is_repeat=is_repeat)
+        over = self.quotas.take(party, {Kind.RECORDS: amount})
         if over is not None:
             return over.wait_s
         self.taken.setdefault(party, []).append((self.clock.now, amount))
         return 0.0
 
-    def check(self, bursts: float = 1.0) -> None:
+    def check(self) -> None:
         """In no window of time did anybody take more than its rate allows."""
         for events in self.taken.values():
             for first in range(len(events)):
                 total = 0.0
                 for at, amount in events[first:]:
                     total += amount
-                    allowed = self.rate.per_s * (at - events[first][0]) + bursts * self.rate.burst
+                    allowed = self.rate.per_s * (at - events[first][0]) + self.rate.burst
                     assert total <= allowed * (1 + CLOSE) + CLOSE
 
 
-steps = st.lists(
-    st.tuples(st.sampled_from(PARTIES), st.floats(0, 40), st.floats(0, 5), st.booleans()), min_size=1, max_size=80
-)
+steps = st.lists(st.tuples(st.sampled_from(PARTIES), st.floats(0, 40), st.floats(0, 5)), min_size=1, max_size=80)
 rates = st.builds(Rate, per_s=st.floats(0.1, 100), burst=st.floats(40, 200))
 
 
 @given(rate=rates, steps=steps, parties_max=st.integers(1, 8))
-def test_nobody_takes_more_than_its_rate(
-    rate: Rate, steps: list[tuple[bytes, float, float, bool]], parties_max: int
-) -> None:
-    """In any time t at most rate * t + burst goes through for each party (with repeats: and their overdraft), also
-    where there is room for fewer parties than come."""
+def test_nobody_takes_more_than_its_rate(rate: Rate, steps: list[tuple[bytes, float, float]], parties_max: int) -> None:
+    """In any time t at most rate * t + burst goes through for each party, also where there is room for fewer parties
+    than come."""
     bench = Bench(rate, parties_max)
-    for party, amount, wait_s, is_repeat in steps:
+    for party, amount, wait_s in steps:
         bench.clock.now += wait_s
-        bench.take(party, amount, is_repeat=is_repeat)
+        bench.take(party, amount)
         assert len(bench.quotas) <= parties_max
-    bench.check(OVERDRAFT if any(step[3] for step in steps) else 1.0)
+    bench.check()
 
 
 @given(rate=rates, steps=steps)
-def test_waiting_as_long_as_was_said_is_enough(rate: Rate, steps: list[tuple[bytes, float, float, bool]]) -> None:
+def test_waiting_as_long_as_was_said_is_enough(rate: Rate, steps: list[tuple[bytes, float, float]]) -> None:
     """What is refused goes through after the seconds named, if its party sends nothing else; not much before."""
     bench = Bench(rate)
-    for party, amount, wait_s, _ in steps:
+    for party, amount, wait_s in steps:
         bench.clock.now += wait_s
         left_s = bench.take(party, amount)
         if left_s > 0:
             if left_s > 0.01:
                 bench.clock.now += left_s * 0.9
                 assert bench.take(party, amount) > 0
-                bench.clock.now += left_s * 0.1
-            bench.clock.now += CLOSE
+                left_s *= 0.1
+            bench.clock.now += left_s + CLOSE
             assert bench.take(party, amount) == 0
 
 
 @given(steps=steps)
-def test_refusals_cost_nothing(steps: list[tuple[bytes, float, float, bool]]) -> None:
+def test_refusals_cost_nothing(steps: list[tuple[bytes, float, float]]) -> None:
     """Asking again and again while over the quota makes the wait no longer."""
     rate = Rate(2, 50)
     once, often = Bench(rate), Bench(rate)
-    for party, amount, wait_s, _ in steps:
+    for party, amount, wait_s in steps:
         once.clock.now += wait_s
         often.clock.now += wait_s
         expected = once.take(party, amount)
@@ -141,15 +137,6 @@ def test_what_was_done_is_earned_before_anything_else() -> None:
     assert quotas.check(PARTIES[0], Kind.STEPS, 0) is None
     assert quotas.check(PARTIES[0], Kind.STEPS, 1) is not None
     assert quotas.check(PARTIES[1], Kind.STEPS, 100) is None
-
-
-def test_a_repeat_may_ask_once_more() -> None:
-    """Who has used up a burst may still repeat a burst of it, and no more."""
-    bench = Bench(Rate(1, 10))
-    assert bench.take(PARTIES[0], 10) == 0
-    assert bench.take(PARTIES[0], 10, is_repeat=True) == 0
-    assert bench.take(PARTIES[0], 1, is_repeat=True) == pytest.approx(1)
-    assert bench.take(PARTIES[0], 1) == pytest.approx(11)
 
 
 def test_kinds_without_a_rate_are_unbounded() -> None:
