@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -20,7 +21,9 @@ from ledger.errors import StorageError
 from ledger.leveldb import LevelStore
 from ledger.replay import Replay
 from ledger.signrecord import settle
-from ledger.store import Row
+from ledger.state import State
+from ledger.store import Row, View
+from proofs import codec, ed25519
 from proofs.errors import VerifyError
 
 Progress = Callable[[int], None]
@@ -45,7 +48,8 @@ def rebuild(
     """Make the database of `size` entries with this root in `folder`, which must not exist; durable when this returns.
 
     `entries`: encoded entries from leaf 0 on, in lists of any length; what comes behind `size` is not read.
-    `executor`: as for Replay. `conflicts`: rows of batches that were refused, which no entry tells, taken as they are.
+    `executor`: as for Replay. `conflicts`: rows of signed batches that were refused, which no entry tells; those that
+    can't have been, by what the log holds, are left out.
     Raises AuditFailure naming the first entry that is wrong, VerifyError where they are fewer or hash to another root,
     StorageError or StartupError where it can't be written, and what `entries` raises; then the folder is gone again.
     """
@@ -56,7 +60,7 @@ def rebuild(
             made = _fill(bulk, entries, log, size, executor, progress)
             if made.root != root:
                 raise VerifyError(f"the {size} entries hash to {made.root.hex()}", field="root", expected=root.hex())
-            bulk.write(_checked_conflicts(conflicts))
+            bulk.write(_checked_conflicts(bulk, conflicts))
             bulk.flush()
         finally:
             bulk.close()
@@ -88,10 +92,32 @@ def _fill(
     )
 
 
-def _checked_conflicts(rows: Iterable[Row]) -> dict[bytes, bytes | None]:
+def _checked_conflicts(view: View, rows: Iterable[Row]) -> dict[bytes, bytes | None]:
+    """The rows that accuse a key of another batch over numbers that it has used; each key's numbered from 0 on."""
     found: dict[bytes, bytes | None] = {}
-    for key, value in rows:
-        if key[:1] != keys.CONFLICT:
-            raise StorageError(f"row {key.hex()} is not one of a conflict")
-        found[key] = value
+    counts: Counter[bytes] = Counter()
+    for name, value in rows:
+        if name[:1] != keys.CONFLICT:
+            raise StorageError(f"row {name.hex()} is not one of a conflict")
+        key = name[1:33]
+        lines, _, first, _ = codec.unpack(value, field="conflict")
+        row = State(view).key(key)
+        if row is None or first >= row.next or _is_logged(view, key, first, lines):
+            continue
+        found[keys.CONFLICT + key + bytes([counts[key]])] = value
+        counts[key] += 1
     return found
+
+
+def _is_logged(view: View, key: bytes, first: int, lines: bytes) -> bool:
+    """Whether the batch of these lines is in the log: its signature there holds for no others."""
+    index = view.get(keys.KEY_BATCH + key + keys.number(first))
+    data = view.get(keys.BATCH + index) if index is not None else None
+    if data is None:
+        return False
+    signature = codec.unpack(data, field="batch")[5]
+    try:
+        ed25519.check(key, lines, signature)
+    except VerifyError:
+        return False
+    return True

@@ -54,13 +54,15 @@ SPACE_FACTOR = 1.2
 class Report:
     """What a check found. `findings`: the first difference first; `remarks`: what was done or is left over;
     `is_repaired`: all that was wrong with the database was made anew; `kept`: the name of the folder that holds the
-    damaged one still, empty where there is none."""
+    damaged one still, empty where there is none; `is_signed_known`: whether the folder says what was signed last,
+    without which nothing is repaired."""
 
     checked: Checked
     findings: list[Finding]
     remarks: list[str]
     is_repaired: bool = False
     kept: str = ""
+    is_signed_known: bool = True
 
     @property
     def open(self) -> list[Finding]:
@@ -147,7 +149,9 @@ def _fsck(folder: str, *, repair: bool, delete_old: bool, show: Show) -> Report:
         if problem:
             checked.findings.insert(0, Finding("database", problem))
         _check_around(store, files, checked)
-        report = Report(checked, [*checked.findings, *files.findings], remarks)
+        report = Report(
+            checked, [*checked.findings, *files.findings], remarks, is_signed_known=signed is not None
+        )  # fmt: skip
         if repair and checked.findings:
             report.kept = _repair(folder, store, log, checked, signed, show)
             report.is_repaired = bool(report.kept)

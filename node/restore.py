@@ -87,6 +87,7 @@ def restore(
                 sources.entries(), build, log=LogIdentity(keys.origin, keys.public), size=sources.size,
                 root=sources.root, executor=executor, conflicts=sources.conflicts(), progress=update,
             )  # fmt: skip
+        _check_place(folder)
         # Before the database, without which no node starts: a closed log must not be found open.
         is_closed = _close(folder, sources, keys)
         _move_in(folder, build)

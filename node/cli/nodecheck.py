@@ -98,6 +98,11 @@ def _lines(folder: str, report: Any) -> list[str]:
             f"{counted(checked.size, 'record')} are whole, with all that was ever acknowledged: `usance node fsck "
             f"{folder} --repair` makes a new database from them"
         )
+    elif checked.findings and not report.is_signed_known:
+        lines.append(
+            "NOT TO BE REPAIRED yet: what was signed last isn't known, so whether all of it is here can't be told; put "
+            "sign-record.json right first, and log.vkey, which it is read with, then run this again"
+        )
     elif checked.findings:
         lines.append(
             "NOT TO BE REPAIRED from what is here: the entries don't hash to what was signed. Restore a backup with "

@@ -10,8 +10,10 @@ from ledger.leveldb import LevelStore
 from ledger.rebuild import rebuild
 from ledger.replay import AuditFailure
 from ledger.store import Row
+from proofs import codec
+from proofs.entry import Batch, parse_entry
 from proofs.errors import VerifyError
-from tests.ledger.support import Log, all_rows, none, usage
+from tests.ledger.support import ORIGIN, Log, all_rows, none, public, usage
 from tests.ledger.test_replay import full_log
 
 
@@ -56,6 +58,31 @@ def test_a_shorter_log_is_rebuilt_from_the_same_entries(log: Log, tmp_path: Path
     assert root is not None
     entries = [*log.entries()[:size], b"junk"]
     assert rebuild([entries], str(tmp_path / "db"), log=log.identity, size=size, root=root).size == size
+
+
+def test_a_conflict_that_is_none_is_left_out(log: Log, tmp_path: Path) -> None:
+    """Whoever hands over conflicts can't make the log accuse a key of its own batch, of numbers that it never used, or
+    a stranger; what is left is numbered on, so that the next one is added behind it."""
+    mine = keys.CONFLICT + public("lab-2")
+    value = dict(conflicts(log))[mine + b"\0"]
+    index = log.store.get(keys.KEY_BATCH + public("lab-2") + keys.number(0))
+    assert index is not None
+    own = parse_entry(log.entries()[int.from_bytes(index, "big")])
+
+    def signed(batch: Batch) -> bytes:
+        return codec.pack([batch.lines(ORIGIN), batch.signature, batch.first, len(batch.bodies)])
+
+    rows = [
+        (mine + b"\0", codec.pack([own.lines(ORIGIN), own.signature, own.first, own.count])),
+        (mine + b"\1", signed(log.sign("lab-2", none(1), first=log.next("lab-2")))),
+        (mine + b"\2", value),
+        (keys.CONFLICT + public("nobody") + b"\0", signed(log.sign("nobody", none(1), first=0))),
+    ]
+    path = str(tmp_path / "db")
+    rebuild([log.entries()], path, log=log.identity, size=log.size, root=log.root, conflicts=rows)
+    store = LevelStore(path)
+    assert list(store.scan(keys.CONFLICT, keys.after(keys.CONFLICT))) == [(mine + b"\0", value)]
+    store.close()
 
 
 def test_nothing_is_left_of_a_rebuild_that_failed(log: Log, tmp_path: Path) -> None:

@@ -268,6 +268,21 @@ def test_files_around_the_database_are_checked(folder: Path, base: Path, tmp_pat
         assert (done.code, "Traceback" in done.err, name in done.out) == (1, False, True)
 
 
+def test_a_repair_waits_for_what_was_signed(folder: Path, tmp_path: Path) -> None:
+    """Rows differ and the sign record is missing or damaged: what to put back first is said, and not that entries are
+    lost."""
+    change(folder, {tile_key(0, 0): None})
+    record = (folder / "sign-record.json").read_bytes()
+    for data in (None, b"{}"):
+        (folder / "sign-record.json").unlink() if data is None else (folder / "sign-record.json").write_bytes(data)
+        done = Cli(tmp_path)("node", "fsck", folder, "--repair")
+        assert done.code == 1
+        assert "put sign-record.json right first" in done.out
+        assert "entries don't hash" not in done.out
+        (folder / "sign-record.json").write_bytes(record)
+    assert check(folder, repair=True).is_repaired
+
+
 def test_a_closed_log_passes_as_it_was_closed(folder: Path, base: Path, tmp_path: Path) -> None:
     """Also without its key, which was erased; a database that isn't the one that was closed is named."""
     close_log(str(folder), erase_key=True)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ledger import keys
 from ledger.leveldb import LevelStore
 from ledger.rowcheck import compare_rows
+from node import restore as restoring
 from node.keyfiles import load_key
 from node.restore import locked_folder
 from proofs import tiles
@@ -217,6 +219,22 @@ def test_nothing_that_stands_is_written_over(past: Past, cli: Cli, tmp_path: Pat
         assert "is under way in new" in cli.fails(5, *words)
     (tmp_path / "file").write_text("")
     assert "can't restore into file" in cli.fails(5, "node", "restore", past.late, "file", "--log", past.vkey.text)
+
+
+def test_a_database_that_came_meanwhile_stays(
+    past: Past, cli: Cli, lost: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Put back while a restore was at work: it is left alone, and nobody is told to rename over it."""
+    real = restoring.rebuild
+
+    def slow(*args: Any, **how: Any) -> Any:
+        made = real(*args, **how)
+        shutil.copytree(past.folder / "db", lost / "db")
+        return made
+
+    monkeypatch.setattr(restoring, "rebuild", slow)
+    assert "never writes over a database" in cli.fails(5, "node", "restore", past.late, lost)
+    check_same(past, lost)
 
 
 def test_what_was_signed_decides(past: Past, cli: Cli, lost: Path) -> None:
