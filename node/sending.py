@@ -6,8 +6,8 @@ would be logged again under other numbers. So an answer is one of three kinds, a
 - taken, and verified;
 - refused for good: its numbers are used by others, or a record in it is against the rules. It begins at the key's
   next number (nothing before it is missing), and what is signed instead begins there too, so only one can ever count;
-- left open: the node is busy, the key isn't admitted (yet), the log doesn't know the tree head (it may have been rolled
-  back, and be put right). The caller keeps the very same batch and sends that again.
+- left open: the node is busy, the key isn't admitted (yet), the log doesn't know the tree head or numbers before the
+  batch's (it may have been rolled back, and be put right). The caller keeps the very same batch and sends that again.
 """
 
 from __future__ import annotations
@@ -103,7 +103,12 @@ class Sending:
             count = len(batches[0].bodies)
             if error.status != 413 or count == 1:
                 raise
-            # Something on the way takes no request of this size, and has read none of it.
+            # Something on the way takes no request of this size, and has read none of this one. But of an earlier one?
+            if self._client.key_state(batches[0].key).next > batches[0].first:
+                raise ProblemError(
+                    f"{error.detail}, and the batch may have been logged by an earlier request: let requests of that "
+                    "size through once more", status=error.status, type=error.type,
+                ) from None  # fmt: skip
             error.extra = {"batch_max": count // 2}
             return Sent((), error)
         for outcome in outcomes:
@@ -118,6 +123,9 @@ class Sending:
 
     def _not_taken(self, batch: Batch, taken: tuple[Taken, ...], problem: ProblemError) -> Sent:
         if problem.type == SEQUENCE:
+            following = problem.extra.get("next")
+            if type(following) is int and following < batch.first:
+                return Sent(taken, left_open=_went_back(problem, batch, following))
             self._conflicts = 0 if taken else self._conflicts + 1
             return Sent(taken, problem, conflict=True)
         self._conflicts = 0
@@ -133,6 +141,16 @@ class Sending:
                 self._number = batch.first  # it was its turn, and still is
             return Sent(taken, problem)
         return Sent(taken, left_open=problem)
+
+
+def _went_back(problem: ProblemError, batch: Batch, following: int) -> ProblemError:
+    """A gap before a batch that began at the key's next number: the log lacks what it had, so it may have had this
+    batch as well, and have it again when it is put right."""
+    return ProblemError(
+        f"{problem.detail}: its next number was {batch.first} and is {following} now, so the log was rolled back or "
+        "restored from an older copy: ask its operator, and keep what is under way until the log is whole again",
+        status=problem.status, type=problem.type, field=problem.field, expected=problem.expected, extra=problem.extra,
+    )  # fmt: skip
 
 
 def names_record(problem: ProblemError) -> bool:

@@ -319,6 +319,55 @@ def test_a_log_that_went_back_keeps_everything(log, spool, tmp_path) -> None:
     assert calls(log) == ["c0", "c1", "d"]
 
 
+def test_a_batch_that_was_taken_before_the_log_went_back_is_kept(log, spool) -> None:
+    """Taken, the answer lost, the log restored from an older copy: there is a gap before the batch then. Signed anew it
+    would be logged twice once the log is put right."""
+    spool.put(*uses("c", 2))
+    spool.send()
+    spool.put(use("d"))
+    log.hook = lambda method, path, body, answer: None if method == "POST" else answer
+    with pytest.raises(NetworkError):
+        spool.send()
+    assert calls(log) == ["c0", "c1", "d"]
+    older, honest = FakeLog(key=log.key), log._honest
+    older.join(spool.key)
+    log._honest = lambda method, path, body: (
+        older._honest(method, path, body)
+        if method == "POST" or path.startswith("/keys")
+        else honest(method, path, body)
+    )
+
+    def hook(method, path, body, answer):
+        if method != "POST":
+            return answer
+        said = {**json.loads(answer[2]), "checkpoint": log.checkpoint().decode()}
+        return 200, "application/json", json.dumps(said).encode()
+
+    log.hook = hook
+    for _ in range(2):
+        with pytest.raises(ProblemError, match="rolled back") as caught:
+            spool.send()
+        assert caught.value.type == "usance:sequence"
+    log._honest, log.hook = honest, lambda method, path, body, answer: answer
+    assert spool.send().logged == 1
+    assert calls(log) == ["c0", "c1", "d"]
+
+
+def test_a_proxy_that_takes_less_than_it_did(log, spool) -> None:
+    """Taken, the answer lost, and 413 for the same batch then: halves of it would be logged twice."""
+    spool.put(*uses("c", 4))
+    log.hook = lambda method, path, body, answer: None if method == "POST" else answer
+    with pytest.raises(NetworkError):
+        spool.send()
+    log.hook = lambda method, path, body, answer: (413, "text/html", b"") if len(body) > 500 else answer
+    for _ in range(2):
+        with pytest.raises(ProblemError, match="may have been logged"):
+            spool.send()
+    log.hook = lambda method, path, body, answer: answer
+    assert spool.send().logged == 4
+    assert calls(log) == expected("c", 4)
+
+
 def test_a_proxy_that_takes_only_small_requests(log, spool) -> None:
     """413 for a whole request: it was not read, so smaller batches go in its place."""
     spool.put(*uses("c", 100))
