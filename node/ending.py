@@ -20,7 +20,7 @@ from node.logfolder import LOG_KEY_FILE, NEXT_KEY_FILE, check_closed, write_clos
 from node.server import OpenNode, load_config, open_node
 from proofs.closing import Closing
 
-_OLD_KEY = re.compile(r"log-old-[0-9a-f]{8}\.key")
+_OLD_KEY = re.compile(r"log-old-[0-9a-f]{8}\.key(\.tmp)?")  # the latter of a `rekey` that was cut
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from node.logfolder import (
     add_vkey,
     next_vkey,
     policy_keys,
+    read_vkeys,
 )
 from node.server import DATABASE_FOLDER, OpenNode, load_config, open_node
 from proofs.checkpoint import log_vkey
@@ -125,6 +126,8 @@ def finish(folder: str, *, erase_old: bool = False) -> KeyChange:
             )  # fmt: skip
         if state == "both":
             _replace_key(folder, node.signer.vkeys[0], erase_old=erase_old)
+        if erase_old:
+            _erase_old(folder)
         write_durably(os.path.join(folder, LOG_VKEY_FILE), new.text.encode() + b"\n")
         _remove(os.path.join(folder, NEXT_VKEY_FILE))
     return KeyChange("none", policy_keys(folder))
@@ -140,6 +143,13 @@ def _replace_key(folder: str, old: VerifierKey, *, erase_old: bool) -> None:
             write_durably(os.path.join(folder, f"log-old-{old.id.hex()}.key"), data, mode=0o600)
         os.rename(os.path.join(folder, NEXT_KEY_FILE), path)
     settle(path)
+
+
+def _erase_old(folder: str) -> None:
+    """Remove the copy of the key replaced last that a run which was cut, and was to keep it, has left."""
+    old = read_vkeys(folder, OLD_VKEYS_FILE)
+    for ending in (".key.tmp", ".key") if old else ():
+        _remove(os.path.join(folder, f"log-old-{old[-1].id.hex()}{ending}"))
 
 
 def cancel(folder: str) -> KeyChange:

@@ -294,6 +294,49 @@ def test_cut_anywhere_a_step_is_done_by_running_it_again(
 # The whole way, as clients see it
 
 
+def test_a_finish_that_erases_leaves_nothing_of_one_that_did_not(folder: Path, tmp_path: Path) -> None:
+    """Killed after any of its steps, a `finish` that keeps the old key aside may have written it, under a temporary
+    name, too; `finish --erase-old` after it removes what is there: nowhere in the folder is the old private key."""
+    _both(folder)
+    old = (folder / "log.key").read_bytes()
+    number = 0
+    while True:
+        number += 1
+        cut = shutil.copytree(folder, tmp_path / f"cut-{number}")
+        with pytest.MonkeyPatch.context() as patch, crashing(patch, number), contextlib.suppress(Crash, StorageError):
+            rekey.finish(str(cut))
+            break
+        if (cut / "log-next.vkey").exists():
+            rekey.finish(str(cut), erase_old=True)
+            left = [path.name for path in cut.iterdir() if path.is_file() and path.read_bytes() == old]
+            assert left == [], number
+        started(cut)
+    assert number > 8
+    _both(folder)
+
+
+def test_the_new_keys_name_is_durable_before_the_mark(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a loss of power the mark may not be there without the key that it asks for."""
+    seen: list[tuple[str, str]] = []
+    fsync, rename = os.fsync, os.rename
+
+    def synced(handle: int) -> None:
+        seen.append(("sync", os.readlink(f"/proc/self/fd/{handle}")))
+        fsync(handle)
+
+    def renamed(old: str, new: str) -> None:
+        seen.append(("rename", os.path.realpath(new)))
+        rename(old, new)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "rename", renamed)
+    rekey.begin(str(folder))
+    own = [(what, Path(path).name) for what, path in seen]
+    mark = own.index(("rename", "log-next.vkey"))
+    key = own.index(("sync", "log-next.key"))
+    assert ("sync", folder.name) in own[key:mark]
+
+
 @dataclass
 class World:
     """A node, a user, and files that each of three readers is given: keys of before, of both, of after."""
