@@ -312,7 +312,6 @@ def test_a_finish_that_erases_leaves_nothing_of_one_that_did_not(folder: Path, t
             assert left == [], number
         started(cut)
     assert number > 8
-    _both(folder)
 
 
 def test_the_new_keys_name_is_durable_before_the_mark(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
