@@ -13,12 +13,12 @@ from ledger.postings import Account
 from ledger.query import Query
 from ledger.reader import EntryCache, Reader
 from ledger.replay import AuditFailure, Replay
+from ledger.rowcheck import compare_rows
 from ledger.state import State
 from ledger.store import MemoryStore
 from node import moneyviews, views
 from node.agents.statementview import Movement, MovementWatch, view_statement
 from node.moneyaudit import MoneyAudit, all_accounts
-from ledger.rowcheck import compare_rows
 from proofs.errors import VerifyError
 from proofs.ref import Ref
 from tests.ledger.support import Log

@@ -1,4 +1,4 @@
-"""`usance verify`, `usance audit` and `usance backup` where cryptography and msgpack alone are installed, by scripts/setup."""
+"""`usance verify`, `audit` and `backup` where cryptography and msgpack alone are installed, by scripts/setup."""
 
 import os
 import subprocess
