@@ -1,6 +1,7 @@
 """Builders for tests of the ledger: a log in a line, keys from their names, bodies with what a kind needs."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -213,6 +214,21 @@ class Log:
         replay.feed(entries)
         replay.finish()
         assert (replay.size, replay.root) == (self.size, self.root)
+
+
+@contextmanager
+def synced(patch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What this process syncs within the block, by path, in order."""
+    seen: list[str] = []
+    fsync = os.fsync
+
+    def look(handle: int) -> None:
+        seen.append(os.readlink(f"/proc/self/fd/{handle}"))
+        fsync(handle)
+
+    with patch.context() as patched:
+        patched.setattr(os, "fsync", look)
+        yield seen
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from ledger.store import Row
 from proofs import codec
 from proofs.entry import Batch, parse_entry
 from proofs.errors import VerifyError
-from tests.ledger.support import ORIGIN, Log, all_rows, none, public, usage
+from tests.ledger.support import ORIGIN, Log, all_rows, none, public, synced, usage
 from tests.ledger.test_replay import full_log
 
 
@@ -49,6 +49,13 @@ def test_the_database_is_the_logs_own(log: Log, tmp_path: Path, step: int) -> No
     assert seen[-1] == log.size
     assert (made.batches, made.kinds["usage"]) == (12, 604)
     store.close()
+
+
+def test_a_database_that_was_made_is_durable(log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names of its files, and its own, are synced before anybody renames it to where it counts."""
+    with synced(monkeypatch) as seen:
+        rebuild([log.entries()], str(tmp_path / "db"), log=log.identity, size=log.size, root=log.root)
+    assert {str(tmp_path / "db"), str(tmp_path)} <= set(seen)
 
 
 def test_a_shorter_log_is_rebuilt_from_the_same_entries(log: Log, tmp_path: Path) -> None:

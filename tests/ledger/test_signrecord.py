@@ -18,7 +18,7 @@ from proofs.checkpoint import open_checkpoint
 from proofs.closing import Closing, open_closing
 from proofs.errors import VerifyError
 from proofs.note import VerifierKey, parse_note
-from tests.ledger.support import LOG_KEY, ORIGIN, Log, key, none
+from tests.ledger.support import LOG_KEY, ORIGIN, Log, key, none, synced
 
 NOW = 1_700_000_000_000
 
@@ -51,6 +51,17 @@ def grown(count: int, log: Log | None = None) -> Log:
     for _ in range(count):
         made.put("lab", none())
     return made
+
+
+def test_a_record_that_is_found_is_made_durable(
+    signer: Callable[[], Signer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its writer may have been killed between its rename and the folder's sync, and its note leaves again as it is."""
+    log = grown(1)
+    signer().sign(log.size, log.root)
+    with synced(monkeypatch) as seen:
+        assert signer().last is not None
+    assert {str(tmp_path / "sign.json"), str(tmp_path)} <= set(seen)
 
 
 def test_a_signature_is_on_record_before_it_is_given(

@@ -28,6 +28,7 @@ from proofs import tiles
 from proofs.checkpoint import sign_checkpoint
 from proofs.closing import sign_closing
 from proofs.note import VerifierKey, parse_vkey
+from tests.ledger.support import synced
 from tests.node.backuptool import Growing, pieces, rewritten
 from tests.node.clitool import Cli
 from tests.node.fakelog import serving
@@ -203,6 +204,13 @@ def test_a_damaged_tail_is_refused(past: Past, cli: Cli, lost: Path) -> None:
     assert "entry" in cli.fails(1, "node", "restore", past.early, lost, "--tail", copy)
     assert not (lost / "db").exists()
     assert not (lost / "db.restore").exists()
+
+
+def test_what_was_restored_is_durable(past: Past, cli: Cli, lost: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the command ends, the database's name is on the disk, too."""
+    with synced(monkeypatch) as seen:
+        cli.ok("node", "restore", past.late, lost)
+    assert seen[-2:] == [str(lost / "db"), str(lost)]
 
 
 def test_nothing_that_stands_is_written_over(past: Past, cli: Cli, tmp_path: Path) -> None:
@@ -433,6 +441,18 @@ def test_the_end_of_a_log_is_taken_from_the_tail(past: Past, cli: Cli, lost: Pat
         assert (lost / "closed.json").read_bytes() == (old / "closed.json").read_bytes()
         for name in ("db", "closed.json"):
             (shutil.rmtree if name == "db" else Path.unlink)(lost / name)
+
+
+def test_the_mark_of_a_closed_log_decides_as_well(past: Past, cli: Cli, lost: Path, tmp_path: Path) -> None:
+    """Without the sign record, the folder's own closed.json says how many entries there have to be."""
+    old, late = shutil.copytree(past.folder, tmp_path / "old"), past.sizes[1]
+    cli.ok("node", "close", "old", "--yes")
+    (lost / "sign-record.json").unlink()
+    shutil.copy(old / "closed.json", lost)
+    line = cli.fails(5, "node", "restore", past.early, lost)
+    assert f"{late - past.sizes[0]} entries are missing: the mark of the closed log knows {late}" in line
+    assert cli.json("node", "restore", past.late, lost)["closed"] is True
+    assert (lost / "closed.json").read_bytes() == (old / "closed.json").read_bytes()
 
 
 def test_what_a_closing_note_says_decides_too(past: Past, cli: Cli, lost: Path, tmp_path: Path) -> None:
