@@ -26,6 +26,7 @@ from proofs.records import check_body, make_body
 LINE_BYTES_MAX = 1024 * 1024
 SHORT_CHARS = 8
 _EXTRA_CHARS_MAX = 500
+_EXTRAS_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,8 @@ def make_letter(place: Place, header: Header, body: bytes, problem: ProblemError
     """The letter of a record that was refused with this problem."""
     said: dict[str, Any] = {"status": problem.status, "type": problem.type, "detail": problem.detail}
     said.update((name, value) for name in ("field", "expected") if (value := getattr(problem, name)))
-    for name, value in problem.extra.items():  # as the terms now in force
-        if isinstance(value, str | int) and len(str(value)) <= _EXTRA_CHARS_MAX:
+    for name, value in list(problem.extra.items())[:_EXTRAS_MAX]:  # as the terms now in force
+        if isinstance(value, str | int) and len(name) + len(str(value)) <= _EXTRA_CHARS_MAX:
             said.setdefault(name, value)
     return Letter(place, header.vkey, header.key, at_ms, said, body)
 

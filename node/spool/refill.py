@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -43,6 +44,8 @@ from node.spool.state import Place, load_state
 from proofs.errors import InputError, excerpt
 
 PLAN_BYTES_MAX = 64 * 1024 * 1024
+RETRIED_MAX = 500_000
+"""Letters in one plan, of 60 bytes each."""
 _CHUNK_BYTES = 1024 * 1024
 _PART = ".part-"
 
@@ -101,6 +104,8 @@ def _known(
             continue
         with segment:
             try:
+                if os.path.samestat(os.fstat(segment.fileno()), os.fstat(file.fileno())):
+                    return sys.maxsize, name  # it is in the spool, and its writer may be at work: nothing of it is new
                 if SegmentReader(segment).header.id == header.id:
                     size = os.fstat(segment.fileno()).st_size
                     before, digest, found = size, digest_of(segment, size), name
@@ -155,7 +160,10 @@ def _let_go(folder: SpoolFolder, letters: Collection[Place]) -> None:
     state = load_state(folder.file(STATE_FILE))
     if state is None:
         return
-    ahead = {place for place in letters if place.position >= state.done.get(place.segment, 0)} - state.passed
+    there = _ids(folder)  # of a segment that is gone nothing is sent again
+    ahead = {
+        place for place in letters if place.segment in there and place.position >= state.done.get(place.segment, 0)
+    } - state.passed
     void = state.flight is not None and any(place in letters for place in state.flight.places)
     if ahead or void:
         state.passed |= ahead
@@ -163,16 +171,27 @@ def _let_go(folder: SpoolFolder, letters: Collection[Place]) -> None:
         state.save()
 
 
-def retry_letters(folder: SpoolFolder, names: Iterable[str], *, now_ms: int) -> int:
-    """Put dead letters (those named, or all) back into the spool, behind what is there; under the folder's lock.
+def _ids(folder: SpoolFolder) -> set[str]:
+    """The ids of all segments whose headers can be read."""
+    found = set()
+    for name in folder.segments():
+        file = folder.open(name)
+        if file is not None:
+            with file, contextlib.suppress(DamageError):
+                found.add(SegmentReader(file).header.id)
+    return found
 
-    Answers how many. Raises InputError for a name that no letter has.
-    """
+
+def retry_letters(folder: SpoolFolder, names: Iterable[str], *, now_ms: int) -> int:
+    """Put dead letters (those named, or all; the first RETRIED_MAX of them) back into the spool, behind what is there;
+    under the folder's lock. Answers how many. Raises InputError for a name that no letter has."""
     dead = DeadLetters(folder.file(DEAD_FILE))
     chosen = dead.choose(list(names))
     groups: dict[tuple[str, str], list[Place]] = {}
+    count = 0
     for letter in dead.letters():
-        if letter.place in chosen:
+        if letter.place in chosen and count < RETRIED_MAX:
+            count += 1
             groups.setdefault((letter.log, letter.key.hex() if letter.key else ""), []).append(letter.place)
     if not groups:
         return 0
@@ -183,7 +202,7 @@ def retry_letters(folder: SpoolFolder, names: Iterable[str], *, now_ms: int) -> 
     ]  # fmt: skip
     write_durably(folder.file(RETRY_FILE), json.dumps(plan).encode() + b"\n", mode=0o600)
     finish_retry(folder)
-    return len(chosen)
+    return count
 
 
 def finish_retry(folder: SpoolFolder) -> None:

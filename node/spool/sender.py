@@ -24,7 +24,7 @@ from typing import BinaryIO
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ledger.errors import HISTORY, TERMS, StorageError
+from ledger.errors import HISTORY, KEY, TERMS, StorageError
 from node.client import Client
 from node.errors import FileError, ProblemError
 from node.sending import BATCH_BYTES_MAX, BODY_OVERHEAD_BYTES, Sending, names_record, smaller_batch
@@ -39,6 +39,7 @@ from proofs.entry import BATCH_RECORDS_MAX
 from proofs.errors import InputError
 from proofs.records import BODY_BYTES_MAX, check_body
 
+_ENDED = ("rotated", "revoked")
 CALM_BATCHES = 8
 """Batches that have to be taken before one is larger than what the log said it could do at once."""
 
@@ -156,7 +157,9 @@ class SpoolSender:
                 self._state.done.update(load.marks)
             progress(self._drained.logged + self._drained.dead)
         self._state.done = {id: end for id, end in self._state.done.items() if id in self._seen}
-        self._state.passed = {one for one in self._state.passed if one.position >= self._start(one.segment)}
+        self._state.passed = {
+            one for one in self._state.passed if one.segment in self._seen and one.position >= self._start(one.segment)
+        }
         if self._state.done != before or self._drained.logged or resumed:
             self._state.save()
         return self._drained
@@ -279,7 +282,7 @@ class SpoolSender:
     def _send(self, flight: Flight) -> None:
         """Send what the state holds, and settle it by its answer."""
         sent = self._sending.send([flight.batch])
-        if sent.left_open is not None:
+        if sent.left_open is not None and not self._is_void(flight, sent.left_open):
             raise _explained(sent.left_open) if isinstance(sent.left_open, ProblemError) else sent.left_open
         if sent.taken:
             self._drained.logged += len(sent.taken[0].refs)
@@ -289,6 +292,14 @@ class SpoolSender:
         elif sent.refusal is not None and not sent.conflict:
             self._refused(flight, sent.refusal)
         self._state.flight = None
+
+    def _is_void(self, flight: Flight, error: Exception) -> bool:
+        """Whether a batch that another key signed can't be taken any more, because that key has ended: the log has
+        answered that it doesn't know the batch, and an ended key never signs again."""
+        key = flight.batch.key
+        if not isinstance(error, ProblemError) or (error.status, error.type) != (403, KEY):
+            return False
+        return key != self._sending.public and self._client.key_state(key).status in _ENDED
 
     def _refused(self, flight: Flight, problem: ProblemError) -> None:
         """A batch that can't be taken any more: find out what is to be signed in its place."""

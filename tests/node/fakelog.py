@@ -109,8 +109,12 @@ class FakeLog:
             hashes = self.reader.consistency(int(args["from"]), int(args["to"]))
             return 200, "text/plain", "".join(encode_base64(item) + "\n" for item in hashes).encode()
         if parts.path.startswith("/keys/"):
-            row = State(self.ledger.store).key(bytes.fromhex(parts.path[6:]))
-            value = {"next": 0} if row is None else {"party": row.party.hex(), "next": row.next, "role": row.role}
+            state = State(self.ledger.store)
+            row = state.key(bytes.fromhex(parts.path[6:]))
+            value: dict[str, object] = {"next": 0}
+            if row is not None:
+                status = state.key_status(row)
+                value = {"party": row.party.hex(), "next": row.next, "role": row.role, "status": status}
             return 200, JSON, json.dumps(value).encode()
         if parts.path.startswith("/proof/"):
             return 200, "text/plain", self.proof(int(parts.path[7:]))

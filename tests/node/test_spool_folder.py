@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from node.errors import FileError, NetworkError
+from node.errors import FileError, NetworkError, ProblemError
+from node.spool import refill
 from node.spool.folder import SpoolFolder
-from node.spool.state import load_state
+from node.spool.refill import drop_letters, retry_letters
+from node.spool.state import Place, SenderState, load_state
 from node.spool.writer import SpoolWriter
 from proofs.ed25519 import public_bytes
-from tests.node.fakelog import FakeLog, serving
+from proofs.records import make_body
+from tests.node.fakelog import ORIGIN, FakeLog, serving
 from tests.node.spooling import Spool, bad, calls, expected, use, uses
 
 
@@ -214,3 +217,105 @@ def test_a_damaged_letter_is_named(log, spool) -> None:
     with pytest.raises(FileError, match=r"line 2 of .*dead.jsonl is damaged"):
         spool.send()
     assert calls(log) == []
+
+
+def test_what_was_dropped_of_segments_that_are_gone_is_forgotten(log, spool) -> None:
+    """The sender's state names letters only for as long as their records could be met again."""
+    for number in range(3):
+        spool.put(bad(f"x{number}"), use(f"c{number}"))
+        spool.send()
+        for call in "de":  # by now nothing is known of the segment any more
+            spool.put(use(f"{call}{number}"))
+            spool.send()
+        with spool.folder.sending():
+            assert drop_letters(spool.folder, []) == 1
+        assert load_state(spool.folder.file("sender.state")).passed == set()
+        spool.send()
+    assert [call[0] for call in calls(log)] == list("cdecdecde")
+
+
+def test_letters_that_were_passed_are_forgotten_with_their_segment(log, spool) -> None:
+    """Also those that were dropped while their record was still ahead of the sender."""
+    path = spool.put(use("c0"), use("c1"))
+    spool.send()
+    state = SenderState(spool.folder.file("sender.state"), log.vkey.text, passed={Place("00" * 16, 131)})
+    state.save()
+    spool.put(use("d"))
+    spool.send()
+    assert (load_state(state.path).passed, path.exists()) == (set(), False)
+
+
+def test_a_segment_of_the_spool_is_not_imported(log, spool, monkeypatch) -> None:
+    """Named by hand while its writer is at work, it stays the writer's: a copy in its place would lose what comes."""
+    writer = SpoolWriter(spool.folder.path, log.vkey.text, key=spool.public)
+    writer.append(use("a"))
+    (name,) = spool.folder.segments()
+    known = refill._known
+
+    def slowly(*given):
+        found = known(*given)
+        writer.append(use("b"))
+        return found
+
+    monkeypatch.setattr(refill, "_known", slowly)
+    client = spool.client()
+    imported = spool.sender(client).import_file(spool.folder.file(name))
+    assert imported.records == 0
+    writer.append(use("c"))
+    writer.close()
+    assert spool.sender(client).run().logged == 3
+    client.close()
+    assert calls(log) == ["a", "b", "c"]
+
+
+def test_a_node_cannot_make_the_letters_unreadable(log, spool) -> None:
+    """Whatever a node adds to a refusal, its line can be read again."""
+    spool.put(use("c0"), use("c1"))
+    honest = log._honest
+    more = {f"n{number}": "x" * 400 for number in range(4000)} | {"y" * 600_000: 1, "z" * 600_000: 1}
+    row = {"status": 422, "type": "usance:rule", "detail": "not yet", "position": 0, **more}
+    refusal = json.dumps({"results": [row], "checkpoint": log.checkpoint().decode()}).encode()
+    log._honest = lambda method, path, body: (
+        (200, "application/json", refusal) if method == "POST" else honest(method, path, body)
+    )
+    assert spool.send().dead == 2
+    log._honest = honest
+    with spool.folder.sending():
+        assert retry_letters(spool.folder, [], now_ms=1) == 2
+    assert spool.send().logged == 2
+
+
+def test_a_plan_is_never_longer_than_can_be_read(log, spool, monkeypatch) -> None:
+    """More letters than one plan holds go back in several."""
+    monkeypatch.setattr(refill, "RETRIED_MAX", 2)
+    spool.put(*(bad(f"x{number}") for number in range(3)))
+    assert spool.send().dead == 3
+    with spool.folder.sending():
+        assert [retry_letters(spool.folder, [], now_ms=at) for at in range(3)] == [2, 1, 0]
+    assert spool.send().dead == 3
+
+
+def test_a_batch_of_a_key_that_has_ended_is_signed_by_the_next(log, spool) -> None:
+    """It was under way and never arrived; its key was revoked by another one. It can't be taken any more, so it doesn't
+    hold up what others sign, and goes out with a key that may."""
+    owner, meter = spool.key, Ed25519PrivateKey.generate()
+    accept = meter.sign(f"usance/delegate/v1\n{ORIGIN}\n{spool.public.hex()}\nusage\n".encode())
+    fields = {"kind": "delegate", "at": 1, "key": public_bytes(meter), "kinds": ["usage"], "accept": accept}
+    log.log(owner, 1, [make_body(fields)])
+    theirs = spool.put(use("c"), key=public_bytes(meter))
+    spool.key, honest = meter, log._honest
+    log._honest = lambda method, path, body: (
+        (503, "text/plain", b"") if method == "POST" else honest(method, path, body)
+    )
+    with pytest.raises(NetworkError):
+        spool.send()
+    log._honest = honest
+    log.log(owner, 2, [make_body({"kind": "revoke", "at": 1, "key": public_bytes(meter)})])
+    with pytest.raises(ProblemError, match="revoked"):
+        spool.send()
+    spool.key = owner
+    spool.put(use("d"), key=spool.public)
+    sent = spool.send()
+    assert (sent.logged, list(sent.kept)) == (1, [theirs.name])
+    assert spool.send(also_for=[public_bytes(meter)]).logged == 1
+    assert calls(log) == ["d", "c"]
