@@ -11,6 +11,7 @@ renames it is closed, and only its lock is held (ledger/swap.py).
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import os
 import shutil
 import time
@@ -36,7 +37,16 @@ from ledger.tree import read_head
 from node.config import Config
 from node.examiners import Examiners
 from node.keyfiles import load_key
-from node.logfolder import CLOSED_FILE, LOG_KEY_FILE, LOG_VKEY_FILE, Closed, current_keys, known_keys, read_closed
+from node.logfolder import (
+    CLOSED_FILE,
+    LOG_KEY_FILE,
+    LOG_VKEY_FILE,
+    NEXT_KEY_FILE,
+    Closed,
+    current_keys,
+    known_keys,
+    read_closed,
+)
 from node.server import OPERATOR_KEY_FILE, SIGN_RECORD_FILE, load_config
 from node.tls import Tls
 from node.tokens import Tokens
@@ -275,7 +285,7 @@ def _read_files(folder: str) -> _Files:
     files = _Files()
     config = files.config = files.tried("node.toml", lambda: load_config(folder))
     log_keys = files.log_keys = files.tried("log.vkey", lambda: known_keys(folder))
-    for name in sorted(name for name in os.listdir(folder) if name.endswith(".key")):
+    for name in sorted(filter(_is_nodes_key, os.listdir(folder))):
         files.private[name] = files.tried(name, partial(_public_half, os.path.join(folder, name)))
     if log_keys is not None:
         path = os.path.join(folder, SIGN_RECORD_FILE)
@@ -291,6 +301,11 @@ def _read_files(folder: str) -> _Files:
     if config is not None and (config.certificate or config.private_key):
         files.tried("tls", lambda: Tls(config, folder))
     return files
+
+
+def _is_nodes_key(name: str) -> bool:
+    """Whether this is a private key of the log or its operator: others may lie there, as that of a certificate."""
+    return name in (LOG_KEY_FILE, NEXT_KEY_FILE, OPERATOR_KEY_FILE) or fnmatch.fnmatchcase(name, "log-old-*.key")
 
 
 def _public_half(path: str) -> bytes:

@@ -28,6 +28,7 @@ from node.server import load_config, open_node
 from node.sources import open_source
 from proofs.checkpoint import open_checkpoint, parse_log_vkey
 from proofs.errors import VerifyError
+from tests.node.certs import Authority
 from tests.node.clitool import ROOT, Cli
 from tests.node.oldstores import SIZES, change, grow, old_folder, quiet, rows_of, snapshots
 
@@ -266,6 +267,18 @@ def test_files_around_the_database_are_checked(folder: Path, base: Path, tmp_pat
             assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
         done = Cli(tmp_path)("node", "fsck", folder)
         assert (done.code, "Traceback" in done.err, name in done.out) == (1, False, True)
+
+
+def test_the_key_of_a_certificate_is_no_key_of_the_log(folder: Path, tmp_path: Path) -> None:
+    """A node with TLS has it in its folder, of another kind than Ed25519; a wrong mode of it is still found."""
+    certificate, key = Authority(tmp_path / "ca").issue(tmp_path)
+    shutil.move(certificate, folder / "tls.pem")
+    shutil.move(key, folder / "tls.key")
+    with (folder / "node.toml").open("a") as toml:
+        toml.write('\n[tls]\ncertificate = "tls.pem"\nprivate_key = "tls.key"\n')
+    assert check(folder).findings == []
+    (folder / "tls.key").chmod(0o644)
+    assert [finding.where for finding in check(folder).findings] == ["tls"]
 
 
 def test_a_repair_waits_for_what_was_signed(folder: Path, tmp_path: Path) -> None:
