@@ -32,6 +32,8 @@ CACHE_BYTES = 16 * 1024 * 1024
 OPEN_FILES_MAX = 32
 TABLE_SUFFIXES = (".ldb", ".sst")
 READ_ADVICE = "the database is damaged; `usance node fsck DIR` on the stopped node says where, and what can be mended"
+HELD = "IO error: lock "
+"""How LevelDB begins to say that a process has the database open."""
 BLOCK_BYTES = 16 * 1024
 
 
@@ -58,8 +60,13 @@ def _said(error: Exception) -> str:
 
 
 def _cannot_open(said: str, *, is_io: bool) -> StartupError:
-    if "lock" in said.lower():
+    if said.startswith(HELD):  # the rest names files, and a folder may be named anyhow
         return StartupError(f"another process holds the database: {said}; stop that process first")
+    if is_io and "Permission denied" in said:
+        return StartupError(
+            f"the database can't be opened: {said}; run every command on the folder as the user that runs the node, "
+            "and chown to it what another user's have made"
+        )
     # A start writes too. What fails for want of room or rights has damaged nothing, and a backup would lose entries.
     if is_io and "No such file" not in said:
         return StartupError(f"the database can't be opened: {said}; free space or mend the disk, then start again")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ledger import keys
 from ledger.bulk import ROW_BYTES, BulkStore
 from ledger.errors import StartupError, StorageError
-from ledger.leveldb import LevelStore
+from ledger.leveldb import DamagedError, LevelStore, _cannot_open
 from ledger.store import MemoryStore, Overlay, RowCache, Store, View
 
 ALPHABET = [b"", b"\x00", b"\x00\xff", b"a", b"ab", b"\xff", b"\xff\xff"]
@@ -350,3 +350,30 @@ def test_after_is_the_first_key_beyond_a_prefix(prefix: bytes, key: bytes) -> No
     if prefix.strip(b"\xff"):
         assert (prefix <= key < keys.after(prefix)) == key.startswith(prefix)
         assert prefix <= prefix + key < keys.after(prefix)
+
+
+def test_a_folders_name_says_nothing_of_a_lock(tmp_path: Path) -> None:
+    """LevelDB's messages hold the path: a damaged database in a folder named `blocks` is held by nobody."""
+    path = tmp_path / "blocks" / "db"
+    path.parent.mkdir()
+    LevelStore(str(path), create=True).close()
+    next(path.glob("MANIFEST-*")).unlink()
+    with pytest.raises(DamagedError, match="fsck"):
+        LevelStore(str(path))
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("IO error: lock /d/db/LOCK: Resource temporarily unavailable", "another process holds the database"),
+        ("IO error: lock /d/db/LOCK: already held by process", "another process holds the database"),
+        ("IO error: /d/db/LOCK: Permission denied", "as the user that runs the node"),
+        ("IO error: /d/db/MANIFEST-000002: Permission denied", "as the user that runs the node"),
+        ("IO error: /d/db/LOCK: Read-only file system", "mend the disk"),
+    ],
+)
+def test_why_a_database_can_t_be_opened_is_told_apart(said: str, words: str) -> None:
+    """As LevelDB words it: held by a process, another user's files, a disk that can't be written."""
+    error = _cannot_open(said, is_io=True)
+    assert words in error.detail
+    assert not isinstance(error, DamagedError)
