@@ -127,6 +127,16 @@ def test_a_file_cut_anywhere_is_an_earlier_backup(growing: Growing, long_run: bo
         assert judge(growing.path, growing.log.vkey).tail_bytes == 0
 
 
+def test_a_log_that_shows_an_end_and_a_larger_head_is_refused(growing: Growing) -> None:
+    """Also by the first run, when nothing of it is known yet; the same for another root at the end's size."""
+    ledger, said = growing.log.ledger, [b""]
+    growing.log.hook = lambda method, path, body, answer: (200, "text/plain", said[0]) if path == "/closed" else answer
+    for size, root in ((200, growing.log.reader.root_at(200)), (ledger.size, bytes(32))):
+        said[0] = sign_closing(origin=ORIGIN, size=size, root=root, private_keys=[growing.log.key])
+        assert f"ended at size {size}" in growing.cli.fails(1, *growing.words)
+        assert not growing.path.exists()
+
+
 def test_a_log_that_goes_on_after_its_end_is_refused(growing: Growing) -> None:
     """The file has the closing note; a larger head is the log's broken word: kept beside it, and nothing is added."""
     ledger = growing.log.ledger
