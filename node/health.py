@@ -22,6 +22,7 @@ REASONS = {
     "stopping": "the node is stopping",
     "writer-failed": "the writer has stopped, restart the node",
     "writer-stuck": "a write to the disk has not ended",
+    "disk-lost": "the node's folder can't be looked at",
     "disk-full": "the disk is nearly full",
     "disk-read-only": "the disk is read-only",
     "queue-full": "too many requests are waiting",
@@ -55,11 +56,14 @@ def reasons(context: NodeContext) -> list[Reason]:
     began = writer.tally.began
     if began is not None and time.monotonic() - began > STUCK_S:
         found.append(_reason("writer-stuck", retry_after_s=RETRY_AFTER_DISK_S))
-    disk = os.statvfs(context.folder)
-    if disk.f_flag & os.ST_RDONLY:
-        found.append(_reason("disk-read-only", retry_after_s=RETRY_AFTER_DISK_S))
-    if disk.f_bavail * disk.f_frsize < config.disk_free_bytes_min:
-        found.append(_reason("disk-full", retry_after_s=RETRY_AFTER_DISK_S))
+    try:
+        disk = os.statvfs(context.folder)
+        if disk.f_flag & os.ST_RDONLY:
+            found.append(_reason("disk-read-only", retry_after_s=RETRY_AFTER_DISK_S))
+        if disk.f_bavail * disk.f_frsize < config.disk_free_bytes_min:
+            found.append(_reason("disk-full", retry_after_s=RETRY_AFTER_DISK_S))
+    except OSError as error:
+        found.append(_reason("disk-lost", more=error.strerror or "", retry_after_s=RETRY_AFTER_DISK_S))
     if writer.is_full:
         found.append(_reason("queue-full"))
     if context.bytes_in_flight >= config.in_flight_bytes_max:

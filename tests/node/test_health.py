@@ -162,6 +162,19 @@ def test_each_reason_by_itself(tmp_path: Path, changed: dict[str, Any], codes: l
     assert all(reason.retry_after_s >= 1 for reason in found)
 
 
+def test_a_folder_that_is_gone_is_a_reason(make_node: Callable[..., NodeProcess]) -> None:
+    """Readiness and metrics answer, and tell that the disk is lost."""
+    node = make_node(metrics="main")
+    gone = node.folder.with_name("gone")
+    node.folder.rename(gone)
+    try:
+        assert "disk-lost" in why(node)
+        assert samples(node)['usance_not_ready{reason="disk-lost"}'] == 1
+    finally:
+        gone.rename(node.folder)
+    until(lambda: node.get("/readyz").status == 200)
+
+
 def test_a_read_only_disk_is_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system that the kernel has made read-only takes no writes, however much of it is free."""
     free = SimpleNamespace(f_flag=os.ST_RDONLY, f_bavail=10**9, f_frsize=4096)
