@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from node.client import Client
-from node.errors import ForkError
+from node.errors import UNBOUND, ForkError, ProblemError
 from node.spool.deadletters import DeadLetters
 from node.spool.errors import DamageError, SpoolBusyError
 from node.spool.folder import DEAD_FILE, STATE_FILE, SpoolFolder
@@ -56,11 +56,27 @@ class Left:
         if self.waiting:
             reason = f" ({self.why})" if self.why else ""
             parts.append(
-                f"{self.waiting} records wait in the spool{reason}; the next recorder or `usance spool send` sends them"
+                f"{_wait(self.waiting)} in the spool{reason}; the next recorder or `usance spool send` sends "
+                f"{'it' if self.waiting == 1 else 'them'}"
             )
         if self.dead:
-            parts.append(f"{self.dead} records were refused; `usance spool status` tells why")
+            parts.append(f"{_refused(self.dead)}; `usance spool status` tells why")
         return "; ".join(parts) or "everything is logged"
+
+
+def _wait(count: int) -> str:
+    return f"{count} records wait" if count != 1 else "1 record waits"
+
+
+def _refused(count: int) -> str:
+    return f"{count} records were refused" if count != 1 else "1 record was refused"
+
+
+def _why(error: UsanceError) -> str:
+    """Why nothing is sent, and what the key's owner can do about it."""
+    if isinstance(error, ProblemError) and (error.type, error.expected) == UNBOUND:
+        return f"{error.detail}: it has no party on this log yet; run `usance party NAME` with it first"
+    return error.detail
 
 
 def is_settled(folder: SpoolFolder, made: Sequence[Made]) -> bool:
@@ -201,7 +217,8 @@ class BackgroundSender:
             self._end_round("")
             return BUSY_S * spread
         except UsanceError as error:
-            self._end_round(error.detail, is_news=error.detail != self._why)
+            why = _why(error)
+            self._end_round(why, is_news=why != self._why)
             wait_s = error.retry_after_s if isinstance(error, RetryableError) else 0
             return max(wait_s, min(PAUSE_S * 2 ** min(failures, 20), PAUSE_S_MAX) * spread)
         except Exception as error:
@@ -221,7 +238,7 @@ class BackgroundSender:
 
     def _tell(self, drained: Drained) -> None:
         if drained.dead:
-            _log.warning("%d records were refused: `usance spool status` tells why", drained.dead)
+            _log.warning("%s: `usance spool status` tells why", _refused(drained.dead))
         for path, why in {**drained.kept, **drained.damaged}.items():
             if path not in self._told:
                 self._told.add(path)

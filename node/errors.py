@@ -21,6 +21,9 @@ from typing import Any
 
 from proofs.errors import InputError, RetryableError, UsanceError, VerifyError
 
+UNBOUND = ("usance:key", "a first record of kind party")
+"""Type and expectation of the refusal of a key that has no party on the log yet."""
+
 
 class NetworkError(RetryableError):
     """The node can't be reached, is busy, or its answer is no node's; the same call may succeed later."""

@@ -10,11 +10,12 @@ on_error="warn", logged and counted in `lost`). What is refused leaves nothing i
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack
@@ -49,9 +50,21 @@ _log = logging.getLogger("usance")
 _T = TypeVar("_T")
 
 
+@contextlib.contextmanager
+def _noted() -> Iterator[None]:
+    """A traceback of what is wrong shows the field and what was expected, too."""
+    try:
+        yield
+    except InputError as error:
+        if (error.field or error.expected) and not getattr(error, "__notes__", None):
+            error.add_note(": ".join(filter(None, (error.field, error.expected and f"expected {error.expected}"))))
+        raise
+
+
 class Recorder:
     """Logs uses and other records of one party on one log. For any number of threads; a fork may go on with it."""
 
+    @_noted()
     def __init__(
         self, *, node: str | None = None, key: Path | None = None, log: Path | None = None, spool: Path | None = None,
         offline: Path | None = None, all_ranks: bool = False, on_error: Literal["raise", "warn"] = "raise",
@@ -200,6 +213,7 @@ class Recorder:
             self.close()
         return self.active
 
+    @_noted()
     def _fail(self, error: UsanceError) -> None:
         if not self._warns:
             raise error

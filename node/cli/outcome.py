@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from node.errors import IncompleteError, ProblemError
+from node.errors import UNBOUND, IncompleteError, ProblemError
 from proofs.errors import InputError, InvariantError, RetryableError, UsanceError, VerifyError
 
 OK, FAILED, USAGE, INCOMPLETE, NETWORK, STORAGE = range(6)
@@ -20,7 +20,6 @@ EXIT_CODES = {
 """Every exit code with its meaning."""
 
 _SEQUENCE = "usance:sequence"
-_UNBOUND = ("usance:key", "a first record of kind party")
 
 
 def exit_code(error: BaseException) -> int:
@@ -59,7 +58,7 @@ def explain(error: InputError) -> str:
     if isinstance(error, ProblemError):
         if error.position is not None:
             where = f"record {error.position}{', ' + where if where else ''}"
-        if (error.type, error.expected) == _UNBOUND:
+        if (error.type, error.expected) == UNBOUND:
             return f"{error.detail}: it has no party on this log yet; run `usance party NAME` with it first ({where})"
         if error.status == 403 or error.type != "about:blank":
             where = f"{where + '; ' if where else ''}{error.status} {error.type.removeprefix('about:')}"

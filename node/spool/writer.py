@@ -385,7 +385,10 @@ class OfflineWriter(SpoolWriter):
                 expected="a new file, or one of an earlier run",
             ) from None  # fmt: skip
         if (reader.header.vkey, reader.header.key) != (self._vkey, self._key):
-            raise FileError(f"{path} is for another log or key", field="offline", expected="a file for each of them")
+            raise FileError(
+                f"{path} was begun for another log, or with another key (USANCE_KEY) or none", field="offline",
+                expected="the log and key of its first run, or a new file",
+            )  # fmt: skip
         os.ftruncate(handle, reader.position)  # a torn tail was never said to be safe
         return _Segment(handle, path, reader.header.size, reader.position, reader.header.size)
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -194,6 +195,31 @@ def test_what_is_wrong_is_refused_at_once(
         assert caught.value.field == field
         uses.use(NAME, "train", token=1)
     assert len(unsent.stored()) == 1
+
+
+def test_a_traceback_says_what_was_expected(world: World) -> None:
+    """Not only the message, which has neither the field nor what would do in it."""
+    uses = usance.Recorder()
+    with pytest.raises(usance.InputError) as caught:
+        uses.use(NAME, "training", token=1)
+    assert "\nuse: expected train, finetune" in "".join(traceback.format_exception(caught.value)).replace("one of ", "")
+    (world.folder / "me.key").chmod(0o644)
+    with pytest.raises(usance.InputError) as caught:
+        usance.Recorder()
+    assert "\nkey: expected mode 0600" in "".join(traceback.format_exception(caught.value))
+    uses.close()
+
+
+def test_a_key_without_a_party_is_told_what_to_do(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """One record of it waits, and the reason names the command that joins."""
+    new_key(str(world.folder / "other.key"))
+    uses = usance.Recorder(key=world.folder / "other.key")
+    uses.use(NAME, "train", token=1)
+    left = uses.close(20)
+    assert (left.waiting, left.dead) == (1, 0)
+    assert "run `usance party NAME`" in left.why
+    assert "1 record waits in the spool" in caplog.text
+    assert "sends it" in caplog.text
 
 
 def test_a_name_is_looked_up_once(world: World) -> None:

@@ -350,9 +350,9 @@ def test_an_offline_file_that_is_not_ours_is_refused(tmp_path: Path) -> None:
         OfflineWriter(str(path), VKEY)
     writer.close()
     other = log_vkey(origin="log.example/other", public_key=LOG.key).text
-    with pytest.raises(FileError, match="another log or key"):
+    with pytest.raises(FileError, match="another log, or with another key"):
         OfflineWriter(str(path), other)
-    with pytest.raises(FileError, match="another log or key"):
+    with pytest.raises(FileError, match="another log, or with another key"):
         OfflineWriter(str(path), VKEY, key=bytes(32))
     data = bytearray(path.read_bytes())
     data[-14] ^= 1
