@@ -17,7 +17,10 @@ def configure_token(actions: argparse._SubParsersAction[argparse.ArgumentParser]
         "token", help="make, list or remove tokens of those who may read; a running node follows within a second",
     )  # fmt: skip
     token.add_argument("folder", metavar="DIR", help="the node's folder")
-    token.add_argument("what", choices=("add", "list", "remove"), help="add prints the token, once: it is kept nowhere")
+    token.add_argument(
+        "what", metavar="add|list|remove", choices=("add", "list", "remove"),
+        help="add prints the token, once: it is kept nowhere",
+    )  # fmt: skip
     token.add_argument("name", metavar="NAME", nargs="?", help="whose token it is: 1 to 64 of A-Z a-z 0-9 . _ @ -")
     add_output(token)
     token.set_defaults(run=run_token)
