@@ -364,6 +364,29 @@ def test_what_is_replaced_is_closed_and_still_locked(folder: Path, monkeypatch: 
     assert check(folder).findings == []
 
 
+def test_each_rename_of_a_repair_is_durable_before_the_next(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loss of power leaves one of the states that a kill leaves: no later rename without the one before."""
+    seen: list[str] = []
+    rename, fsync = os.rename, os.fsync
+
+    def renamed(old: str, new: str) -> None:
+        seen.append(Path(new).name)
+        rename(old, new)
+
+    def synced(handle: int) -> None:
+        seen.append("sync " + Path(os.readlink(f"/proc/self/fd/{handle}")).name)
+        fsync(handle)
+
+    change(folder, {tile_key(0, 0): None})
+    monkeypatch.setattr(os, "rename", renamed)
+    monkeypatch.setattr(os, "fsync", synced)
+    assert check(folder, repair=True).is_repaired
+    names = ("db.new", "db.old", "db", f"sync {folder.name}")
+    assert [what for what in seen if what in names][-6:] == [
+        "db.new", f"sync {folder.name}", "db.old", f"sync {folder.name}", "db", f"sync {folder.name}",
+    ]  # fmt: skip
+
+
 def test_a_database_that_was_opened_meanwhile_is_not_replaced(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A node that came in between the close and the lock may have logged: its database stays, and it is said."""
     finish = swap.finish

@@ -349,6 +349,7 @@ def test_another_logs_folder_or_backup_is_refused(past: Past, cli: Cli, lost: Pa
     shutil.rmtree(lost.parent / "twin" / "db")
     assert "isn't signed by" in cli.fails(1, "node", "restore", past.late, lost.parent / "twin")
     assert other != past.vkey
+    assert "is the node of the log" in cli.fails(1, "node", "restore", past.late, lost, "--log", other.text)
     (lost / "node.toml").write_text((lost / "node.toml").read_text().replace(ORIGIN, "log.example/other"))
     assert "is for the log log.example/other" in cli.fails(2, "node", "restore", past.late, lost)
     assert "is the folder that is restored" in cli.fails(2, "node", "restore", past.late, lost, "--tail", lost)
