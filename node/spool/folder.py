@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import re
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
@@ -97,9 +98,11 @@ class SpoolFolder:
     def sending(self, *, wait_s: float = 0.0, sleep: Callable[[float], None] = time.sleep) -> Iterator[None]:
         """Hold the folder against every other sender. `wait_s`: how long to wait for one that is at work.
 
-        Raises SpoolBusyError where it takes longer, StorageError where the folder can't be written.
+        Raises SpoolBusyError where it takes longer, StorageError where the folder can't be written, FileError where
+        anybody can write in it.
         """
         self.make()
+        self._check_mode()
         try:
             handle = os.open(self.file(LOCK_FILE), os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
@@ -120,6 +123,18 @@ class SpoolFolder:
         finally:
             _held.discard(handle)
             os.close(handle)
+
+    def _check_mode(self) -> None:
+        """What lies here is signed with the sender's key, so strangers must not be able to put anything here."""
+        try:
+            mode = stat.S_IMODE(os.stat(self.path).st_mode)
+        except OSError as error:
+            raise StorageError(f"can't read the spool {self.path}: {error.strerror}; mend its permissions") from None
+        if mode & stat.S_IWOTH:
+            raise FileError(
+                f"{self.path} has mode {mode:04o}: anybody can put records there, to be signed with your key",
+                field="spool", expected=f"mode 0700: chmod 700 {self.path}, or name a new folder in it",
+            )  # fmt: skip
 
     def delete(self, names: list[str]) -> None:
         """Delete settled segments, durably: one that came back after a loss of power would be logged again once its

@@ -319,3 +319,16 @@ def test_a_batch_of_a_key_that_has_ended_is_signed_by_the_next(log, spool) -> No
     assert (sent.logged, list(sent.kept)) == (1, [theirs.name])
     assert spool.send(also_for=[public_bytes(meter)]).logged == 1
     assert calls(log) == ["d", "c"]
+
+
+def test_nothing_is_signed_from_a_folder_that_anybody_can_write_in(log, spool) -> None:
+    """A stranger's segment there would go out in the sender's name: it is refused before anything is asked or sent."""
+    spool.put(use("theirs"))
+    os.chmod(spool.folder.path, 0o1777)
+    asked = len(log.requests)
+    with pytest.raises(FileError, match="has mode 1777") as caught:
+        spool.send()
+    assert "chmod 700" in caught.value.expected
+    assert (len(log.requests), len(spool.files())) == (asked, 1)
+    os.chmod(spool.folder.path, 0o700)
+    assert spool.send().logged == 1

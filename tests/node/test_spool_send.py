@@ -112,6 +112,32 @@ def test_what_a_living_writer_appends_follows(log, spool) -> None:
     assert calls(log) == expected("c", 4)
 
 
+def test_records_are_synced_before_they_are_sent(log, spool, monkeypatch) -> None:
+    """What is logged can't be lost from its segment any more, nor what was appended while the batch before was sent:
+    the position behind it would be that of another record later."""
+    writer = SpoolWriter(spool.folder.path, log.vkey.text, key=spool.public, sync_interval_s=3600)
+    writer.append(use("c0"))
+    (name,) = spool.folder.segments()
+    events: list[str] = []
+
+    def fsync(handle: int) -> None:
+        if os.readlink(f"/proc/self/fd/{handle}").endswith(name):
+            events.append("sync")
+
+    def hook(method, path, body, answer):
+        if method == "POST":
+            events.append("send")
+            if events.count("send") == 1:
+                writer.append(use("c1"))
+        return answer
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    log.hook = hook
+    assert spool.send().logged == 2
+    assert events == ["sync", "send", "sync", "send"]
+    writer.close()
+
+
 def test_segments_of_one_writer_keep_their_order_when_the_clock_jumps(log, spool) -> None:
     """Names come from the clock, but never fall behind: nothing depends on what time it is."""
     times = iter([NOW_MS, 5, NOW_MS * 3, 0, 1, 2, NOW_MS])
