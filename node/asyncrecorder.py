@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar, Unpack
 from node.backgroundsender import Left
 from node.recorder import Asset, Recorder
 from node.saidfields import UsageFields
+from proofs.errors import InputError
 
 _T = TypeVar("_T")
 
@@ -26,11 +27,14 @@ class AsyncRecorder:
         Recorder raises when it is made."""
         self._options = options
         self._recorder: Recorder | None = None  # owner: the thread
+        self._is_closed = False  # owner: the event loop
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="usance-record")
         self._waiting = ThreadPoolExecutor(1, thread_name_prefix="usance-wait")
 
     async def _in_thread(self, work: Callable[[Recorder], _T]) -> _T:
-        """Do it in the thread, with the recorder. A cancelled caller doesn't undo it."""
+        """Do it in the thread, with the recorder. A cancelled caller doesn't undo it, once it has begun."""
+        if self._is_closed:
+            raise InputError("the recorder is closed", expected="a new usance.AsyncRecorder")
         return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: work(self._opened()))
 
     def _opened(self) -> Recorder:
@@ -60,14 +64,18 @@ class AsyncRecorder:
 
     async def close(self, timeout_s: float | None = None) -> Left:
         """As Recorder.close, after everything that was awaited before."""
-        recorder, self._recorder = self._recorder, None
+        if self._is_closed:
+            return Left(0, 0, "")
+        self._is_closed = True
         try:
-            if recorder is None:
-                return Left(0, 0, "")
-            return await asyncio.get_running_loop().run_in_executor(self._pool, recorder.close, timeout_s)
+            return await asyncio.get_running_loop().run_in_executor(self._pool, self._close, timeout_s)
         finally:
             self._pool.shutdown(wait=False)
             self._waiting.shutdown(wait=False)
+
+    def _close(self, timeout_s: float | None) -> Left:
+        recorder, self._recorder = self._recorder, None
+        return Left(0, 0, "") if recorder is None else recorder.close(timeout_s)
 
     async def __aenter__(self) -> Self:
         await self._in_thread(lambda recorder: None)

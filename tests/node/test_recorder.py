@@ -635,6 +635,26 @@ def test_asyncio_is_never_held_up(world: World, monkeypatch: pytest.MonkeyPatch)
     assert max(gaps) < 0.15
 
 
+def test_asyncio_closed_while_records_wait(world: World) -> None:
+    """What was asked for before the close is in the same recorder, and logged with it; afterwards it says that it is
+    closed."""
+
+    async def main() -> usance.Left:
+        uses = usance.AsyncRecorder()
+        asked = [asyncio.create_task(uses.use(NAME, "infer", token=1, call=str(n))) for n in range(50)]
+        await asyncio.sleep(0)
+        left = await uses.close(20)
+        await asyncio.gather(*asked)
+        assert await uses.close() == usance.Left(0, 0, "")
+        for work in (uses.use(NAME, "infer", token=1), uses.record("none", from_=1, until=2), uses.flush()):
+            with pytest.raises(usance.InputError, match="closed"):
+                await work
+        return left
+
+    assert asyncio.run(main()) == usance.Left(0, 0, "")
+    assert [body["call"] for body in world.logged()] == [str(n) for n in range(50)]
+
+
 def test_asyncio_closed_without_use(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is opened before it is needed, and what is set wrong is told at the first call."""
     monkeypatch.setenv("USANCE_KEY", "no-such.key")
