@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from node.errors import FileError, NetworkError, ProblemError
-from node.spool import refill
+from node.spool import folder, refill
 from node.spool.folder import SpoolFolder
 from node.spool.refill import drop_letters, retry_letters
 from node.spool.state import Place, SenderState, load_state
@@ -332,3 +332,28 @@ def test_nothing_is_signed_from_a_folder_that_anybody_can_write_in(log, spool) -
     assert (len(log.requests), len(spool.files())) == (asked, 1)
     os.chmod(spool.folder.path, 0o700)
     assert spool.send().logged == 1
+
+
+def test_positions_of_segments_that_are_gone_are_forgotten(log, spool) -> None:
+    """The sender's state doesn't grow with what was logged."""
+    for number in range(4):
+        spool.put(use(f"c{number}"))
+        spool.send()
+        assert len(load_state(spool.folder.file("sender.state")).done) == 1
+
+
+def test_a_deletion_is_durable_before_its_position_is_forgotten(log, spool, monkeypatch) -> None:
+    """A segment that came back after a loss of power would be logged again."""
+    events: list[str] = []
+    unlink, save = os.unlink, SenderState.save
+
+    def deleted(path, **options):
+        events.append("unlink" if str(path).endswith(".spool") else "other")
+        unlink(path, **options)
+
+    monkeypatch.setattr(os, "unlink", deleted)
+    monkeypatch.setattr(folder, "sync_folder", lambda path: events.append("sync"))
+    monkeypatch.setattr(SenderState, "save", lambda state: (events.append("save"), save(state)))
+    spool.put(use("c"))
+    spool.send()
+    assert events == ["save", "unlink", "sync", "save"]
