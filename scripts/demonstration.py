@@ -63,7 +63,8 @@ class Demo:
         return self._run(shown, [sys.executable, self.path(script), *words], key=key, expect=expect, quiet=False)
 
     def _run(self, shown: str, command: list[str], *, key: str, expect: int, quiet: bool) -> str:
-        print(f"$ {shown}" + (f"          # as {key}" if key else ""), flush=True)
+        remarks = [*([f"as {key}"] if key else []), *(["this script reads what it says"] if quiet else [])]
+        print(f"$ {shown}" + (f"          # {'; '.join(remarks)}" if remarks else ""), flush=True)
         environment = {
             **os.environ,
             "USANCE_NODE": self.url,

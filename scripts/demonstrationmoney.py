@@ -108,7 +108,7 @@ def publish(demo: Demo, data_set: int) -> str:
     terms = _write(demo, "corpus-terms.toml", DATA_SET_TERMS.format(**names))
     demo.usance("terms", str(data_set), terms, "--dry-run", key="publisher")
     demo.usance("terms", str(data_set), terms, key="publisher")
-    demo.step("The lab registers the model that it made, with terms of its own")
+    demo.step("The lab registers its model, with terms: refused while a source that it used is left out, then taken")
     terms = _write(demo, "model-terms.toml", MODEL_TERMS)
     # Without the data set among its sources the log refuses the model: the lab's own records say that it was used.
     demo.usance("asset", "--name", "demo-model", "--type", "model", "--terms", terms, key="lab", expect=2)
@@ -116,7 +116,9 @@ def publish(demo: Demo, data_set: int) -> str:
         "asset", "--name", "demo-model", "--type", "model", "--trained-on", str(data_set), "--terms", terms, "--json",
         key="lab", quiet=True,
     )  # fmt: skip
-    return str(json.loads(said)["ref"])
+    ref = str(json.loads(said)["ref"])
+    print(f"   {ref[:24]}…: demo-model, made from the data set", flush=True)
+    return ref
 
 
 def use_and_settle(demo: Demo, model: str) -> int:

@@ -19,7 +19,7 @@ from node.audit import Audit, audit
 from node.cli.common import add_access, add_log, add_output, find_policy, need_log, node_access
 from node.cli.outcome import FAILED, OK, explain
 from node.cli.progress import progress
-from node.cli.text import emit, note_line
+from node.cli.text import counted, emit, note_line
 from node.errors import ForkError, IncompleteError
 from node.heads import HeadStore, state_folder
 from node.moneyaudit import Compared, MoneyAudit, all_accounts
@@ -187,14 +187,15 @@ def _compare_with_seen(found: Audit, note: bytes, keys: LogKeys) -> int | None:
 
 
 def _money_lines(found: Audit, money: Money) -> Iterator[str]:
-    counts = [(money.accounts, "accounts")]
-    counts += [(found.kinds.get(kind, 0), f"{kind}s") for kind in ("statement", "receipt", "correction")]
-    shown = ", ".join(f"{count} {what}" for count, what in counts)
+    counts = [(money.accounts, "account")]
+    counts += [(found.kinds.get(kind, 0), kind) for kind in ("statement", "receipt", "correction")]
+    shown = ", ".join(counted(count, what) for count, what in counts)
     yield f"  money: {shown}: every charge, line, statement and receipt recomputed from the entries alone"
     if money.answers is not None:
         said, known = money.answers, max(money.accounts, money.answers.accounts)
         yield (
-            f"  the node says the same of {said.accounts} of {known} accounts, {said.statements} statements and "
+            f"  the node says the same of {said.accounts} of {counted(known, 'account')}, "
+            f"{counted(said.statements, 'statement')} and "
             f"{said.records} of {found.checkpoint.size} records" + SAMPLED * (said.records < found.checkpoint.size)
         )
         if said.size > found.checkpoint.size:
@@ -217,7 +218,7 @@ def _lines(found: Audit, money: Money, seen: int | None, seconds: float, cosigne
     ]
     if statuses:
         lines.append(f"  usage: {statuses}")
-    lines.append(f"  every signature, number, head and rule holds; {found.tiles} tiles hash to the root")
+    lines.append(f"  every signature, number, head and rule holds; the root is that of {counted(found.tiles, 'tile')}")
     lines += _money_lines(found, money)
     if seen is not None and seen <= head.size:
         lines.append(f"  one history with the checkpoint of size {seen} seen before")

@@ -66,8 +66,8 @@ def test_a_node_that_says_what_its_log_gives(tmp_path: Path, world: World) -> No
         "accounts": 3, "compared": "answers", "statements": 1, "records": size, "node_size": size
     }  # fmt: skip
     text = cli.ok("audit", world.node.url).out
-    assert "money: 3 accounts, 1 statements, 1 receipts, 0 corrections: every charge, line" in text
-    assert f"the node says the same of 3 of 3 accounts, 1 statements and {size} of {size} records" in text
+    assert "money: 3 accounts, 1 statement, 1 receipt, 0 corrections: every charge, line" in text
+    assert f"the node says the same of 3 of 3 accounts, 1 statement and {size} of {size} records" in text
 
 
 def test_a_stopped_node_whose_rows_are_what_its_log_gives(tmp_path: Path, stopped: Any) -> None:
