@@ -161,15 +161,21 @@ class SpoolWriter:
 
     def _mend(self, segment: _Segment) -> _Segment:
         """After a write that an exception interrupted (a signal's): it is whole, or it is cut off."""
-        if os.fstat(segment.handle).st_size == segment.position + segment.writing:
-            segment.position += segment.writing
-            segment.writing = 0
+        if self._is_whole(segment):
             return segment
         self._cut(segment)
         found = self._segment
         if found is None:
             found = self._segment = self._next_segment()
         return found
+
+    def _is_whole(self, segment: _Segment) -> bool:
+        """Whether an interrupted write came to its end; its record counts then: a sender may have read it by now."""
+        if os.fstat(segment.handle).st_size != segment.position + segment.writing:
+            return False
+        segment.position += segment.writing
+        segment.writing = 0
+        return True
 
     def _cut(self, segment: _Segment) -> None:
         """Cut the piece of a record off; where that fails, leave the segment: the piece is a torn tail at its end."""
@@ -254,7 +260,7 @@ class SpoolWriter:
         _writers[:] = [writer for writer in _writers if writer is not self]
 
     def _end(self, segment: _Segment) -> None:
-        if segment.writing:
+        if segment.writing and not self._is_whole(segment):
             self._cut(segment)
         with contextlib.suppress(OSError):  # the records are safe: a mark or a file too many harms nobody
             if self._is_empty(segment):

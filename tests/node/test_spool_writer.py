@@ -380,3 +380,24 @@ def test_a_fork_offline_writes_a_file_beside(tmp_path: Path) -> None:
     assert bodies(path) == [b"parent", b"more"]
     (other,) = tmp_path.glob("uses-*.spool")
     assert bodies(other) == [b"child"]
+
+
+def test_an_interrupted_write_that_was_whole_stays_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception right after the write, then the close: a sender may have sent the record by now, and a segment that
+    is shorter than what was settled of it is damaged."""
+    writer = SpoolWriter(str(tmp_path), VKEY)
+    real = os.write
+
+    def interrupted(handle: int, data: bytes) -> int:
+        real(handle, data)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            writer.append(b"one")
+    (path,) = tmp_path.glob("*.spool")
+    before = path.stat().st_size
+    writer.close()
+    assert stored(tmp_path) == [b"one"]
+    assert path.stat().st_size > before
