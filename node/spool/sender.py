@@ -318,6 +318,7 @@ class SpoolSender:
         self._pace.refused()
         self._dead.add(make_letter(place, self._header_of(place), body, problem, at_ms=self._now_ms()))
         self._letters.add(place)
+        self._letters_of = self._dead.stamp()  # nobody else adds while the folder is held
         self._drained.dead += 1
 
     def _header_of(self, place: Place) -> Header:
