@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from node.errors import FileError, NetworkError, ProblemError
 from node.spool import folder, refill
+from node.spool.deadletters import DeadLetters
 from node.spool.folder import SpoolFolder
 from node.spool.refill import drop_letters, retry_letters
 from node.spool.state import Place, SenderState, load_state
@@ -357,3 +358,21 @@ def test_a_deletion_is_durable_before_its_position_is_forgotten(log, spool, monk
     spool.put(use("c"))
     spool.send()
     assert events == ["save", "unlink", "sync", "save"]
+
+
+def test_letters_are_read_once(log, spool, monkeypatch) -> None:
+    """A program that sends all the time doesn't read through all dead letters after each one that it added."""
+    reads: list[int] = []
+    letters = DeadLetters.letters
+    monkeypatch.setattr(DeadLetters, "letters", lambda self: (reads.append(1), letters(self))[1])
+    client = spool.client()
+    sender = spool.sender(client)
+    for number in range(5):
+        spool.put(bad(f"x{number}"), use(f"c{number}"))
+        assert sender.run().dead == 1
+    client.close()
+    assert (len(reads), len(list(letters(DeadLetters(spool.folder.file("dead.jsonl"))))), calls(log)) == (
+        1,
+        5,
+        expected("c", 5),
+    )

@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ledger import context
 from ledger.errors import StorageError
 from node.errors import ForkError, NetworkError, ProblemError
-from node.spool.deadletters import DeadLetters
 from node.spool.errors import SpoolBusyError
 from node.spool.folder import SpoolFolder, spool_path
 from node.spool.refill import drop_letters, retry_letters
@@ -612,20 +611,6 @@ def test_senders_in_turn_keep_each_others_letters(log, spool) -> None:
         client.close()
     assert [letter["record"]["call"] for letter in dead(spool)] == expected("x", 6)
     assert calls(log) == expected("c", 6)
-
-
-def test_letters_are_read_once(log, spool, monkeypatch) -> None:
-    """A program that sends all the time doesn't read through all dead letters after each one that it added."""
-    reads: list[int] = []
-    letters = DeadLetters.letters
-    monkeypatch.setattr(DeadLetters, "letters", lambda self: (reads.append(1), letters(self))[1])
-    client = spool.client()
-    sender = spool.sender(client)
-    for number in range(5):
-        spool.put(bad(f"x{number}"), use(f"c{number}"))
-        assert sender.run().dead == 1
-    client.close()
-    assert (len(reads), len(dead(spool)), calls(log)) == (1, 5, expected("c", 5))
 
 
 # Disk, and other senders
