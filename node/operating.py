@@ -51,5 +51,5 @@ async def _metrics_port(context: NodeContext, host: str, port: int) -> Runner:
         reason = error.strerror if isinstance(error, OSError) else "no such host name"
         raise StartupError(f"can't listen on {host}:{port} for metrics: {reason}") from None
     address = runner.addresses[0]
-    log.info("metrics at %s port %s", address[0], address[1], extra=event("metrics", port=address[1]))
+    log.info("served at %s port %s", address[0], address[1], extra=event("metrics", port=address[1]))
     return runner

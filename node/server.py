@@ -273,7 +273,7 @@ async def serve(node: OpenNode, folder: str, listen: tuple[str, int], *, on_read
             scheme = "http" if node.tls is None else "https"
             on_ready(f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}")
             await stop.wait()
-            log.info("stopping: finishing what was accepted", extra=event("stopping"))
+            log.info("finishing what was accepted", extra=event("stopping"))
             await context.stop()
     finally:
         # The sockets close first, then requests under way get grace_s, and their batches are still written.

@@ -179,7 +179,7 @@ class Tokens:
             return
         try:
             self._tokens = load_tokens(self._folder)
-            log.info("%d tokens for readers", len(self._tokens), extra=event("tokens", count=len(self._tokens)))
+            log.info("%d known", len(self._tokens), extra=event("tokens", count=len(self._tokens)))
         except InputError as error:
             log.error("the tokens are as they were: %s; %s", error.detail, error.expected, extra=event("tokens-failed"))
         self._seen = seen

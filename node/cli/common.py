@@ -13,6 +13,7 @@ from node import environment
 from node.access import Access, find_access
 from node.agents.agent import Agent
 from node.cli.progress import steps
+from node.cli.text import note_line
 from node.client import Client
 from node.environment import VKEY_FILE_BYTES_MAX as VKEY_FILE_BYTES_MAX
 from node.environment import read_file as read_file
@@ -24,6 +25,10 @@ from proofs.errors import InputError, excerpt
 from proofs.logkeys import LogKeys
 from proofs.note import parse_vkey
 from proofs.policy import Policy, log_policy
+
+
+NOTED_WAIT_S = 3.0
+"""A command that waits this long says so."""
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -111,9 +116,18 @@ def need_node(args: argparse.Namespace) -> str:
     return str(url)
 
 
+def _wait(seconds: float) -> None:
+    """Sleep; a wait that a person would notice is told."""
+    if seconds >= NOTED_WAIT_S:
+        note_line(f"the node is busy, or a quota is spent: trying again in {seconds:.0f} s")
+    time.sleep(seconds)
+
+
 def open_client(args: argparse.Namespace) -> Client:
     """A verifying client of the node and log that the options name; closed when the command ends."""
-    client = Client(need_node(args), need_log(args), state_folder=state_folder(os.environ), access=node_access(args))
+    client = Client(
+        need_node(args), need_log(args), state_folder=state_folder(os.environ), access=node_access(args), sleep=_wait
+    )
     args.at_end.callback(client.close)
     return client
 

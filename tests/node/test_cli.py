@@ -12,7 +12,7 @@ import pytest
 
 from ledger.append import RULES
 from ledger.errors import StorageError
-from node.cli import main, make_parser
+from node.cli import common, main, make_parser
 from node.cli.outcome import EXIT_CODES, describe, exit_code
 from node.cli.table import COMMANDS
 from node.cli.text import parse_time, safe_line, short, show_time, show_value
@@ -257,3 +257,14 @@ def test_every_command_loads_on_the_base_packages() -> None:
         check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_a_wait_that_a_person_would_notice_is_told(capsys, monkeypatch) -> None:
+    """A command that waits because the node asks it to says so, once a wait; short ones pass in silence."""
+    waits: list[float] = []
+    monkeypatch.setattr(common.time, "sleep", waits.append)
+    common._wait(0.4)
+    assert capsys.readouterr().err == ""
+    common._wait(44.0)
+    assert "trying again in 44 s" in capsys.readouterr().err
+    assert waits == [0.4, 44.0]
