@@ -183,3 +183,11 @@ def test_rates_can_change_while_it_runs() -> None:
     assert quotas.take(PARTIES[0], {Kind.RECORDS: 10}) is None
     quotas.set_rates({})
     assert quotas.take(PARTIES[0], {Kind.RECORDS: 10**9}) is None
+
+
+def test_who_is_at_work_is_remembered() -> None:
+    """Where there is no room, the one that has been quiet the longest is forgotten, not the one that came first."""
+    bench = Bench(Rate(1, 10), parties_max=2)
+    for party, amount in ((PARTIES[0], 5), (PARTIES[1], 1), (PARTIES[0], 1), (PARTIES[2], 1)):
+        assert bench.take(party, amount) == 0
+    assert bench.take(PARTIES[3], 8) == 0

@@ -324,10 +324,13 @@ def test_a_damaged_file_is_refused(tmp_path: Path, text: str) -> None:
 def test_a_node_does_not_start_on_a_file_that_others_can_read(
     make_node: Callable[..., NodeProcess], tmp_path: Path
 ) -> None:
-    """Mode 0644 of the tokens' file stops the start, saying what to do."""
+    """Mode 0644 of the tokens' file stops the start, saying what to do; one that the group can read is refused, too."""
     node = make_node(start=False, readers="token")
     add_token(str(node.folder), "a", now_ms=1)
-    (node.folder / "tokens.json").chmod(0o644)
+    for mode in (0o640, 0o644):
+        (node.folder / "tokens.json").chmod(mode)
+        with pytest.raises(InputError, match=f"mode {mode:04o}"):
+            load_tokens(str(node.folder))
     done = Cli(tmp_path).program("node", "run", str(node.folder), "--listen", "127.0.0.1:0")
     assert done.code == 2
     assert "chmod 600" in done.err
