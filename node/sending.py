@@ -19,13 +19,14 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ledger.errors import HISTORY, QUOTA, SEQUENCE
+from ledger.errors import HISTORY, KEY, QUOTA, SEQUENCE
 from node.client import Client, Taken
 from node.errors import NetworkError, ProblemError
 from proofs.checkpoint import Checkpoint
 from proofs.ed25519 import public_bytes
 from proofs.entry import Batch, sign_batch
 from proofs.errors import InvariantError, RetryableError
+from proofs.records import peek
 
 BATCH_BYTES_MAX = 2 * 1024 * 1024
 BATCH_OVERHEAD_BYTES = 256
@@ -55,6 +56,7 @@ class Sending:
         self._client, self._key, self._sleep = client, key, sleep
         self.public = public_bytes(key)
         self._number: int | None = None
+        self._is_stranger = False
         self._head: Checkpoint | None = None
         self._conflicts = 0
 
@@ -77,13 +79,24 @@ class Sending:
             wait_s = min(CONFLICT_WAIT_S * 2**self._conflicts, CONFLICT_WAIT_S_MAX)
             self._sleep(wait_s * random.random())  # noqa: S311 spreads programs that sign with one key
         if self._number is None:
-            self._number = self._client.key_state(self.public).next
+            state = self._client.key_state(self.public)
+            self._number, self._is_stranger = state.next, state.party is None
         self._head = self._client.head()
 
     def sign(self, bodies: Sequence[bytes]) -> Batch:
-        """The next batch: 1 to 1,024 bodies, after `begin` or another `sign`."""
+        """The next batch: 1 to 1,024 bodies, after `begin` or another `sign`.
+
+        Raises ProblemError where the key has no party and these wouldn't make it one: the batch would stay under way,
+        before all that others send, for as long as nobody joins with this key.
+        """
         if self._number is None or self._head is None:
             raise InvariantError("signed before it was known with which number")
+        if self._is_stranger and peek(bodies[0])["kind"] != "party":
+            raise ProblemError(
+                f"the key {self.public.hex()} is not bound", status=403, type=KEY, position=0, field="key",
+                expected="a first record of kind party",
+            )  # fmt: skip
+        self._is_stranger = False
         head = self._head
         batch = sign_batch(
             self._key, origin=self._client.origin, size=head.size, root=head.root, first=self._number, bodies=bodies

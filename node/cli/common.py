@@ -26,7 +26,6 @@ from proofs.logkeys import LogKeys
 from proofs.note import parse_vkey
 from proofs.policy import Policy, log_policy
 
-
 NOTED_WAIT_S = 3.0
 """A command that waits this long says so."""
 

@@ -23,8 +23,8 @@ def base(repo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_base_install_verifies_and_audits(base: Path, node: NodeProcess, tmp_path: Path) -> None:
-    """Without the server's and the database's packages, a proof, evidence and a whole running log are judged, and the log
-    is backed up."""
+    """Without the server's and the database's packages, a proof, evidence and a whole running log are judged, and the
+    log is backed up."""
     listed = subprocess.run(
         [base.parent / "python", "-c", "import plyvel, aiohttp"], capture_output=True, timeout=60, check=False
     )

@@ -55,6 +55,23 @@ def test_records_for_another_key_stay(log, spool) -> None:
     assert calls(log) == ["mine", "any", "theirs"]
 
 
+def test_a_key_without_a_party_holds_up_nobody(log, spool) -> None:
+    """Nothing is signed with it, so that no batch of it is under way for ever; once it has joined, its records go."""
+    stranger = Ed25519PrivateKey.generate()
+    spool.put(use("theirs"), key=public_bytes(stranger))
+    mine = spool.key
+    spool.key = stranger
+    with pytest.raises(ProblemError, match=f"{public_bytes(stranger).hex()} is not bound"):
+        spool.send()
+    spool.key = mine
+    spool.put(use("mine"), key=spool.public)
+    assert spool.send().logged == 1
+    log.join(stranger, "Late")
+    spool.key = stranger
+    assert spool.send().logged == 1
+    assert calls(log) == ["mine", "theirs"]
+
+
 def test_records_for_another_log_stay(log, spool) -> None:
     """A segment of another log is refused and kept, and so is a whole spool of one."""
     other = FakeLog().vkey

@@ -35,7 +35,8 @@ STORAGE_BREAKS = (
     ),
     Break(
         "a rebuild loses conflicts", "ledger/rebuild.py",
-        "            bulk.write(_checked_conflicts(bulk, conflicts))\n", "            _checked_conflicts(bulk, conflicts)\n",
+        "            bulk.write(_checked_conflicts(bulk, conflicts))\n",
+        "            _checked_conflicts(bulk, conflicts)\n",
         ("tests/ledger/test_rebuild.py", *MIGRATE),
     ),
     Break(
