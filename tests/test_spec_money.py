@@ -15,7 +15,7 @@ from ledger.corrections import lines_of
 from ledger.errors import Refusal
 from ledger.postings import RIDERS_MAX, Account
 from ledger.sumlist import SumTree
-from node import statements
+from node import admission
 from proofs import pricing, sumtree
 from proofs.codec import unpack
 from proofs.jsonform import to_json
@@ -308,12 +308,12 @@ def test_figures_in_the_text_are_the_codes() -> None:
     """Bounds that stand in sentences."""
     text = " ".join(section(SPEC, "Statements").split())
     for stated in (
-        f"has sent {statements.WRONG_BURST} wrong ones",
+        f"has sent {admission.WRONG_BURST} wrong ones",
         "it forgives two a second",
         f"Only the first {RIDERS_MAX:,} parties",
     ):
         assert stated in text
-    assert statements.WRONG_PER_S == 2
+    assert admission.WRONG_PER_S == 2
     assert f"more than {pricing.CLOSURE_MAX} assets" in section(SPEC, "Closure")
 
 

@@ -1,5 +1,6 @@
 """Who may read: every route is public or wants a token, tokens come and go while the node runs, and none is shown."""
 
+import contextlib
 import json
 import os
 import re
@@ -401,7 +402,7 @@ def test_refusals_are_not_tried_again(guarded: tuple[NodeProcess, str]) -> None:
     """401 is final: one request, no waiting."""
     waits: list[float] = []
     transport = Transport(guarded[0].url, access=Access("wrong"), sleep=waits.append)
-    with pytest.raises(ProblemError) as caught:
+    with contextlib.closing(transport), pytest.raises(ProblemError) as caught:
         transport.get_json("/records")
     assert (caught.value.status, waits) == (401, [])
 
