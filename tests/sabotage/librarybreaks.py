@@ -50,7 +50,7 @@ LIBRARY_BREAKS = (
     Break("a node that hangs holds the program", "node/backgroundsender.py",
           "                    if rest_s <= 0:\n", "                    if rest_s <= -9:\n", RECORDER),
     Break("a refusal is told at every round", "node/backgroundsender.py",
-          "is_news=error.detail != self._why)", "is_news=True)", RECORDER),
+          "is_news=why != self._why)", "is_news=True)", RECORDER),
     Break("the sender takes all that it can", "node/backgroundsender.py",
           "            self._wake.wait(min(time.monotonic() - self._batch_s, BREATH_S_MAX))\n", "            pass\n",
           RECORDER),
