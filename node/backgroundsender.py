@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import threading
 import time
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from node.spool.segment import SegmentReader
 from node.spool.sender import Drained, SpoolSender
 from node.spool.state import load_state
 from node.spool.writer import Made, SpoolWriter
+from node.spread import spread
 from proofs.errors import RetryableError, UsanceError
 
 INTERVAL_S = 0.5
@@ -207,7 +207,7 @@ class BackgroundSender:
         """Send everything that is there. Answers how long to pause after a failure, 0 after none. Raises ForkError."""
         with self._changed:
             self._in_round = True
-        spread = random.uniform(0.5, 1.0)  # noqa: S311 spreads programs that use one node
+        share = spread(0.5, 1.0)  # programs that use one node
         try:
             self._batch_s = time.monotonic()
             self._tell(self._sender.run(self._breathe))
@@ -215,12 +215,12 @@ class BackgroundSender:
             raise
         except SpoolBusyError:  # that program sends this one's records as well
             self._end_round("")
-            return BUSY_S * spread
+            return BUSY_S * share
         except UsanceError as error:
             why = _why(error)
             self._end_round(why, is_news=why != self._why)
             wait_s = error.retry_after_s if isinstance(error, RetryableError) else 0
-            return max(wait_s, min(PAUSE_S * 2 ** min(failures, 20), PAUSE_S_MAX) * spread)
+            return max(wait_s, min(PAUSE_S * 2 ** min(failures, 20), PAUSE_S_MAX) * share)
         except Exception as error:
             # A defect: the thread must not end without a word, nor the program with it.
             self._end_round(f"a defect in the sender: {type(error).__name__}: {error}")

@@ -12,7 +12,6 @@ would be logged again under other numbers. So an answer is one of three kinds, a
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ledger.errors import HISTORY, KEY, QUOTA, SEQUENCE
 from node.client import Client, Taken
 from node.errors import NetworkError, ProblemError
+from node.spread import spread
 from proofs.checkpoint import Checkpoint
 from proofs.ed25519 import public_bytes
 from proofs.entry import Batch, sign_batch
@@ -77,7 +77,7 @@ class Sending:
             )  # fmt: skip
         if self._conflicts:
             wait_s = min(CONFLICT_WAIT_S * 2**self._conflicts, CONFLICT_WAIT_S_MAX)
-            self._sleep(wait_s * random.random())  # noqa: S311 spreads programs that sign with one key
+            self._sleep(spread(0, wait_s))  # programs that sign with one key
         if self._number is None:
             state = self._client.key_state(self.public)
             self._number, self._is_stranger = state.next, state.party is None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import random
 import re
 import ssl
 import time
@@ -20,6 +19,7 @@ from urllib.parse import urlsplit
 
 from node.access import PUBLIC, Access
 from node.errors import CertificateError, NetworkError, ProblemError
+from node.spread import spread
 from proofs.errors import InputError, RetryableError, excerpt
 
 ATTEMPTS_MAX = 5
@@ -125,7 +125,7 @@ class Transport:
                 failure = NetworkError(f"{self.url} can't be reached: {self._why(error)}; check --node and the network")
             if not left or failure.retry_after_s > RETRY_AFTER_S_MAX:
                 raise failure
-            self._sleep(max(failure.retry_after_s, wait_s * random.uniform(0.5, 1.0)))  # noqa: S311 spreads clients
+            self._sleep(max(failure.retry_after_s, wait_s * spread(0.5, 1.0)))
             wait_s = min(2 * wait_s, BACKOFF_S_MAX)
         raise NetworkError(f"{self.url} was not asked")
 

@@ -5,6 +5,7 @@ import asyncio
 import json
 import numbers
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -369,6 +370,21 @@ def test_what_cannot_be_sent_waits_and_is_told(
         assert uses.flush(10) == usance.Left(0, 0, "")
     assert [body["call"] for body in world.logged()] == [*(f"early{n}" for n in range(5)), "late"]
     assert world.stored() == []
+
+
+def test_the_program_keeps_its_random_numbers(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A program that seeded `random` draws the same numbers with a recorder that tries again and again beside it."""
+    monkeypatch.setattr("node.transport.ATTEMPTS_MAX", 3)
+    monkeypatch.setattr("node.transport.BACKOFF_S", 0.01)
+    random.seed(1)
+    before = random.getstate()
+    uses = usance.Recorder(node="http://127.0.0.1:9")
+    uses.use(NAME, "train", token=1)
+    assert uses.close(20).waiting == 1
+    assert "can't be reached" in caplog.text
+    assert random.getstate() == before
 
 
 def test_a_node_that_hangs_does_not_hold_the_program(world: World) -> None:

@@ -47,6 +47,8 @@ LIBRARY_BREAKS = (
           "max(start, now_ms)", "now_ms", RECORDER),
     Break("what waits isn't told", "node/backgroundsender.py",
           "            waiting += sum(", "            waiting = sum(() and ", RECORDER),
+    Break("waiting draws from the program's random numbers", "node/spread.py",
+          "_system = secrets.SystemRandom()", "import random as _system", RECORDER),
     Break("a node that hangs holds the program", "node/backgroundsender.py",
           "                    if rest_s <= 0:\n", "                    if rest_s <= -9:\n", RECORDER),
     Break("a refusal is told at every round", "node/backgroundsender.py",
