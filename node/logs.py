@@ -14,7 +14,7 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any
 
-from node.cli.text import safe_line
+from node.printable import safe_line
 
 ROOT = "usance"
 LEVELS = ("debug", "info", "warning", "error")

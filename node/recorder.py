@@ -24,13 +24,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from node.access import find_access
 from node.backgroundsender import BackgroundSender, Left
-from node.cli.resolve import need_ref, resolve
 from node.client import Client
 from node.environment import need_log_keys
 from node.errors import NetworkError
 from node.heads import state_folder
 from node.keyfiles import load_key
 from node.rank import Rank, find_rank
+from node.resolve import need_ref, resolve
 from node.saidfields import UsageFields, plain_usage, record_fields, usage_fields
 from node.spool.folder import spool_path
 from node.spool.writer import OfflineWriter, SpoolWriter, clock_ms

@@ -72,8 +72,8 @@ def imports_of(tree: ast.AST, path: str) -> Iterator[Import]:
             base = package[: len(package) - node.level + 1] if node.level else []
             module = ".".join([*base, *([node.module] if node.module else [])])
             yield Import(path, node.lineno, module)
-            # `from urllib import parse` names the module urllib.parse
-            if module in ("urllib", ""):
+            # `from urllib import parse` names the module urllib.parse, `from node import cli` the package node.cli
+            if module in ("urllib", "node", ""):
                 for alias in node.names:
                     yield Import(path, node.lineno, f"{module}.{alias.name}".strip("."))
 
@@ -101,6 +101,16 @@ def test_imports_point_downwards_only(layer: str) -> None:
     """A layer imports itself and those below it, never one above, tests or scripts."""
     may = set(LAYERS[: LAYERS.index(layer) + 1])
     wrong = [i for i in layer_imports(layer) if i.top in {*LAYERS, "tests", "scripts"} and i.top not in may]
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+def test_the_command_line_stands_on_top_of_its_layer() -> None:
+    """What a node, an agent or the library needs stands in node/: only node/cli imports node.cli."""
+    wrong = [
+        i
+        for i in (*layer_imports("node"), *layer_imports("usance"))
+        if f"{i.module}.".startswith("node.cli.") and not i.path.startswith("node/cli/")
+    ]
     assert not wrong, "\n".join(map(str, wrong))
 
 
@@ -174,7 +184,7 @@ def test_the_reader_of_imports_sees_every_form() -> None:
         "def f():\n    import socket\nif TYPE_CHECKING:\n    from aiohttp import web\n"
     )
     found = {i.module for i in imports_of(ast.parse(source), "ledger/store.py")}
-    assert found == {"os.path", "time", "ledger", "node", "urllib", "urllib.request", "socket", "aiohttp"}
+    assert found == {"os.path", "time", "ledger", "node", "node.app", "urllib", "urllib.request", "socket", "aiohttp"}
 
 
 BASE_ONLY = """

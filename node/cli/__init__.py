@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from node.cli.outcome import EXIT_CODES, describe
 from node.cli.table import COMMANDS, Command
-from node.cli.text import safe_line
+from node.printable import safe_line
 from proofs.errors import InputError
 
 

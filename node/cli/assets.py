@@ -11,12 +11,12 @@ from node.cli.common import add_key, add_node, hex_bytes, open_client, open_sign
 from node.cli.lineage import add_sources, resolve_sources, sources_wanted
 from node.cli.outcome import OK
 from node.cli.progress import progress
-from node.cli.resolve import find_entry, is_place, need_ref, resolve
 from node.cli.terms import in_file, terms_lines
 from node.cli.text import emit, note_line, parse_time
 from node.cli.writing import body_of, fields_given, log_one, report
 from node.errors import ProblemError
 from node.manifests import Found, scan, write_manifest
+from node.resolve import find_entry, is_place, need_ref, resolve
 from proofs.errors import InputError
 from proofs.fields import ASSET_ORIGINS, ASSET_TYPES
 from proofs.jsonform import to_json

@@ -8,10 +8,10 @@ from typing import Any
 from node.cli.common import add_key, add_node, open_signing
 from node.cli.outcome import OK
 from node.cli.quantities import add_quantities, read_quantities
-from node.cli.resolve import find_kind
 from node.cli.text import show_value
 from node.cli.writing import log_one, report
 from node.client import Client, VerifiedEntry
+from node.resolve import find_kind
 from proofs.errors import InputError
 from proofs.jsonform import to_json
 

@@ -6,8 +6,8 @@ import argparse
 
 from node.cli.common import add_key, add_node, hex_bytes, open_signing
 from node.cli.outcome import OK
-from node.cli.resolve import find_entry, find_kind
 from node.cli.writing import log_one, report
+from node.resolve import find_entry, find_kind
 from proofs.jsonform import to_json
 
 OUTCOMES = ("conceded", "rejected", "withdrawn", "upheld")

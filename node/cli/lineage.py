@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from node.agents.inforce import terms_in_force
-from node.cli.resolve import resolve
 from node.cli.terms import show_bps
 from node.client import Client
+from node.resolve import resolve
 from proofs.errors import InputError
 from proofs.fields import BPS_MAX, RELATIONS
 from proofs.ref import unpack_ref

@@ -10,8 +10,9 @@ from node.cli.logkeys import configure_close, configure_rekey
 from node.cli.nodecheck import configure_fsck, configure_migrate
 from node.cli.outcome import OK
 from node.cli.restore import configure_restore
-from node.cli.text import emit, note_line, safe_line
+from node.cli.text import emit, note_line
 from node.cli.tokens import configure_token
+from node.printable import safe_line
 from proofs.errors import FatalError
 
 

@@ -19,9 +19,10 @@ from node.cli.common import (
     signing_key,
 )
 from node.cli.outcome import OK
-from node.cli.text import emit, safe_line
+from node.cli.text import emit
 from node.cli.writing import log_one, report
 from node.keyfiles import load_key
+from node.printable import safe_line
 from proofs.ed25519 import public_bytes
 from proofs.entry import delegate_message, rotate_message
 from proofs.errors import InputError

@@ -12,11 +12,11 @@ from node.cli.bankreceipts import run_bank
 from node.cli.common import add_key, add_node, open_signing
 from node.cli.moneytext import extras_of
 from node.cli.outcome import OK
-from node.cli.resolve import find_kind
 from node.cli.text import note_line
 from node.cli.writing import log_one, report
 from node.client import Client, VerifiedEntry
 from node.errors import ProblemError
+from node.resolve import find_kind
 from proofs.amounts import show_amount
 from proofs.errors import InputError
 from proofs.fields import TEXT

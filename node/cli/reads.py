@@ -11,11 +11,11 @@ from ledger.signrecord import write_durably
 from node.cli.common import add_node, need_log, open_client, party_bytes
 from node.cli.moneytext import extras_in, extras_lines, money_text
 from node.cli.outcome import OK
-from node.cli.resolve import find_entry, list_rows, resolve
 from node.cli.terms import offer_text, terms_lines
 from node.cli.text import emit, short, show_time, show_value, table
 from node.client import Client, VerifiedEntry, check_entry_proof
 from node.errors import FileError, NetworkError
+from node.resolve import find_entry, resolve
 from proofs.errors import InputError
 from proofs.fields import is_external_name
 from proofs.jsonform import to_json
@@ -159,9 +159,19 @@ def run_assets(args: argparse.Namespace) -> int:
 
 
 def _list_assets(args: argparse.Namespace, rows: list[dict[str, Any]], following: int | None) -> int:
-    lines = [*list_rows(rows), *_remarks(following, "usance assets INDEX")] if rows else ["none"]
+    lines = [*_asset_lines(rows), *_remarks(following, "usance assets INDEX")] if rows else ["none"]
     emit({"assets": rows, "next": following, "verified": False}, as_json=args.json, lines=lines)
     return OK
+
+
+def _asset_lines(rows: list[dict[str, Any]]) -> list[str]:
+    head = ("index", "kind", "type", "name", "version", "party", "")
+    cells = [
+        (str(row.get("index")), str(row.get("kind")), str(row.get("type", "")), str(row.get("name", "")),
+         str(row.get("version", "")), str(row.get("party", ""))[:16], "retired" if row.get("retired") else "")
+        for row in rows
+    ]  # fmt: skip
+    return table([head, *cells])
 
 
 def _collect(

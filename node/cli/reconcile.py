@@ -40,9 +40,9 @@ from node.cli.common import add_node, need_node, node_access, open_client, party
 from node.cli.outcome import FAILED, OK
 from node.cli.outcome import INCOMPLETE as EXIT_INCOMPLETE
 from node.cli.progress import progress
-from node.cli.resolve import resolve
 from node.cli.text import emit, parse_time, right, short, table
 from node.client import Client
+from node.resolve import resolve
 from node.sources import HttpSource
 from proofs.checkpoint import Checkpoint
 from proofs.errors import InputError

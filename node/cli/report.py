@@ -28,12 +28,12 @@ from node.cli.common import add_node, need_node, node_access, open_client, party
 from node.cli.itemspage import items_csv, items_lines, items_page, items_value
 from node.cli.outcome import OK
 from node.cli.progress import progress
-from node.cli.resolve import find_kind, need_ref, resolve
 from node.cli.statementpage import Anchor, statement_lines, statement_page
 from node.cli.text import emit, note_line
 from node.client import Client
 from node.errors import FileError
 from node.manifests import read_manifest
+from node.resolve import find_kind, need_ref, resolve
 from node.sources import HttpSource
 from proofs.errors import InputError, excerpt
 from proofs.jsonform import to_json

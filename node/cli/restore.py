@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from ledger import keys as prefixes
 from ledger.query import Conflict
+from ledger.signrecord import load
 from ledger.store import View
 from node.backupbeside import Beside, fetch_beside
 from node.cli.backup import show_of
@@ -15,7 +16,7 @@ from node.cli.common import add_access, add_log, add_output, find_log, need_log,
 from node.cli.outcome import OK
 from node.cli.text import counted, emit
 from node.errors import FileError
-from node.logfolder import LOG_VKEY_FILE, known_keys, read_closed
+from node.logfolder import LOG_VKEY_FILE, SIGN_RECORD_FILE, known_keys, read_closed
 from node.restore import Restored, Tail, check_named, restore
 from node.sources import HttpSource, NodeFolderSource, open_source
 from node.transport import Transport
@@ -94,7 +95,7 @@ def _open_tail(args: argparse.Namespace, keys: LogKeys) -> Tail | None:
 
 
 def _beside_of(folder: str, view: View, keys: LogKeys) -> Beside:
-    closed = read_closed(folder, keys)
+    closed = read_closed(folder, keys, load(os.path.join(folder, SIGN_RECORD_FILE), keys))
     return Beside(list(_conflicts(view)), closed.note if closed is not None else None)
 
 

@@ -11,11 +11,11 @@ from node.agents.inforce import PublishedTerms, terms_in_force, terms_of_entry
 from node.agents.termsfile import read_terms_file
 from node.cli.common import add_key, add_node, open_signing, public_key_of
 from node.cli.outcome import OK
-from node.cli.resolve import find_entry, is_place, need_ref, resolve
 from node.cli.text import emit
 from node.cli.writing import log_one, report
 from node.client import Client
 from node.errors import ProblemError
+from node.resolve import find_entry, is_place, need_ref, resolve
 from proofs.amounts import show_amount
 from proofs.errors import InputError
 from proofs.jsonform import to_json

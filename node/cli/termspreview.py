@@ -12,9 +12,9 @@ from node.agents.standing import StandingReader
 from node.agents.termspreview import TYPICAL, Change, Example, OfferChange, Preview, Standing, preview
 from node.cli.common import open_client, signing_key
 from node.cli.outcome import OK
-from node.cli.resolve import need_ref, resolve
 from node.cli.terms import show_bps
 from node.cli.text import counted, emit, short
+from node.resolve import need_ref, resolve
 from proofs.amounts import show_amount
 from proofs.ed25519 import public_bytes
 from proofs.errors import InputError

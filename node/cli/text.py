@@ -9,20 +9,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from node.printable import safe_line
 from proofs.errors import InputError, excerpt
 
 MS_MAX = 2**63 - 1
 COLUMN_CHARS_MAX = 40
 TIMES = ("at", "from", "until", "collected_from", "collected_until")
 _LONG_HEX = re.compile(r"([0-9]+:|)([0-9a-f]{16})[0-9a-f]{48}")
-
-
-def safe_line(text: str) -> str:
-    """The text on one line: control, bidirectional and other unprintable characters are written as escapes, so that
-    what a stranger wrote can't move the cursor or reorder what is read."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def emit(value: dict[str, Any], *, as_json: bool, lines: Iterable[str]) -> None:

@@ -13,11 +13,11 @@ from node.cli.hidden import add_hidden, read_hidden
 from node.cli.moneytext import extras_lines, extras_of
 from node.cli.outcome import OK
 from node.cli.quantities import add_quantities, read_quantities
-from node.cli.resolve import Found, find_entry, need_ref, resolve
 from node.cli.text import parse_time
 from node.cli.writing import body_of, fields_given, log_one, report, split_pair
 from node.client import Client
 from node.manifests import position_of, read_manifest
+from node.resolve import Found, find_entry, need_ref, resolve
 from proofs import merkle
 from proofs.errors import InputError
 from proofs.fields import USES

@@ -15,8 +15,9 @@ from ledger.errors import StorageError
 from node.cli import common, main, make_parser
 from node.cli.outcome import EXIT_CODES, describe, exit_code
 from node.cli.table import COMMANDS
-from node.cli.text import parse_time, safe_line, short, show_time, show_value
+from node.cli.text import parse_time, short, show_time, show_value
 from node.errors import FileError, ForkError, IncompleteError, NetworkError, ProblemError
+from node.printable import safe_line
 from proofs.errors import InputError, InvariantError, VerifyError
 from tests.node.clitool import ROOT, Cli
 

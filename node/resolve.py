@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from node.cli.text import table
 from node.client import Client, VerifiedEntry
 from node.errors import ProblemError
 from proofs.errors import InputError, VerifyError, excerpt
@@ -182,14 +181,3 @@ def need_ref(found: Found, what: str) -> bytes:
     if isinstance(found.target, str):
         raise InputError(f"{excerpt(found.target)} is an external name", field=what, expected="an asset of this log")
     return found.target
-
-
-def list_rows(rows: list[dict[str, Any]]) -> list[str]:
-    """Rows of `GET /assets` as a table."""
-    head = ("index", "kind", "type", "name", "version", "party", "")
-    cells = [
-        (str(row.get("index")), str(row.get("kind")), str(row.get("type", "")), str(row.get("name", "")),
-         str(row.get("version", "")), str(row.get("party", ""))[:16], "retired" if row.get("retired") else "")
-        for row in rows
-    ]  # fmt: skip
-    return table([head, *cells])
