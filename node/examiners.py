@@ -84,7 +84,9 @@ class Examiners(Executor):
         if not self._open:
             return
         if not self._threads:
-            self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(self._count)]
+            self._threads = [
+                threading.Thread(target=self._serve, name="usance-examine", daemon=True) for _ in range(self._count)
+            ]
             for thread in self._threads:
                 thread.start()
         chunk, self._open, self._open_bytes = self._open, [], 0

@@ -104,7 +104,11 @@ class Recorder:
         self._access = find_access(os.environ)
         self._key = self._load_key(key)
         self._folder = os.fspath(spool) if spool is not None else spool_path(os.environ, self._keys.text)
-        self._guard(self._open)
+        try:
+            self._guard(self._open)
+        except BaseException:
+            self.close()
+            raise
         atexit.register(self.close)
 
     @staticmethod

@@ -2,11 +2,15 @@
 
 import os
 import signal
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+THREAD_END_S = 10.0
 ROOT = Path(__file__).resolve().parent.parent
 # Some ways of running things in the background leave Ctrl-C ignored, in all that is started from there, too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -56,3 +60,16 @@ def shared_dir() -> Path:
     if not (folder / "vectors").is_dir():
         pytest.skip(f"no shared vectors at {folder}; set USANCE_SHARED to their folder")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    """What a test began is over when it ends: a thread of ours that goes on would disturb whatever runs next."""
+    before = set(threading.enumerate())
+    yield
+    begun = [t for t in threading.enumerate() if t.name.startswith("usance-") and t not in before]
+    until_s = time.monotonic() + THREAD_END_S
+    for thread in begun:
+        thread.join(max(0.0, until_s - time.monotonic()))
+    left = [thread.name for thread in begun if thread.is_alive()]
+    assert not left, f"left behind: {', '.join(left)}; close what began them (recorder, writer, node)"

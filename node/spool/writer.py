@@ -92,6 +92,7 @@ class SpoolWriter:
         self._segment = None
         # Owner of all of the below. Reentrant: a signal handler may append while its thread is appending.
         self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)  # to the thread: something was appended, or it is over
         self._sync_lock = threading.RLock()  # taken before the other one; only its holder closes segments
         self._busy = 0  # the thread that is appending
         self._deferred: list[bytes] = []
@@ -100,7 +101,6 @@ class SpoolWriter:
         self._left: list[_Segment] = []  # ended, to be synced and closed
         self._failure: StorageError | None = None  # of the thread
         self._is_dirty = False
-        self._wake = threading.Event()
         self._thread: threading.Thread | None = None
 
     def append(self, body: bytes) -> None:
@@ -150,7 +150,7 @@ class SpoolWriter:
         self.count += 1
         if not self._is_dirty:
             self._is_dirty = True
-            self._wake.set()
+            self._changed.notify()
             if self._thread is None:
                 self._start_thread(segment)
 
@@ -204,7 +204,6 @@ class SpoolWriter:
         with self._sync_lock:
             with self._lock:
                 self._is_dirty = False
-                self._wake.clear()
                 left = list(self._left)
                 current = self._segment
                 position = current.position if current else 0
@@ -247,7 +246,7 @@ class SpoolWriter:
             return
         with self._sync_lock, self._lock:
             self._closed = True
-            self._wake.set()
+            self._changed.notify()
             try:
                 self.sync()
             finally:
@@ -298,7 +297,7 @@ class SpoolWriter:
         return _Segment(handle, path, len(header), len(header), len(header))
 
     def _start_thread(self, segment: _Segment) -> None:
-        thread = threading.Thread(target=self._sync_loop, args=(self._wake,), name="usance-spool-sync", daemon=True)
+        thread = threading.Thread(target=self._sync_loop, name="usance-spool-sync", daemon=True)
         try:
             thread.start()
             self._thread = thread
@@ -313,11 +312,13 @@ class SpoolWriter:
         except OSError as error:
             raise _cannot_write(self.folder, error) from None
 
-    def _sync_loop(self, wake: threading.Event) -> None:
+    def _sync_loop(self) -> None:
         """The background thread: a little after something was appended, make it durable."""
-        while not self._closed:
-            wake.wait()
-            time.sleep(self._interval_s)
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_dirty or self._closed)
+                if self._changed.wait_for(lambda: self._closed, self._interval_s):
+                    return  # `close` syncs by itself
             try:
                 self.sync()
             except StorageError as error:

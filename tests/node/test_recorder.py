@@ -81,7 +81,7 @@ RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """The world, as this process's environment says."""
+    """The world, as this process's environment says. What a test leaves open is closed."""
     with serving(FakeLog()) as log:
         made = World(log, tmp_path)
         for name in (*RANKS, *(name for name in os.environ if name.startswith("USANCE_"))):
@@ -89,7 +89,17 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         for name, value in made.environment.items():
             monkeypatch.setenv(name, value)
         node.recorder._said.clear()
+        opened: list[usance.Recorder] = []
+        make = usance.Recorder.__init__
+
+        def noted(recorder: usance.Recorder, **options: Any) -> None:
+            make(recorder, **options)
+            opened.append(recorder)
+
+        monkeypatch.setattr(usance.Recorder, "__init__", noted)
         yield made
+        for recorder in opened:
+            recorder.close(0)
 
 
 @pytest.fixture
@@ -276,7 +286,7 @@ def test_what_is_set_wrong_is_told_when_it_is_made(
     world: World, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], words: str
 ) -> None:
     """A key that others can read, a URL that is none, a log without its key: the training doesn't even begin, however
-    errors are to be taken later."""
+    errors are to be taken later, and no segment is left in the spool."""
     monkeypatch.chdir(world.folder)
     for name in options.keys() - {"node", "key", "log", "spool", "offline", "on_error"}:
         monkeypatch.setenv(name, options[name])
@@ -287,6 +297,7 @@ def test_what_is_set_wrong_is_told_when_it_is_made(
         with pytest.raises(usance.InputError) as caught:
             usance.Recorder(**{"on_error": on_error, **options})
         assert words in str(caught.value) + caught.value.expected
+    assert not list(world.spool.glob("*.spool"))
     monkeypatch.delenv("USANCE_LOG")
     with pytest.raises(usance.InputError, match="USANCE_LOG"):
         usance.Recorder()

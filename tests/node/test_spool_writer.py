@@ -24,6 +24,7 @@ from proofs.errors import InputError
 ROOT = Path(__file__).resolve().parents[2]
 LOG = log_vkey(origin="log.example/writer", public_key=public_bytes(Ed25519PrivateKey.from_private_bytes(b"\1" * 32)))
 VKEY = LOG.text
+HOUR_S = 3600.0
 
 
 def segments(folder: Path) -> list[Path]:
@@ -318,11 +319,27 @@ def test_a_disk_that_fails_to_keep_is_told(tmp_path: Path, monkeypatch: pytest.M
         writer.append(b"two")
     writer.append(b"three")
     assert len(segments(tmp_path)) == 2
+    writer.close()
+    writer = SpoolWriter(str(tmp_path), VKEY, sync_interval_s=HOUR_S)
+    writer.append(b"four")
     with monkeypatch.context() as broken:
         broken.setattr(os, "fsync", fail)
         with pytest.raises(StorageError, match="check the disk"):
             writer.sync()
     writer.close()
+
+
+def test_a_closed_writer_leaves_no_thread(tmp_path: Path) -> None:
+    """Whatever the interval at which it syncs, and whether it waits for a record or is about to sync one."""
+    waiting, pausing = (SpoolWriter(str(tmp_path), VKEY, sync_interval_s=s) for s in (0.001, HOUR_S))
+    for writer in (waiting, pausing):
+        writer.append(b"one")
+        assert writer._thread is not None
+    waiting.sync()
+    for writer in (waiting, pausing):
+        writer.close()
+        writer._thread.join(60)
+        assert not writer._thread.is_alive()
 
 
 def test_an_offline_file_is_gone_on_with(tmp_path: Path) -> None:
