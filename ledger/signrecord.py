@@ -6,6 +6,8 @@ it, or has another root there, was rolled back or damaged, and the log must not 
 
 While the log's key is changed there are two that sign: every note carries a line of each. The record is read with any
 key that is or was the log's own.
+
+A log that was closed has its closing note in the record as well: no other file decides alone whether it is open.
 """
 
 from __future__ import annotations
@@ -15,14 +17,14 @@ import errno
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.errors import StartupError, StorageError
 from ledger.tree import TreeView
 from proofs.checkpoint import log_vkey, sign_checkpoint
-from proofs.closing import sign_closing
+from proofs.closing import open_closing, sign_closing
 from proofs.ed25519 import public_bytes
 from proofs.errors import InputError
 from proofs.logkeys import LogKeys
@@ -36,12 +38,14 @@ _NAMING = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM,
 
 @dataclass(frozen=True, slots=True)
 class SignRecord:
-    """The last signature. `time_ms`: Unix milliseconds by the node's clock. `note`: the signed checkpoint."""
+    """The last signature. `time_ms`: Unix milliseconds by the node's clock. `note`: the signed checkpoint; `closing`:
+    the closing note of a log that ended with it."""
 
     size: int
     root: bytes
     time_ms: int
     note: bytes
+    closing: bytes | None = None
 
 
 def write_durably(path: str, data: bytes, *, mode: int = 0o644) -> None:
@@ -109,12 +113,17 @@ def load(path: str, keys: LogKeys) -> SignRecord | None:
         checkpoint = keys.open_checkpoint(note)
         if checkpoint.size != value["size"] or checkpoint.root.hex() != value["root"]:
             raise InputError("size or root differ from the note's")
+        closing = value["closing"].encode() if "closing" in value else None
+        if closing is not None:
+            end = open_closing(closing, keys)
+            if (end.size, end.root) != (checkpoint.size, checkpoint.root):
+                raise InputError("its checkpoint isn't the one that the log was closed at")
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError, InputError) as error:
         raise StartupError(
             f"the sign record {path} is damaged or another log's ({error}): put back the one that belongs to this "
             "node; without it a fork can't be ruled out"
         ) from None
-    return SignRecord(checkpoint.size, checkpoint.root, value["time_ms"], note)
+    return SignRecord(checkpoint.size, checkpoint.root, value["time_ms"], note, closing)
 
 
 class Signer:
@@ -142,15 +151,22 @@ class Signer:
         if self.last is not None:
             settle(path)  # its note may leave as it is, so it has to be as durable as one that is written now
 
-    def keep(self, note: bytes) -> None:
-        """Go on from the last checkpoint of a closed log, which its own folder holds, instead of the record."""
+    def end(self, closing: bytes, note: bytes) -> None:
+        """Put on record, durably, that the log has ended: its closing note and the checkpoint that it ended with, both
+        checked by the caller, and a continuation of the record. From then on no other head is signed. Raises
+        StorageError."""
+        last = self.last
+        if last is not None and last.closing is not None:
+            return
         head = self.keys.open_checkpoint(note)
-        time_ms = self.last.time_ms if self.last is not None else 0
-        if self.last is None or (self.last.size, self.last.root) != (head.size, head.root):
-            self.last = SignRecord(head.size, head.root, time_ms, note)
+        if last is not None and (last.size, last.root) == (head.size, head.root):
+            self._keep(replace(last, closing=closing))
+        else:
+            self._keep(SignRecord(head.size, head.root, self._time_ms(), note, closing))
 
-    def check_start(self, tree: TreeView) -> None:
-        """Refuse to go on from a database that isn't the continuation of what was signed. Raises StartupError."""
+    def check_start(self, tree: TreeView, *, clock_back: bool = False) -> None:
+        """Refuse to go on from a database that isn't the continuation of what was signed, and unless `clock_back` with
+        a clock before the record's. Raises StartupError."""
         last = self.last
         if last is None:
             return
@@ -160,16 +176,23 @@ class Signer:
                 "was rolled back, replaced or damaged. Put back the newer database or restore the missing entries; "
                 "never delete the sign record"
             )
-        if self._clock_ms() < last.time_ms:
+        if self._clock_ms() < last.time_ms and not clock_back:
             raise StartupError(
-                f"the clock is before the last signature's time ({last.time_ms} ms since 1970): set the clock"
+                f"the clock is before the last signature's time ({last.time_ms} ms since 1970): set the clock. If it "
+                "is right, and was ahead when that was signed: `usance node run DIR --clock-back`, once"
             )
+
+    def set_clock_back(self) -> None:
+        """Put the clock's time on record in place of a later one: only the record holds a time, no checkpoint does, so
+        nobody else can tell. Raises StorageError."""
+        if self.last is not None and self._clock_ms() < self.last.time_ms:
+            self._keep(replace(self.last, time_ms=self._clock_ms()))
 
     def sign(self, size: int, root: bytes) -> bytes:
         """The signed checkpoint of a head, with the record durable before it is returned. Raises StorageError.
 
         The same head again gives the same note, unless other keys sign by now. Raises StorageError for a head before or
-        beside the last one, and where no key is left to sign with.
+        beside the last one or after the log's end, and where no key is left to sign with.
         """
         last = self.last
         if last is not None:
@@ -177,13 +200,26 @@ class Signer:
                 return last.note
             if size < last.size or (size == last.size and root != last.root):
                 raise StorageError(f"a head of size {size} after one of size {last.size} would fork the log")
+            if last.closing is not None and size > last.size:
+                raise StorageError(f"a head of size {size} would go on after the log's end at size {last.size}")
         note = self._note(size, root)
-        # A clock that steps back while running must not stop the next start for longer than it has to.
-        time_ms = max(self._clock_ms(), last.time_ms if last is not None else 0)
-        value = {"format": FORMAT, "size": size, "root": root.hex(), "time_ms": time_ms, "note": note.decode()}
-        write_durably(self._path, json.dumps(value, indent=1).encode() + b"\n")
-        self.last = SignRecord(size, root, time_ms, note)
+        self._keep(SignRecord(size, root, self._time_ms(), note, last.closing if last is not None else None))
         return note
+
+    def _time_ms(self) -> int:
+        """The clock's time, never before the record's: one that steps back while the node runs doesn't stop it."""
+        return max(self._clock_ms(), self.last.time_ms if self.last is not None else 0)
+
+    def _keep(self, record: SignRecord) -> None:
+        """Make the record durable, then go on from it. Raises StorageError: then the one before still holds."""
+        value: dict[str, object] = {
+            "format": FORMAT, "size": record.size, "root": record.root.hex(), "time_ms": record.time_ms,
+            "note": record.note.decode(),
+        }  # fmt: skip
+        if record.closing is not None:
+            value["closing"] = record.closing.decode()
+        write_durably(self._path, json.dumps(value, indent=1).encode() + b"\n")
+        self.last = record
 
     def sign_past(self, size: int, root: bytes) -> bytes:
         """A checkpoint of an earlier head of this very log, signed afresh; the record isn't touched.

@@ -1,8 +1,9 @@
 """Closing a log for good (docs/log-keys.md), on the folder of a node that stands still.
 
 In this order, so that a crash leaves an open log or a closed one: the last checkpoint is signed and on record; the
-closing note and that checkpoint are written as one file, whose rename decides; keys are erased, the log's own first.
-Every later start honours the file: it serves reads, answers batches that it has, and takes nothing more.
+closing note and that checkpoint are written as one file, whose rename decides; the closing note goes into the sign
+record; keys are erased, the log's own first. Every later start honours file and record, each of which suffices: it
+serves reads, answers batches that it has, and takes nothing more.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ledger.errors import StorageError
 from ledger.query import Query
 from ledger.reader import EntryCache, Reader
 from ledger.signrecord import settle
-from node.logfolder import LOG_KEY_FILE, NEXT_KEY_FILE, check_closed, write_closed
+from node.logfolder import LOG_KEY_FILE, NEXT_KEY_FILE, check_closed, keep_closed
 from node.server import OpenNode, load_config, open_node
 from proofs.closing import Closing
 
@@ -72,9 +73,8 @@ def close_log(folder: str, *, erase_key: bool = False) -> Ended:
 
 def _close(folder: str, node: OpenNode) -> Closing:
     checkpoint = node.signer.sign(node.ledger.size, node.ledger.tree.root)
-    note = node.signer.sign_end()
-    closed = check_closed(note, checkpoint, node.signer.keys)
-    write_closed(folder, note, checkpoint)
+    closed = check_closed(node.signer.sign_end(), checkpoint, node.signer.keys)
+    keep_closed(folder, node.signer, closed)
     return closed.closing
 
 

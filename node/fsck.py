@@ -42,12 +42,13 @@ from node.logfolder import (
     LOG_KEY_FILE,
     LOG_VKEY_FILE,
     NEXT_KEY_FILE,
+    SIGN_RECORD_FILE,
     Closed,
     current_keys,
     known_keys,
     read_closed,
 )
-from node.server import OPERATOR_KEY_FILE, SIGN_RECORD_FILE, load_config
+from node.server import OPERATOR_KEY_FILE, load_config
 from node.tls import Tls
 from node.tokens import Tokens
 from proofs.ed25519 import public_bytes
@@ -290,7 +291,9 @@ def _read_files(folder: str) -> _Files:
     if log_keys is not None:
         path = os.path.join(folder, SIGN_RECORD_FILE)
         files.signed = files.tried(SIGN_RECORD_FILE, lambda: signrecord.load(path, log_keys))
-        files.closed = files.tried(CLOSED_FILE, lambda: read_closed(folder, log_keys))
+        files.closed = files.tried(CLOSED_FILE, lambda: read_closed(folder, log_keys, files.signed))
+        if files.closed is not None and not os.path.exists(os.path.join(folder, CLOSED_FILE)):
+            files.add(CLOSED_FILE, "it is missing, and the sign record says that the log was closed: start the node")
         _check_log_key(folder, files)
     if files.signed is None and files.closed is None and not os.path.exists(os.path.join(folder, SIGN_RECORD_FILE)):
         files.add(SIGN_RECORD_FILE, "it is missing: without it a database that was rolled back can't be told")

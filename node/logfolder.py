@@ -8,8 +8,11 @@
 ``log-old.vkey``       keys that the log signed with before, a line each, the oldest first
 ``log-cancelled.vkey`` new keys of changes that were cancelled
 ``log-old-<id>.key``   private keys that were replaced, where they were kept
+``sign-record.json``   what was signed last (ledger/signrecord.py); of a closed log its closing note, too
 ``closed.json``        the closing note and the last checkpoint of a closed log
 ====================== ====================================================================================
+
+A log is closed if ``closed.json`` or the sign record says so; a start writes the one that lacks it.
 
 A key that has once been the log's own stays known as such: no party may use it, and no later change may bring it back.
 """
@@ -23,7 +26,7 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.errors import StartupError
-from ledger.signrecord import write_durably
+from ledger.signrecord import Signer, SignRecord, write_durably
 from node.keyfiles import load_key
 from proofs.checkpoint import log_vkey
 from proofs.closing import Closing, open_closing
@@ -39,6 +42,7 @@ NEXT_VKEY_FILE = "log-next.vkey"
 OLD_VKEYS_FILE = "log-old.vkey"
 CANCELLED_VKEYS_FILE = "log-cancelled.vkey"
 CLOSED_FILE = "closed.json"
+SIGN_RECORD_FILE = "sign-record.json"
 
 CLOSED_FORMAT = "usance/closed-folder/v1"
 CLOSED_BYTES_MAX = 65_536
@@ -133,8 +137,22 @@ def next_vkey(folder: str) -> VerifierKey | None:
     return found[0] if found else None
 
 
-def read_closed(folder: str, keys: LogKeys) -> Closed | None:
-    """How the log was closed, None where it is open. Raises StartupError for a damaged mark or another log's."""
+def read_closed(folder: str, keys: LogKeys, record: SignRecord | None) -> Closed | None:
+    """How the log was closed, by its file or its sign record; None where it is open. Raises StartupError for a damaged
+    file, another log's, or one that says another end than the record."""
+    closed = _read_closed_file(folder, keys)
+    if record is None or record.closing is None:
+        return closed
+    recorded = Closed(open_closing(record.closing, keys), record.closing, record.note)
+    if closed is not None and closed.closing != recorded.closing:
+        raise StartupError(
+            f"{os.path.join(folder, CLOSED_FILE)} says that the log was closed at size {closed.closing.size}, the sign "
+            f"record at {recorded.closing.size}: put the right one back; a closed log never opens again"
+        )
+    return closed or recorded
+
+
+def _read_closed_file(folder: str, keys: LogKeys) -> Closed | None:
     path = os.path.join(folder, CLOSED_FILE)
     try:
         with open(path, "rb") as file:
@@ -164,7 +182,11 @@ def check_closed(note: bytes, checkpoint: bytes, keys: LogKeys) -> Closed:
     return Closed(closing, note, checkpoint)
 
 
-def write_closed(folder: str, note: bytes, checkpoint: bytes) -> None:
-    """Mark the folder's log as closed, durably. The notes were checked before. Raises StorageError."""
-    value = {"format": CLOSED_FORMAT, "closing": note.decode(), "checkpoint": checkpoint.decode()}
-    write_durably(os.path.join(folder, CLOSED_FILE), json.dumps(value, indent=1).encode() + b"\n")
+def keep_closed(folder: str, signer: Signer, closed: Closed) -> None:
+    """Mark the folder's log as closed, durably: the file, then the sign record; what is there stays. A crash between
+    leaves a closed log, too, and the next start writes the other. Raises StorageError."""
+    path = os.path.join(folder, CLOSED_FILE)
+    if not os.path.exists(path):
+        value = {"format": CLOSED_FORMAT, "closing": closed.note.decode(), "checkpoint": closed.checkpoint.decode()}
+        write_durably(path, json.dumps(value, indent=1).encode() + b"\n")
+    signer.end(closed.note, closed.checkpoint)

@@ -1,15 +1,17 @@
 """`usance node restore`: a node's database from a backup, and from where the backup ends on from a copy of the log
 (docs/backup.md).
 
-Nothing that stands is written over: no database, no sign record, no key. What the node may have signed decides whether
-the entries at hand are enough: its sign record, the mark of a closed log, and what witnesses saw. The database is made
-in a folder beside its place and renamed into it last, so a restore that was killed leaves that folder and no more.
+Nothing that stands is written over: no database, no key, and the sign record only to say that the log has ended. What
+the node may have signed decides whether the entries at hand are enough: its sign record, the mark of a closed log, and
+what witnesses saw. The database is made in a folder beside its place and renamed into it last, so a restore that was
+killed leaves that folder and no more.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -25,7 +27,7 @@ from node.backupbeside import Beside, check_conflict, conflict_rows
 from node.backupfile import BackupReader, ClosingNote, Entries, Mark
 from node.backupwriter import open_backup
 from node.errors import ForkError
-from node.logfolder import check_closed, read_closed, write_closed
+from node.logfolder import SIGN_RECORD_FILE, check_closed, keep_closed, read_closed
 from node.sources import Source, in_order
 from proofs import merkle, tiles
 from proofs.checkpoint import Checkpoint
@@ -34,7 +36,6 @@ from proofs.errors import InputError, VerifyError
 from proofs.logkeys import LogKeys
 from proofs.merkle import NodeReader
 
-SIGN_RECORD_FILE = "sign-record.json"
 NEEDED_FILES = ("node.toml", "log.key", "log.vkey")
 
 Seen = Iterable[tuple[str, Checkpoint]]
@@ -245,7 +246,7 @@ def _check_signed(folder: str, sources: _Sources, keys: LogKeys, witnessed: Call
     record = signrecord.load(os.path.join(folder, SIGN_RECORD_FILE), keys)
     if record is not None:
         _check_seen("the sign record of this node", record.size, record.root, sources)
-    closed = read_closed(folder, keys)
+    closed = read_closed(folder, keys, record)
     ends = [("the mark of the closed log", closed.closing)] if closed is not None else []
     for who, end in [*ends, *((who, open_closing(note, keys)) for who, note in sources.closings())]:
         _check_seen(who, end.size, end.root, sources)
@@ -274,13 +275,17 @@ def _check_seen(who: str, size: int, root: bytes, sources: _Sources) -> None:
 
 def _close(folder: str, sources: _Sources, keys: LogKeys) -> bool:
     """Write the mark of a log that has ended, as `_check_signed` has judged it; whether it has."""
-    if read_closed(folder, keys) is not None:
-        return True
-    for _, note in sources.closings():
-        check_closed(note, sources.note, keys)
-        write_closed(folder, note, sources.note)
-        return True
-    return False
+    signer = signrecord.Signer(
+        os.path.join(folder, SIGN_RECORD_FILE), origin=keys.origin, private_keys=(), retired=keys.keys,
+        clock_ms=lambda: time.time_ns() // 1_000_000,
+    )  # fmt: skip
+    closed = read_closed(folder, keys, signer.last)
+    note = next((note for _, note in sources.closings()), None) if closed is None else None
+    if note is not None:
+        closed = check_closed(note, sources.note, keys)
+    if closed is not None:
+        keep_closed(folder, signer, closed)
+    return closed is not None
 
 
 def _move_in(folder: str, build: str) -> None:

@@ -24,7 +24,7 @@ from ledger.append import Ledger, prepare
 from ledger.context import LogIdentity
 from ledger.errors import StartupError
 from ledger.leveldb import LevelStore
-from ledger.signrecord import Signer, settle, write_durably
+from ledger.signrecord import Signer, load, settle, write_durably
 from node.admission import Gate
 from node.app import make_app
 from node.checkers import CheckPool
@@ -37,7 +37,9 @@ from node.logfolder import (
     CLOSED_FILE,
     LOG_KEY_FILE,
     LOG_VKEY_FILE,
+    SIGN_RECORD_FILE,
     Closed,
+    keep_closed,
     known_keys,
     load_signing_keys,
     read_closed,
@@ -62,7 +64,6 @@ log = logging.getLogger("usance.node")
 CONFIG_FILE = "node.toml"
 CONFIG_CHARS_MAX = 1024 * 1024
 OPERATOR_KEY_FILE = "operator.key"
-SIGN_RECORD_FILE = "sign-record.json"
 DATABASE_FOLDER = "db"
 _M_ARENA_MAX = -8  # malloc.h
 
@@ -144,8 +145,10 @@ def load_config(folder: str) -> Config:
     return parse_config(text)
 
 
-def open_node(folder: str, config: Config, *, new_sign_record: bool = False) -> OpenNode:
+def open_node(folder: str, config: Config, *, new_sign_record: bool = False, clock_back: bool = False) -> OpenNode:
     """Open the database and refuse to go on from anything but the continuation of what was signed (section 8).
+
+    `clock_back`: a clock before the last signature's time is right, and that time is forgotten.
 
     Raises StartupError, StorageError or InputError, each saying what to do.
     """
@@ -169,23 +172,27 @@ def open_node(folder: str, config: Config, *, new_sign_record: bool = False) -> 
             os.path.join(folder, SIGN_RECORD_FILE), origin=config.origin, private_keys=signs, clock_ms=clock_ms,
             retired=retired if signs else known_keys(folder).keys,
         )  # fmt: skip
-        closed = read_closed(folder, signer.keys)
+        closed = read_closed(folder, signer.keys, signer.last)
         if signer.last is None and not new_sign_record and closed is None:
             raise StartupError(
                 f"{SIGN_RECORD_FILE} is missing: without it a rolled-back database can't be told. Put it back; only if "
                 "this folder was restored from a backup and the old node is gone for good, write a new one with "
                 "`usance node run DIR --new-sign-record`"
             )
-        signer.check_start(ledger.view())
+        signer.check_start(ledger.view(), clock_back=clock_back)
         if closed is not None:
-            _end(ledger, signer, closed)
+            _check_end(ledger, closed)
         witnesses = check_witnesses(config, signer.keys, ledger.view())
         silent = [prefix for prefix, state in witnesses.items() if state == NO_ANSWER]
-        if signer.last is None and silent:
+        if signer.last is None and closed is None and silent:
             raise StartupError(
                 f"{SIGN_RECORD_FILE} is missing, and the witness {silent[0]} gave no usable answer: who saw more than "
                 "the database holds can't be told. Try again when it answers"
             )
+        # Last: a start that is refused has changed nothing.
+        signer.set_clock_back()
+        if closed is not None:
+            _end(folder, ledger, signer, closed)
     except BaseException:
         store.close()
         raise
@@ -194,22 +201,31 @@ def open_node(folder: str, config: Config, *, new_sign_record: bool = False) -> 
 
 def _load_keys(folder: str, origin: str) -> tuple[Ed25519PrivateKey, ...]:
     """The keys that sign; none where the log is closed and its key was erased."""
-    is_erased = not os.path.exists(os.path.join(folder, LOG_KEY_FILE))
-    if is_erased and os.path.exists(os.path.join(folder, CLOSED_FILE)):
-        return ()
+    if not os.path.exists(os.path.join(folder, LOG_KEY_FILE)):
+        known = known_keys(folder)
+        if read_closed(folder, known, load(os.path.join(folder, SIGN_RECORD_FILE), known)) is not None:
+            return ()
     return load_signing_keys(folder, origin)
 
 
-def _end(ledger: Ledger, signer: Signer, closed: Closed) -> None:
-    """Serve a closed log as it was closed. Raises StartupError where the database isn't the one that was."""
+def _check_end(ledger: Ledger, closed: Closed) -> None:
     closing = closed.closing
     if (ledger.size, ledger.tree.root) != (closing.size, closing.root):
         raise StartupError(
             f"the log was closed at size {closing.size}, the database (size {ledger.size}) isn't what it held then: "
             "put back the one that was closed"
         )
+
+
+def _end(folder: str, ledger: Ledger, signer: Signer, closed: Closed) -> None:
+    """Serve a closed log as it was closed; its mark is made whole where a crash, or a hand, has left half of it."""
     ledger.is_closed = True
-    signer.keep(closed.checkpoint)
+    if not os.path.exists(os.path.join(folder, CLOSED_FILE)):
+        log.warning(
+            "%s was gone: the log is closed all the same, as the sign record says; it is written again", CLOSED_FILE,
+            extra=event("end-restored"),
+        )  # fmt: skip
+    keep_closed(folder, signer, closed)
 
 
 def _check_genesis(ledger: Ledger, origin: str) -> None:
@@ -311,13 +327,14 @@ def _bound_arenas() -> None:
 
 
 def run_node(
-    folder: str, *, listen: str | None = None, new_sign_record: bool = False, on_ready: Callable[[str], None]
-) -> None:
+    folder: str, *, listen: str | None = None, new_sign_record: bool = False, clock_back: bool = False,
+    on_ready: Callable[[str], None],
+) -> None:  # fmt: skip
     """Run a node until it is told to stop. Raises StartupError, StorageError or InputError, each saying what to do."""
     config = load_config(folder)
     set_up(log_format=config.log_format, log_level=config.log_level)
     address = parse_listen(listen) if listen is not None else config.listen
-    node = open_node(folder, config, new_sign_record=new_sign_record)
+    node = open_node(folder, config, new_sign_record=new_sign_record, clock_back=clock_back)
     # The default of 5 ms would make a thread that returns from the disk wait that long while another one computes.
     sys.setswitchinterval(0.0005)
     _bound_arenas()

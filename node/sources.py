@@ -188,7 +188,7 @@ class NodeFolderSource:
         self._note = record.note
         self._store = LevelStore(database_path(folder))
         try:
-            closed = read_closed(folder, log)
+            closed = read_closed(folder, log, record)
             self._closing = None if closed is None else closed.note
             ledger = Ledger(self._store, log=LogIdentity(log.origin, log.public))
         except BaseException:

@@ -35,6 +35,10 @@ def configure_node(parser: argparse.ArgumentParser) -> None:
         "--new-sign-record", action="store_true",
         help="start without the record of what was signed last: only after a restore, when the old node is gone",
     )  # fmt: skip
+    run.add_argument(
+        "--clock-back", action="store_true",
+        help="start though the last signature's time is still to come: once, when the clock was ahead and is right now",
+    )  # fmt: skip
     add_output(run)
     run.set_defaults(run=run_run)
     configure_restore(actions)
@@ -73,6 +77,9 @@ def run_run(args: argparse.Namespace) -> int:
         else:
             print(safe_line(f"serving {args.folder} at {url}"), flush=True)
 
-    _server().run_node(args.folder, listen=args.listen, new_sign_record=args.new_sign_record, on_ready=ready)
+    _server().run_node(
+        args.folder, listen=args.listen, new_sign_record=args.new_sign_record, clock_back=args.clock_back,
+        on_ready=ready,
+    )  # fmt: skip
     note_line("stopped")
     return OK

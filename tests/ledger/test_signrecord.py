@@ -195,6 +195,26 @@ def test_a_clock_before_the_record_is_refused(signer: Callable[[], Signer], cloc
     signer().check_start(log.ledger.view())
 
 
+def test_a_clock_that_was_ahead_is_forgotten(signer: Callable[[], Signer], clock: Clock) -> None:
+    """Told that the clock is right now, a start goes on: the record has its time, the same head and note, and what is
+    signed later no earlier time. A record that isn't ahead stays as it is, and a wrong database is refused as ever."""
+    log, hand = grown(2), signer()
+    note = hand.sign(log.size, log.root)
+    clock.now_ms = NOW - 1000
+    again = signer()
+    again.check_start(log.ledger.view(), clock_back=True)
+    with pytest.raises(StartupError, match="continuation"):
+        again.check_start(grown(1).ledger.view(), clock_back=True)
+    again.set_clock_back()
+    assert (again.last.time_ms, again.last.note) == (NOW - 1000, note)
+    assert signer().last == again.last
+    signer().check_start(log.ledger.view())
+    clock.now_ms = NOW + 1000
+    again.set_clock_back()
+    assert again.last.time_ms == NOW - 1000
+    assert again.sign(log.size, log.root) == note
+
+
 def test_a_clock_that_steps_back_while_running(signer: Callable[[], Signer], clock: Clock) -> None:
     """The recorded time never goes backwards."""
     log, hand = grown(1), signer()
@@ -354,5 +374,37 @@ def test_a_log_ends_at_its_last_head(signer: Callable[[], Signer], tmp_path: Pat
             refused()
     (tmp_path / "sign.json").unlink()
     restored = Signer(path, origin=ORIGIN, private_keys=(), clock_ms=clock, retired=hand.vkeys)
-    restored.keep(note)
+    restored.end(hand.sign_end(), note)
     assert restored.sign(log.size, log.root) == note
+
+
+def test_a_log_that_ended_is_on_record(signer: Callable[[], Signer], tmp_path: Path, clock: Clock) -> None:
+    """The record holds the closing note, once and over every start, with or without a record before; no head after it
+    is signed, while another key's line for the very end is. A record without one, and one that says another end or
+    none, are told apart."""
+    log, hand = grown(1), signer()
+    note = hand.sign(log.size, log.root)
+    open_record = (tmp_path / "sign.json").read_text()
+    closing = hand.sign_end()
+    hand.end(closing, note)
+    value = json.loads((tmp_path / "sign.json").read_text())
+    assert value == {**json.loads(open_record), "closing": closing.decode()}
+    assert (hand.last.closing, signer().last) == (closing, hand.last)
+    with pytest.raises(StorageError, match="after the log's end"):
+        signer().sign(log.size + 1, bytes(32))
+    path = str(tmp_path / "sign.json")
+    both = Signer(path, origin=ORIGIN, private_keys=(LOG_KEY, key("new")), clock_ms=clock)
+    assert both.sign(log.size, log.root) != note
+    assert (both.last.closing, len(parse_note(both.last.note).signatures)) == (closing, 2)
+    (tmp_path / "sign.json").unlink()
+    signer().end(closing, note)
+    assert signer().last == hand.last
+    grown(1, log)
+    (tmp_path / "sign.json").write_text(open_record)
+    later = signer()
+    later.sign(log.size, log.root)
+    other = later.sign_end()
+    for bad in (other.decode(), note.decode(), "", 7, None):
+        (tmp_path / "sign.json").write_text(json.dumps({**json.loads(open_record), "closing": bad}))
+        with pytest.raises(StartupError, match="damaged"):
+            signer()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger import signrecord
 from ledger.append import prepare
 from ledger.errors import StartupError, StorageError
 from node import ending, logfolder, rekey
@@ -36,6 +37,12 @@ def folder(tmp_path: Path) -> Path:
 def keys_of(folder: Path) -> LogKeys:
     """All keys of the folder's log."""
     return logfolder.known_keys(str(folder))
+
+
+def on_record(folder: Path) -> bool:
+    """Whether the sign record says that the log has ended."""
+    record = signrecord.load(str(folder / "sign-record.json"), keys_of(folder))
+    return record is not None and record.closing is not None
 
 
 def grow(folder: Path) -> None:
@@ -156,7 +163,7 @@ def test_closing_signs_what_the_database_holds(folder: Path) -> None:
     assert ended.closing.size == 2
     record = json.loads((folder / "sign-record.json").read_text())
     assert record["size"] == 2
-    closed = logfolder.read_closed(str(folder), keys_of(folder))
+    closed = logfolder.read_closed(str(folder), keys_of(folder), None)
     assert closed is not None
     assert closed.checkpoint.decode() == record["note"]
 
@@ -166,7 +173,7 @@ def test_cut_anywhere_a_close_is_done_by_running_it_again(folder: Path, monkeypa
     closed log and no key left. Its key is being changed, so that there are two to erase."""
     rekey.begin(str(folder))
     grow(folder)
-    number, states = 0, set()
+    number, states, marked = 0, set(), set()
     while True:
         number += 1
         cut = shutil.copytree(folder, folder.parent / f"cut-{number}")
@@ -178,13 +185,54 @@ def test_cut_anywhere_a_close_is_done_by_running_it_again(folder: Path, monkeypa
             else:
                 break
         was_closed = (cut / "closed.json").exists()
+        marked.add((was_closed, on_record(cut)))
         assert was_closed or (cut / "log.key").exists()
         states.add((was_closed, (cut / "log.key").exists()))
         started(cut)
         assert ending.close_log(str(cut), erase_key=True).was_closed == was_closed
         assert list(cut.glob("log*.key")) == []
         assert started(cut) == started(cut)
+        assert on_record(cut)
     assert states == {(False, True), (True, True), (True, False)}
+    assert marked == {(False, False), (True, False), (True, True)}
+
+
+def test_a_closed_log_does_not_open_by_a_file_that_is_gone(folder: Path, erase: bool) -> None:
+    """Either of closed.json and the sign record suffices: a start keeps the log closed and writes the other again,
+    also for a log that was closed before the record said so; key steps and a second close know it as well."""
+    ending.close_log(str(folder), erase_key=erase)
+    mark, record = (folder / "closed.json").read_bytes(), (folder / "sign-record.json").read_bytes()
+    (folder / "closed.json").unlink()
+    node = open_node(str(folder), load_config(str(folder)))
+    node.store.close()
+    assert node.ledger.is_closed
+    assert node.closed is not None
+    assert (folder / "closed.json").read_bytes() == mark
+    (folder / "closed.json").unlink()
+    with pytest.raises(InputError, match="closed for good"):
+        rekey.begin(str(folder))
+    (folder / "closed.json").unlink()
+    assert ending.close_log(str(folder)).was_closed
+    assert (folder / "closed.json").read_bytes() == mark
+    older = json.loads(record)
+    del older["closing"]
+    for before in (json.dumps(older).encode(), None):
+        (folder / "sign-record.json").unlink()
+        if before is not None:
+            (folder / "sign-record.json").write_bytes(before)
+        assert started(folder) == json.loads(mark)["checkpoint"].encode()
+        assert on_record(folder)
+
+
+def test_two_ends_of_one_log_do_not_start(folder: Path) -> None:
+    """A closed.json of another size than the sign record's end is refused, though the log signed both."""
+    longer = shutil.copytree(folder, folder.parent / "longer")
+    ending.close_log(str(folder))
+    grow(longer)
+    ending.close_log(str(longer))
+    shutil.copy(folder / "closed.json", longer)
+    with pytest.raises(StartupError, match="closed at size 1, the sign record at 2"):
+        started(longer)
 
 
 def test_a_closed_log_stays_closed(folder: Path) -> None:
@@ -239,7 +287,7 @@ def test_a_log_may_end_while_its_key_is_changed(folder: Path) -> None:
     rekey.begin(str(folder))
     ended = ending.close_log(str(folder), erase_key=True)
     assert len(ended.erased) == 3
-    closed = logfolder.read_closed(str(folder), keys_of(folder))
+    closed = logfolder.read_closed(str(folder), keys_of(folder), None)
     assert closed is not None
     for key in logfolder.current_keys(str(folder)).keys:
         assert open_closing(closed.note, LogKeys((key,))) == ended.closing

@@ -297,11 +297,16 @@ def test_a_repair_waits_for_what_was_signed(folder: Path, tmp_path: Path) -> Non
 
 
 def test_a_closed_log_passes_as_it_was_closed(folder: Path, base: Path, tmp_path: Path) -> None:
-    """Also without its key, which was erased; a database that isn't the one that was closed is named."""
+    """Also without its key, which was erased; a closed.json that is gone, and a database that isn't the one that was
+    closed, are named."""
     close_log(str(folder), erase_key=True)
     assert not (folder / "log.key").exists()
     report = check(folder)
     assert (report.findings, report.checked.size) == ([], SIZE)
+    mark = (folder / "closed.json").read_bytes()
+    (folder / "closed.json").unlink()
+    assert [finding.where for finding in check(folder).findings] == ["closed.json"]
+    (folder / "closed.json").write_bytes(mark)
     other = shutil.copytree(base, tmp_path / "other")
     grow(other, 1)
     shutil.copy(folder / "closed.json", other)

@@ -430,28 +430,44 @@ def test_a_closed_log_is_restored_closed(cli: Cli, tmp_path: Path) -> None:
         assert again.request("/closed").good()
 
 
+def closing_on_record(folder: Path) -> str:
+    """The closing note in a folder's sign record."""
+    return str(json.loads((folder / "sign-record.json").read_text())["closing"])
+
+
 def test_the_end_of_a_log_is_taken_from_the_tail(past: Past, cli: Cli, lost: Path, tmp_path: Path) -> None:
     """A backup made before the close holds every entry, and the tail adds none: still the log comes back closed, from
     the old node's folder, and from a node."""
     old = shutil.copytree(past.folder, tmp_path / "old")
+    record = (lost / "sign-record.json").read_bytes()
     cli.ok("node", "close", "old", "--yes")
     for at, tail in (("folder", old), ("node", shutil.copytree(old, tmp_path / "served"))):
         with contextlib.ExitStack() as stack:
             url = f"http://127.0.0.1:{stack.enter_context(Node(tail)).port}" if at == "node" else tail
             assert cli.json("node", "restore", past.late, lost, "--tail", url)["closed"] is True
         assert (lost / "closed.json").read_bytes() == (old / "closed.json").read_bytes()
+        assert closing_on_record(lost) == closing_on_record(old)
+        (lost / "sign-record.json").write_bytes(record)
         for name in ("db", "closed.json"):
             (shutil.rmtree if name == "db" else Path.unlink)(lost / name)
 
 
 def test_the_mark_of_a_closed_log_decides_as_well(past: Past, cli: Cli, lost: Path, tmp_path: Path) -> None:
-    """Without the sign record, the folder's own closed.json says how many entries there have to be."""
+    """Without the sign record, the folder's own closed.json says how many entries there have to be; the restore puts
+    the end on record, which then says it without the file."""
     old, late = shutil.copytree(past.folder, tmp_path / "old"), past.sizes[1]
     cli.ok("node", "close", "old", "--yes")
     (lost / "sign-record.json").unlink()
     shutil.copy(old / "closed.json", lost)
     line = cli.fails(5, "node", "restore", past.early, lost)
     assert f"{late - past.sizes[0]} entries are missing: the mark of the closed log knows {late}" in line
+    assert cli.json("node", "restore", past.late, lost)["closed"] is True
+    assert (lost / "closed.json").read_bytes() == (old / "closed.json").read_bytes()
+    assert closing_on_record(lost) == closing_on_record(old)
+    shutil.rmtree(lost / "db")
+    (lost / "closed.json").unlink()
+    line = cli.fails(5, "node", "restore", past.early, lost)
+    assert f"{late - past.sizes[0]} entries are missing" in line
     assert cli.json("node", "restore", past.late, lost)["closed"] is True
     assert (lost / "closed.json").read_bytes() == (old / "closed.json").read_bytes()
 

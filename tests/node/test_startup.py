@@ -188,12 +188,16 @@ def test_missing_sign_record_needs_a_word(folder: Path) -> None:
 
 
 def test_clock_before_the_record_is_refused(folder: Path) -> None:
-    """A clock that went back since the last signature."""
+    """A clock that went back since the last signature; told once that it is right now, the node goes on, with the same
+    signature."""
     record = folder / "sign-record.json"
     value = json.loads(record.read_text())
     value["time_ms"] = time.time_ns() // 1_000_000 + 3_600_000
     record.write_text(json.dumps(value))
-    refused(folder, STORAGE, "the clock is before", "set the clock")
+    refused(folder, STORAGE, "the clock is before", "set the clock", "--clock-back")
+    starts(folder, options=("--clock-back",))
+    starts(folder)
+    assert {**json.loads(record.read_text()), "time_ms": 0} == {**value, "time_ms": 0}
 
 
 @pytest.mark.parametrize(
