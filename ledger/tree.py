@@ -17,7 +17,6 @@ from proofs import codec, merkle, tiles
 from proofs.merkle import HASH_BYTES, CompactRange, NodeReader
 
 HEAD_KEY = keys.META + b"head"
-TILE_LEVELS = 8
 
 
 def tile_key(level: int, index: int) -> bytes:

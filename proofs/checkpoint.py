@@ -23,7 +23,6 @@ from proofs.errors import InputError, VerifyError, excerpt
 from proofs.merkle import EMPTY_ROOT, HASH_BYTES, SIZE_MAX
 from proofs.text import encode_base64, parse_decimal, parse_hash
 
-ORIGIN_BYTES_MAX = note.NAME_BYTES_MAX
 # Other things that our keys, or witnesses, sign begin with these: no checkpoint may look like one of them.
 RESERVED_PREFIXES = ("usance/", "cosignature/", "subtree/")
 

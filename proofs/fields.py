@@ -94,11 +94,6 @@ def is_digest(value: Any) -> bool:
     return type(value) is bytes and len(value) == 32
 
 
-def is_quantity(value: Any) -> bool:
-    """An integer of 1 … 2^63-1."""
-    return type(value) is int and 1 <= value <= INT_MAX
-
-
 def _matches(pattern: re.Pattern[str]) -> Predicate:
     return lambda value: is_text(value) and pattern.fullmatch(value) is not None
 

@@ -16,7 +16,6 @@ from proofs.codec import INT_MAX
 from proofs.errors import InputError
 from proofs.fields import Rule
 
-NEVER_DELEGATED = ("genesis", "party", "delegate", "rotate", "revoke")
 DELEGABLE = (
     "asset", "terms", "description", "grant", "withdraw", "usage", "none", "correction", "accept", "statement",
     "payment", "receipt", "dispute", "resolution", "canary", "claim",

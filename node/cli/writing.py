@@ -46,9 +46,9 @@ def report(
     emit(value, as_json=args.json, lines=[*shown, *lines])
 
 
-def split_pair(text: str, *, option: str, expected: str, separator: str = "=") -> tuple[str, str]:
+def split_pair(text: str, *, option: str, expected: str) -> tuple[str, str]:
     """NAME and VALUE of `NAME=VALUE`. Raises InputError."""
-    name, found, value = text.partition(separator)
+    name, found, value = text.partition("=")
     if not found or not name:
         raise InputError(f"{option} {text[:80]!r}", field=option, expected=expected)
     return name, value
