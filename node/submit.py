@@ -384,9 +384,14 @@ class Submission:
 
     def _send(self, flight: Flight, numbers: list[list[int]] | None) -> None:
         """Send what the journal holds. `numbers`: the records' lines, None for a flight of an earlier run."""
+        # What an earlier run had sent may be logged, though it never saw the answer: that isn't this run's doing.
+        before = self._client.key_state(self._sending.public).next if numbers is None else 0
         sent = self._sending.send(flight.batches)
-        for outcome, mark in zip(sent.taken, flight.marks, strict=False):
+        for outcome, mark, batch in zip(sent.taken, flight.marks, flight.batches, strict=False):
             self._journal.done = mark
+            if batch.first < before:
+                self.summary.before += len(outcome.refs)
+                continue
             self.summary.logged += len(outcome.refs)
             self.summary.statuses.update(outcome.statuses)
         if sent.left_open is not None:  # it may be taken later: it stays in the journal

@@ -5,6 +5,10 @@ import random
 import time
 from collections import Counter
 from pathlib import Path
+from queue import Queue
+from signal import SIGKILL
+from subprocess import Popen
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,10 +21,11 @@ from node.submit import LineError, Options, Submission, Summary, open_locked
 from proofs.checkpoint import log_vkey
 from proofs.codec import unpack
 from proofs.ed25519 import public_bytes
-from proofs.entry import parse_entry
+from proofs.entry import parse_entry, parse_request
 from proofs.errors import InputError
 from proofs.records import make_body
 from proofs.ref import Ref
+from tests.node.badproxy import TIMEOUT_S, BadProxy, proxying
 from tests.node.clitool import Cli
 from tests.node.fakelog import NOW_MS, ORIGIN, FakeLog, serving
 from tests.node.harness import NodeProcess
@@ -275,6 +280,29 @@ def test_a_lost_connection_loses_and_doubles_nothing(log, submit, tmp_path, lose
     assert calls(log) == expected(10)
 
 
+def test_what_an_earlier_run_had_logged_is_not_counted_again(log, submit, tmp_path) -> None:
+    """Of a flight whose answer was lost, batches that the log has count as logged before, with those settled earlier;
+    the others, and what follows, as logged now."""
+    write(tmp_path / "f", map(line, range(4)))
+    submit(batch_records=2)
+    honest = log._honest
+
+    def half(method, path, body):
+        if method != "POST":
+            return honest(method, path, body)
+        log._take(parse_request(body)[0])
+        return 404, "text/plain", b""
+
+    write(tmp_path / "f", map(line, range(13)))
+    log._honest = half
+    with pytest.raises((NetworkError, ProblemError)):
+        submit(batch_records=3, request_batches=2)
+    log._honest = honest
+    summary = submit(batch_records=3, request_batches=2)
+    assert (summary.before, summary.logged, sum(summary.statuses.values())) == (7, 6, 6)
+    assert calls(log) == expected(13)
+
+
 def test_a_busy_node_keeps_the_flight(log, submit, tmp_path) -> None:
     """A 503 for one batch is not a refusal: the journal keeps it for the next run."""
     write(tmp_path / "f", map(line, range(3)))
@@ -392,6 +420,34 @@ def test_the_program_says_what_it_did(cli) -> None:
     assert "h, line 2: " in cli.fails(2, "submit", "h")
     assert cli.json("submit", "f", "--check") == {"file": "f", "lines": 300, "logged": 0}
     assert "can't read" in cli.fails(2, "submit", "missing")
+
+
+class KillingProxy(BadProxy):
+    """Passes on everything; once the node has answered a write, it kills the process that sent it instead."""
+
+    def __init__(self) -> None:
+        super().__init__(seed=0, mischief=0.0)
+        self.victim: Queue[Popen[str]] = Queue()
+
+    def ask(self, method: str, path: str, body: bytes) -> tuple[int, str, bytes] | None:
+        """See BadProxy."""
+        answer = super().ask(method, path, body)
+        if method == "POST":
+            self.victim.get(timeout=TIMEOUT_S).kill()
+            return None
+        return answer
+
+
+def test_what_was_logged_before_a_kill_was_logged_before(cli, node) -> None:
+    """Killed after the node took the batch and before its answer came: the next run says that it was logged before."""
+    write(cli.folder / "f", map(line, range(30)))
+    with proxying(KillingProxy()) as proxy:
+        proxy.port = urlsplit(node.url).port
+        with cli.start("submit", "f", "--batch", "10", "--pipeline", "2", "--node", proxy.url) as process:
+            proxy.victim.put(process)
+            assert process.wait(TIMEOUT_S) == -SIGKILL
+    done = cli.ok("submit", "f", "--json").json()
+    assert (done["before"], done["logged"], done["statuses"]) == (20, 10, {"unclaimed": 10})
 
 
 def test_kill_9_at_any_moment_logs_each_line_once(cli, long_run) -> None:
