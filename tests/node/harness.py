@@ -163,6 +163,10 @@ class NodeProcess:
 
     # HTTP
 
+    def open_files(self) -> int:
+        """Descriptors that the node holds."""
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
     def raw(self, data: bytes, *, timeout_s: float = 20, half_close: bool = False) -> bytes:
         """Send bytes as they are; everything that comes back until the node closes (or `timeout_s` of silence)."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=timeout_s) as connection:
@@ -362,7 +366,7 @@ def check_problem(answer: Answer, status: int, *, type: str = "about:blank") -> 
     return said
 
 
-def until(condition: Any, *, timeout_s: float = 10) -> None:
+def until(condition: Any, *, timeout_s: float = 60) -> None:
     """Wait until `condition()` holds."""
     deadline = time.monotonic() + timeout_s
     while not condition():

@@ -188,7 +188,7 @@ def test_low_disk_refuses_before_anything_fails(tmp_path: Path) -> None:
                 disk.ballast.unlink()
                 began = time.monotonic()
                 assert one.send(connection).status == 200
-                assert time.monotonic() - began < 10
+                assert time.monotonic() - began < 30
                 assert node.request("/readyz").status == 200
             check_all(log, node)
             assert node.stop() == 0

@@ -496,7 +496,7 @@ def test_a_fork_that_lives_on_keeps_the_spool_from_nobody(world: World) -> None:
         "child = os.fork()\n"
         "if not child:\n"
         "    for fd in (0, 1, 2): os.close(fd)\n"
-        "    for _ in range(2000):\n"
+        "    for _ in range(6000):\n"
         "        if os.path.exists('go'): break\n"
         "        time.sleep(0.01)\n"
         "    os._exit(0)\n"
@@ -630,24 +630,32 @@ def test_asyncio_records_in_order(world: World) -> None:
 def test_asyncio_is_never_held_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that takes its time, a name that the node is asked for and a close that waits don't stop the loop."""
     write = os.write
+    beats, is_over = 0, False
+    held: list[bool] = []
+
+    def wait() -> None:
+        """Until the loop has gone on for a while: it never does if it is what waits here."""
+        before, until_s = beats, time.monotonic() + 20
+        while beats < before + 5 and not is_over and time.monotonic() < until_s:
+            time.sleep(0.005)
+        held.append(beats < before + 5 and not is_over)
 
     def slow(handle: int, data: bytes) -> int:
-        time.sleep(0.2)
+        wait()
         return write(handle, data)
 
     def late(method: str, path: str, body: bytes, answer: Any) -> Any:
-        time.sleep(0.2)
+        wait()
         return answer
 
     world.log.hook = late
     monkeypatch.setattr(os, "write", slow)
-    gaps: list[float] = []
 
     async def beat() -> None:
+        nonlocal beats
         while True:
-            began = time.monotonic()
             await asyncio.sleep(0.005)
-            gaps.append(time.monotonic() - began)
+            beats += 1
 
     async def main() -> None:
         heart = asyncio.create_task(beat())
@@ -655,12 +663,13 @@ def test_asyncio_is_never_held_up(world: World, monkeypatch: pytest.MonkeyPatch)
         await uses.use(NAME, "infer", token=1)
         with pytest.raises(usance.InputError):
             await uses.use("corpus", "infer", token=1)
-        await uses.close(10)
+        await uses.close(20)
         heart.cancel()
 
     asyncio.run(main())
-    assert len(gaps) > 20
-    assert max(gaps) < 0.15
+    is_over = True
+    assert len(held) > 3
+    assert not any(held)
 
 
 def test_asyncio_closed_while_records_wait(world: World) -> None:

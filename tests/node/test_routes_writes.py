@@ -4,6 +4,7 @@ import concurrent.futures
 import gzip
 import http.client
 import os
+import select
 import socket
 import time
 from collections.abc import Callable
@@ -107,7 +108,7 @@ def test_an_announced_size_above_the_limit_is_refused_at_once(node: NodeProcess)
     """A Content-Length above 8 MiB is 413 before a byte of the body is sent, also where the client waits to go on."""
     length = b"Content-Length: %d\r\n" % (REQUEST_BYTES_MAX + 1)
     for expect in (b"", b"Expect: 100-continue\r\n"):
-        with socket.create_connection(("127.0.0.1", node.port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", node.port), timeout=60) as connection:
             connection.sendall(HEAD + length + expect + b"\r\n")
             first = connection.recv(4096)
             assert first.startswith(b"HTTP/1.1 413 ")
@@ -118,7 +119,7 @@ def test_a_body_above_the_limit_without_a_length_is_refused(node: NodeProcess) -
     for extra in (1, 2_000_000):
         body_bytes = chunked([b"\x00" * 65_536] * (REQUEST_BYTES_MAX // 65_536) + [b"\x00" * extra])
         data = HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + body_bytes
-        said = check_problem(parse_answer(node.raw(data, timeout_s=8)), 413)
+        said = check_problem(parse_answer(node.raw(data)), 413)
         assert said["field"] == "request"
 
 
@@ -132,7 +133,7 @@ def test_a_chunked_body_is_taken(node: NodeProcess, actor: Actor) -> None:
 def test_expect_continue_is_answered(node: NodeProcess, actor: Actor) -> None:
     """A client that waits for 100 Continue gets it, and then its answer; another expectation is 417 on any route."""
     data = encode_request([actor.sign(nil_body())])
-    with socket.create_connection(("127.0.0.1", node.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", node.port), timeout=60) as connection:
         connection.sendall(HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(data))
         assert connection.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(data)
@@ -153,8 +154,8 @@ def test_a_truncated_request_is_nothing(node: NodeProcess, actor: Actor, left: i
     data = encode_request([actor.sign(nil_body())])
     check_problem(node.post(data[:-left]), 400)
     cut = HEAD + b"Content-Length: %d\r\n\r\n" % len(data) + data[:-left]
-    assert node.raw(cut, half_close=True, timeout_s=5) == b""
-    with socket.create_connection(("127.0.0.1", node.port), timeout=5) as connection:
+    assert node.raw(cut, half_close=True) == b""
+    with socket.create_connection(("127.0.0.1", node.port), timeout=60) as connection:
         connection.sendall(cut)
     assert node.get("/checkpoint").body == before
     assert node.next_of(actor.key) == actor.next
@@ -173,7 +174,7 @@ def test_broken_heads_are_refused(node: NodeProcess, head: bytes) -> None:
     """Lengths that contradict, framings that don't exist, and heads beyond the limits are 400 problems (or 415: a
     framing that is passed over), the connection is closed, and nothing is stored."""
     before = node.get("/checkpoint").body
-    answer = parse_answer(node.raw(HEAD + head + b"\r\n\r\n0\r\n\r\n", timeout_s=5))
+    answer = parse_answer(node.raw(HEAD + head + b"\r\n\r\n0\r\n\r\n"))
     assert answer.status in (400, 413, 415, 501)
     check_problem(answer, answer.status)
     assert node.get("/checkpoint").body == before
@@ -183,7 +184,7 @@ def test_broken_heads_are_refused(node: NodeProcess, head: bytes) -> None:
 def test_broken_chunks_are_refused(node: NodeProcess, chunk: bytes) -> None:
     """A chunk that isn't one is 400, also when it comes after the request began; the node goes on."""
     good = b"3\r\nabc\r\n"
-    with socket.create_connection(("127.0.0.1", node.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", node.port), timeout=60) as connection:
         connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + good)
         time.sleep(0.05)
         connection.sendall(chunk)
@@ -202,7 +203,7 @@ def test_broken_chunks_are_refused(node: NodeProcess, chunk: bytes) -> None:
 )  # fmt: skip
 def test_what_is_no_http_is_refused(node: NodeProcess, data: bytes) -> None:
     """Other protocols and broken request lines get 400 or 404 as a problem, and the connection is closed."""
-    answer = node.raw(data, timeout_s=2, half_close=True)
+    answer = node.raw(data, half_close=True)
     if answer:
         assert parse_answer(answer).status in (400, 404)
     assert node.get("/healthz").status == 200
@@ -217,31 +218,30 @@ def impatient(make_node: Callable[..., NodeProcess]) -> NodeProcess:
 def test_slow_bodies_end(impatient: NodeProcess) -> None:
     """A body that doesn't come within request_timeout_s is 408,
     also when it drips; the node serves others meanwhile."""
-    with socket.create_connection(("127.0.0.1", impatient.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", impatient.port), timeout=60) as connection:
         connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")
         started = time.monotonic()
-        while time.monotonic() - started < 0.8:
+        while not select.select([connection], [], [], 0.1)[0]:
             connection.sendall(b"\x91")
             assert impatient.get("/healthz").status == 200
-            time.sleep(0.1)
-        answer = connection.recv(4096)
-        assert 0.9 < time.monotonic() - started < 5
-    check_problem(parse_answer(answer), 408)
+            assert time.monotonic() - started < 60
+        assert time.monotonic() - started > 0.9
+        check_problem(parse_answer(read_all(connection)), 408)
 
 
 def test_slow_heads_and_idle_connections_are_closed(impatient: NodeProcess) -> None:
     """A connection that never finishes a head, or asks nothing more, is closed after idle_timeout_s."""
     for sent in (b"", b"GET /checkpoint HTTP/1.1\r\nHost: a\r\nX", b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"):
-        with socket.create_connection(("127.0.0.1", impatient.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", impatient.port), timeout=60) as connection:
             connection.sendall(sent)
             started = time.monotonic()
             read_all(connection)
-            assert 0.5 < time.monotonic() - started < 5
+            assert 0.5 < time.monotonic() - started < 40
 
 
 def test_announced_bytes_take_no_room(impatient: NodeProcess) -> None:
     """Requests that announce 8 MiB and send nothing leave the room for bytes under way to others."""
-    idle = [socket.create_connection(("127.0.0.1", impatient.port), timeout=10) for _ in range(20)]
+    idle = [socket.create_connection(("127.0.0.1", impatient.port), timeout=60) for _ in range(20)]
     try:
         for connection in idle:
             connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % REQUEST_BYTES_MAX)
@@ -251,27 +251,28 @@ def test_announced_bytes_take_no_room(impatient: NodeProcess) -> None:
             connection.close()
 
 
-def test_bytes_under_way_are_bounded(impatient: NodeProcess) -> None:
+def test_bytes_under_way_are_bounded(make_node: Callable[..., NodeProcess]) -> None:
     """Beyond in_flight_bytes_max a request is 503 with Retry-After; its room comes back when the others end."""
-    sent = b"\x91" * (7 * 2**20)
-    with socket.create_connection(("127.0.0.1", impatient.port), timeout=10) as connection:
+    node = make_node(in_flight_bytes_max=8 * 2**20)
+    sent, more = b"\x91" * (7 * 2**20), b"\x91" * (2 * 2**20)
+    with socket.create_connection(("127.0.0.1", node.port), timeout=60) as connection:
         connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % (len(sent) + 1) + sent)
-        time.sleep(0.3)
-        answer = impatient.post(b"\x91" * (2 * 2**20))
+        until(lambda: node.post(more).status == 503)  # once the node has read what came
+        answer = node.post(more)
         check_problem(answer, 503)
         assert int(answer.headers["retry-after"]) >= 1
-    until(lambda: impatient.post(b"\x91" * (2 * 2**20)).status == 400)
-    Actor(impatient).join()
+    until(lambda: node.post(more).status == 400)
+    Actor(node).join()
 
 
 def test_connections_are_bounded(make_node: Callable[..., NodeProcess]) -> None:
     """Beyond connections_max a connection is closed at once; those before it are served, and places come back."""
     node = make_node(connections_max=5)
-    held = [socket.create_connection(("127.0.0.1", node.port), timeout=5) for _ in range(5)]
+    held = [socket.create_connection(("127.0.0.1", node.port), timeout=60) for _ in range(5)]
     for connection in held:  # each is known to the node once it has answered
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
         assert connection.recv(4096).startswith(b"HTTP/1.1 200")
-    with socket.create_connection(("127.0.0.1", node.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", node.port), timeout=60) as connection:
         assert read_all(connection) == b""
     for connection in held:
         connection.close()
@@ -284,16 +285,15 @@ def test_readers_that_do_not_read_are_cut_off(make_node: Callable[..., NodeProce
     actor = Actor(node).join()
     attrs = {f"{at:02}": os.urandom(500).hex() for at in range(55)}
     actor.log(*(use_body(attrs=attrs) for _ in range(120)))
+    before = node.open_files()
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.settimeout(10)
+        connection.settimeout(60)
         connection.connect(("127.0.0.1", node.port))
         connection.sendall(b"GET /tile/entries/000.p/100 HTTP/1.1\r\nHost: a\r\n\r\n" * 3)
-        time.sleep(4)
-        try:
-            data = read_all(connection)
-        except OSError:
-            data = b""
+        until(lambda: node.open_files() > before)
+        until(lambda: node.open_files() <= before)
+        data = read_all(connection)
     assert len(data) < 3 * 100 * 55_000
 
 
@@ -319,7 +319,7 @@ def test_pipelined_requests_are_answered_in_order(node: NodeProcess, actor: Acto
 
 def test_a_kept_connection_survives_refusals(node: NodeProcess, actor: Actor) -> None:
     """After 4xx answers to whole requests, the same connection takes a good batch."""
-    connection = http.client.HTTPConnection("127.0.0.1", node.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", node.port, timeout=60)
     for method, path, sent, kind in (
         ("POST", "/records", b"", "application/msgpack"), ("GET", "/nothing", None, ""), ("PUT", "/records", b"x", ""),
         ("POST", "/records", b"x" * 1000, "text/plain"), ("POST", "/records", codec.encode([]), "application/msgpack"),
@@ -340,7 +340,7 @@ def test_a_kept_connection_survives_refusals(node: NodeProcess, actor: Actor) ->
 def test_a_client_that_leaves_has_its_batch_taken_once(node: NodeProcess, actor: Actor) -> None:
     """A client that goes away after its request was read finds its batch taken, and gets the first answer again."""
     data = encode_request([actor.sign(nil_body())])
-    with socket.create_connection(("127.0.0.1", node.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", node.port), timeout=60) as connection:
         connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(data) + data)
         time.sleep(0.2)
     until(lambda: node.next_of(actor.key) == actor.next + 1)

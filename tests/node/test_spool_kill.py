@@ -152,7 +152,7 @@ class World:
 
 def _kill(process: subprocess.Popen) -> None:
     process.kill()
-    process.wait(20)
+    process.wait(60)
 
 
 @pytest.fixture

@@ -60,9 +60,9 @@ def test_a_stop_answers_what_it_took(make_node: Callable[..., NodeProcess], afte
     time.sleep(after_s)
     started = time.monotonic()
     assert node.stop() == 0
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 40
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
     assert all(load.ended for load in loads)
     assert node.failures() == []
@@ -104,14 +104,14 @@ def test_clients_that_hang_do_not_hold_up_a_stop(
     for data in sent:
         connection = sockets.enter_context(socket.socket())
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.settimeout(10)
+        connection.settimeout(60)
         connection.connect(("127.0.0.1", node.port))
         connection.sendall(data)
         held.append(connection)
     time.sleep(0.3)
     started = time.monotonic()
     assert node.stop() == 0
-    assert time.monotonic() - started < 12
+    assert time.monotonic() - started < 40
     check_problem(parse_answer(read_all(held[4])), 503)
     assert node.failures() == []
 
@@ -123,15 +123,15 @@ def test_a_body_that_arrives_in_time_is_still_taken(make_node: Callable[..., Nod
     batch = actor.sign(*(nil_body(at) for at in range(500)))
     data = encode_request([batch])
     with (
-        socket.create_connection(("127.0.0.1", node.port), timeout=10) as late,
-        socket.create_connection(("127.0.0.1", node.port), timeout=10) as held,
-        socket.create_connection(("127.0.0.1", node.port), timeout=10) as new,
+        socket.create_connection(("127.0.0.1", node.port), timeout=60) as late,
+        socket.create_connection(("127.0.0.1", node.port), timeout=60) as held,
+        socket.create_connection(("127.0.0.1", node.port), timeout=60) as new,
     ):
         late.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(data) + data[:1000])
         held.sendall(HEAD + b"Content-Length: %d\r\n\r\n\x91" % REQUEST_BYTES_MAX)
         time.sleep(0.2)
         node.terminate()
-        time.sleep(0.2)
+        until(lambda: "stopping" in node.log_path.read_text())
         new.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(data) + data)
         late.sendall(data[1000:])
         answer = parse_answer(read_all(late))
