@@ -1,12 +1,18 @@
-"""Fixtures over a real node process: one for each module, and a maker of others with settings of their own."""
+"""Fixtures over a real node process: one for each module, and a maker of others with settings of their own; and over a
+log that is served within the test's process."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from node.spool.folder import SpoolFolder
+from tests.node.fakelog import FakeLog, serving
 from tests.node.harness import Actor, NodeProcess
+from tests.node.spooling import Spool
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +48,30 @@ def make_node(tmp_path: Path) -> Iterator[Callable[..., NodeProcess]]:
 def actor(node: NodeProcess) -> Actor:
     """A fresh party on the module's node."""
     return Actor(node).join()
+
+
+@pytest.fixture
+def log() -> Iterator[FakeLog]:
+    """An honest log, served in this process."""
+    with serving(FakeLog()) as served:
+        yield served
+
+
+@pytest.fixture
+def key(log: FakeLog) -> Ed25519PrivateKey:
+    """A party's key on it."""
+    made = Ed25519PrivateKey.generate()
+    log.join(made)
+    return made
+
+
+@pytest.fixture
+def spool(log: FakeLog, key: Ed25519PrivateKey, tmp_path: Path) -> Spool:
+    """An empty spool of a party."""
+    return Spool(log, key, SpoolFolder(str(tmp_path / "spool")), tmp_path / "state")
+
+
+@pytest.fixture
+def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no test looks at what survives a crash."""
+    monkeypatch.setattr(os, "fsync", lambda handle: None)

@@ -27,23 +27,8 @@ from proofs.records import make_body
 from proofs.ref import Ref
 from tests.node.badproxy import TIMEOUT_S, BadProxy, proxying
 from tests.node.clitool import Cli
-from tests.node.fakelog import NOW_MS, ORIGIN, FakeLog, serving
+from tests.node.fakelog import NOW_MS, ORIGIN
 from tests.node.harness import NodeProcess
-
-
-@pytest.fixture
-def log():
-    """An honest log, served in this process."""
-    with serving(FakeLog()) as served:
-        yield served
-
-
-@pytest.fixture
-def key(log) -> Ed25519PrivateKey:
-    """A party's key on it."""
-    made = Ed25519PrivateKey.generate()
-    log.join(made)
-    return made
 
 
 @pytest.fixture

@@ -20,22 +20,7 @@ from proofs import merkle
 from proofs.entry import sign_batch
 from proofs.errors import InputError, VerifyError
 from proofs.records import make_body
-from tests.node.fakelog import NOW_MS, ORIGIN, FakeLog, serving
-
-
-@pytest.fixture
-def log():
-    """An honest log, served."""
-    with serving(FakeLog()) as served:
-        yield served
-
-
-@pytest.fixture
-def key(log) -> Ed25519PrivateKey:
-    """A party's key on it."""
-    made = Ed25519PrivateKey.generate()
-    log.join(made)
-    return made
+from tests.node.fakelog import NOW_MS, ORIGIN, FakeLog
 
 
 @pytest.fixture

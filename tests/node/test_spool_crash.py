@@ -17,8 +17,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from node.client import Client
 from node.spool import refill
 from node.spool.folder import SpoolFolder
-from tests.node.fakelog import NOW_MS, FakeLog, serving
+from tests.node.fakelog import NOW_MS, FakeLog
 from tests.node.spooling import Spool, bad, calls, expected, segment_bytes, use, uses
+
+# A sync is a step; what it does can't be seen within one boot.
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
 
 STEPS_MAX = 200
 STRIDE = 4
@@ -60,19 +63,6 @@ def dying(step: int, *, after: bool) -> Iterator[list[str]]:
         yield steps
 
 
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch) -> None:
-    """A sync is a step; what it does can't be seen within one boot."""
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
-@pytest.fixture
-def log():
-    """An honest log, served in this process."""
-    with serving(FakeLog()) as served:
-        yield served
-
-
 def new_spool(log: FakeLog, folder: Path) -> Spool:
     """A spool with three segments, refused records in two, damage in one."""
     key = Ed25519PrivateKey.generate()
@@ -86,6 +76,13 @@ def new_spool(log: FakeLog, folder: Path) -> Spool:
     data[-20] ^= 1
     path.write_bytes(data)
     return spool
+
+
+def trials(log: FakeLog, folder: Path, long_run: bool) -> Iterator[tuple[int, Spool]]:
+    """The steps to die at, each with a spool of its own whose records' names begin with the step's."""
+    for step in range(0, STEPS_MAX, 1 if long_run else STRIDE):
+        (folder / f"{step:03}-").mkdir()
+        yield step, new_spool(log, folder / f"{step:03}-")
 
 
 def letters(spool: Spool) -> list[str]:
@@ -109,10 +106,8 @@ def run(spool: Spool, step: int, *, after: bool, what) -> list[str] | None:
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_death_at_every_step_of_sending(log, tmp_path, after, long_run) -> None:
     """Three records a batch, so that batches end within segments and across them."""
-    for step in range(0, STEPS_MAX, 1 if long_run else STRIDE):
+    for step, spool in trials(log, tmp_path, long_run):
         name = f"{step:03}-"
-        (tmp_path / name).mkdir()
-        spool = new_spool(log, tmp_path / name)
         steps = run(spool, step, after=after, what=lambda spool: spool.send(batch_records=3))
         spool.send(batch_records=3)
         found = [call for call in calls(log) if call.startswith(name)]
@@ -130,10 +125,8 @@ def test_a_death_at_every_step_of_sending(log, tmp_path, after, long_run) -> Non
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_death_at_every_step_of_a_retry(log, tmp_path, after, long_run) -> None:
     """A letter is in the dead letters or back in the spool, never in both once anything is sent, never in neither."""
-    for step in range(0, STEPS_MAX, 1 if long_run else STRIDE):
+    for step, spool in trials(log, tmp_path, long_run):
         name = f"{step:03}-"
-        (tmp_path / name).mkdir()
-        spool = new_spool(log, tmp_path / name)
         spool.send()
 
         def retry(spool: Spool) -> None:
@@ -155,10 +148,8 @@ def test_a_death_at_every_step_of_a_retry(log, tmp_path, after, long_run) -> Non
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_death_at_every_step_of_an_import(log, tmp_path, after, long_run) -> None:
     """Of a file that grows between two imports; whatever died, importing it again logs what is new, once."""
-    for step in range(0, STEPS_MAX, 1 if long_run else STRIDE):
+    for step, spool in trials(log, tmp_path, long_run):
         name = f"{step:03}-"
-        (tmp_path / name).mkdir()
-        spool = new_spool(log, tmp_path / name)
         spool.send()
         file, id = tmp_path / name / "uses.spool", os.urandom(16)
 

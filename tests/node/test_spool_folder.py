@@ -10,35 +10,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from node.errors import FileError, NetworkError, ProblemError
 from node.spool import folder, refill
 from node.spool.deadletters import DeadLetters
-from node.spool.folder import SpoolFolder
 from node.spool.refill import drop_letters, retry_letters
 from node.spool.state import Place, SenderState, load_state
 from node.spool.writer import SpoolWriter
 from proofs.ed25519 import public_bytes
 from proofs.records import make_body
 from tests.node.fakelog import ORIGIN, FakeLog, serving
-from tests.node.spooling import Spool, bad, calls, expected, use, uses
+from tests.node.spooling import bad, calls, expected, use, uses
 
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch) -> None:
-    """What survives a crash is tested elsewhere (test_spool_crash.py, test_spool_kill.py)."""
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
-@pytest.fixture
-def log():
-    """An honest log, served in this process."""
-    with serving(FakeLog()) as served:
-        yield served
-
-
-@pytest.fixture
-def spool(log, tmp_path) -> Spool:
-    """An empty spool of a party."""
-    key = Ed25519PrivateKey.generate()
-    log.join(key)
-    return Spool(log, key, SpoolFolder(str(tmp_path / "spool")), tmp_path / "state")
+# What survives a crash is tested elsewhere (test_spool_crash.py, test_spool_kill.py).
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
 
 
 def test_records_for_another_key_stay(log, spool) -> None:

@@ -1,10 +1,12 @@
 """Sending a spool: every record once and in order, whatever the node answers and whatever stands in the folder."""
 
+import contextlib
 import json
 import os
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,29 +27,11 @@ from proofs.entry import parse_entry
 from proofs.errors import InputError, VerifyError
 from proofs.records import make_body
 from proofs.ref import Ref
-from tests.node.fakelog import NOW_MS, ORIGIN, FakeLog, serving
-from tests.node.spooling import Spool, bad, calls, expected, use, uses
+from tests.node.fakelog import NOW_MS, ORIGIN, FakeLog
+from tests.node.spooling import bad, calls, expected, use, uses
 
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch) -> None:
-    """What survives a crash is tested elsewhere (test_spool_crash.py, test_spool_kill.py)."""
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
-@pytest.fixture
-def log():
-    """An honest log, served in this process."""
-    with serving(FakeLog()) as served:
-        yield served
-
-
-@pytest.fixture
-def spool(log, tmp_path) -> Spool:
-    """An empty spool of a party."""
-    key = Ed25519PrivateKey.generate()
-    log.join(key)
-    return Spool(log, key, SpoolFolder(str(tmp_path / "spool")), tmp_path / "state")
+# What survives a crash is tested elsewhere (test_spool_crash.py, test_spool_kill.py).
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
 
 
 def posts(log) -> list[bytes]:
@@ -59,6 +43,27 @@ def dead(spool) -> list[dict]:
     """The dead letters."""
     path = Path(spool.folder.file("dead.jsonl"))
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@contextlib.contextmanager
+def gone_back_to(log: FakeLog, older: FakeLog) -> Iterator[None]:
+    """The log judges batches and knows keys as its older copy does, and shows the newest checkpoint all the same."""
+    honest, hook = log._honest, log.hook
+
+    def shown(method, path, body, answer):
+        if method != "POST":
+            return answer
+        said = {**json.loads(answer[2]), "checkpoint": log.checkpoint().decode()}
+        return 200, "application/json", json.dumps(said).encode()
+
+    log.hook = shown
+    log._honest = lambda method, path, body: (
+        older._honest(method, path, body)
+        if method == "POST" or path.startswith("/keys")
+        else honest(method, path, body)
+    )
+    yield
+    log._honest, log.hook = honest, hook
 
 
 # One run
@@ -321,25 +326,10 @@ def test_a_log_that_went_back_keeps_everything(log, spool, tmp_path) -> None:
     older = FakeLog(key=log.key)
     older.join(spool.key)
     older.log(spool.key, 1, [make_body({"kind": "none", "at": 1, "from": n, "until": n + 1}) for n in range(2)])
-    honest = log._honest
-    log._honest = lambda method, path, body: (
-        older._honest(method, path, body)
-        if method == "POST" or path.startswith("/keys")
-        else honest(method, path, body)
-    )
-
-    def hook(method, path, body, answer):
-        if method != "POST":
-            return answer
-        said = {**json.loads(answer[2]), "checkpoint": log.checkpoint().decode()}
-        return 200, "application/json", json.dumps(said).encode()
-
-    log.hook = hook
-    with pytest.raises(ProblemError, match="rolled back") as caught:
+    with gone_back_to(log, older), pytest.raises(ProblemError, match="rolled back") as caught:
         spool.send()
     assert caught.value.type == "usance:history"
     kept = posts(log)[-1]
-    log._honest, log.hook = honest, lambda method, path, body, answer: answer
     assert spool.send().logged == 1
     assert posts(log)[-1] == kept
     assert calls(log) == ["c0", "c1", "d"]
@@ -355,26 +345,14 @@ def test_a_batch_that_was_taken_before_the_log_went_back_is_kept(log, spool) -> 
     with pytest.raises(NetworkError):
         spool.send()
     assert calls(log) == ["c0", "c1", "d"]
-    older, honest = FakeLog(key=log.key), log._honest
+    older = FakeLog(key=log.key)
     older.join(spool.key)
-    log._honest = lambda method, path, body: (
-        older._honest(method, path, body)
-        if method == "POST" or path.startswith("/keys")
-        else honest(method, path, body)
-    )
-
-    def hook(method, path, body, answer):
-        if method != "POST":
-            return answer
-        said = {**json.loads(answer[2]), "checkpoint": log.checkpoint().decode()}
-        return 200, "application/json", json.dumps(said).encode()
-
-    log.hook = hook
-    for _ in range(2):
-        with pytest.raises(ProblemError, match="rolled back") as caught:
-            spool.send()
-        assert caught.value.type == "usance:sequence"
-    log._honest, log.hook = honest, lambda method, path, body, answer: answer
+    log.hook = lambda method, path, body, answer: answer
+    with gone_back_to(log, older):
+        for _ in range(2):
+            with pytest.raises(ProblemError, match="rolled back") as caught:
+                spool.send()
+            assert caught.value.type == "usance:sequence"
     assert spool.send().logged == 1
     assert calls(log) == ["c0", "c1", "d"]
 
