@@ -13,6 +13,7 @@ from typing import Any
 
 from ledger.signrecord import write_durably
 from node.errors import FileError
+from node.ownfiles import read_own
 from proofs import codec
 from proofs.entry import REQUEST_BYTES_MAX, Batch, encode_request, parse_request
 from proofs.errors import InputError
@@ -68,13 +69,9 @@ class Journal:
 
 def load_journal(path: str) -> Journal | None:
     """The journal of an earlier run, None where there is none. Raises FileError for one that is damaged."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read(JOURNAL_BYTES_MAX + 1)
-    except FileNotFoundError:
+    data = read_own(path, bytes_max=JOURNAL_BYTES_MAX, field="progress")
+    if data is None:
         return None
-    except OSError as error:
-        raise FileError(f"can't read {path}: {error.strerror}", field="progress") from None
     try:
         return _parse(path, codec.decode(data, field="progress"))
     except (InputError, KeyError, TypeError, ValueError):

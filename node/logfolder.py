@@ -61,19 +61,26 @@ class Closed:
 def read_vkeys(folder: str, name: str) -> tuple[VerifierKey, ...]:
     """The verifier keys in a file of the folder, none where it isn't there. Raises StartupError for a damaged one."""
     path = os.path.join(folder, name)
-    try:
-        with open(path, "rb") as file:
-            data = file.read(VKEYS_BYTES_MAX + 1)
-    except FileNotFoundError:
+    data = _read(path, VKEYS_BYTES_MAX)
+    if data is None:
         return ()
-    except OSError as error:
-        raise StartupError(f"can't read {path}: {error.strerror}") from None
     try:
         if len(data) > VKEYS_BYTES_MAX:
             raise InputError(f"more than {VKEYS_BYTES_MAX} bytes")
         return parse_log_keys(data.decode("utf-8", "replace")).keys
     except InputError as error:
         raise StartupError(f"{path} holds no keys of a log ({error.detail}): put the right file back") from None
+
+
+def _read(path: str, bytes_max: int) -> bytes | None:
+    """A file of the folder, to a byte beyond `bytes_max` at most; None where it isn't there."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(bytes_max + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StartupError(f"can't read {path}: {error.strerror}") from None
 
 
 def add_vkey(folder: str, name: str, key: VerifierKey) -> None:
@@ -154,13 +161,9 @@ def read_closed(folder: str, keys: LogKeys, record: SignRecord | None) -> Closed
 
 def _read_closed_file(folder: str, keys: LogKeys) -> Closed | None:
     path = os.path.join(folder, CLOSED_FILE)
-    try:
-        with open(path, "rb") as file:
-            data = file.read(CLOSED_BYTES_MAX + 1)
-    except FileNotFoundError:
+    data = _read(path, CLOSED_BYTES_MAX)
+    if data is None:
         return None
-    except OSError as error:
-        raise StartupError(f"can't read {path}: {error.strerror}") from None
     try:
         value = json.loads(data.decode()) if len(data) <= CLOSED_BYTES_MAX else None
         if not isinstance(value, dict) or value.get("format") != CLOSED_FORMAT:

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from ledger.signrecord import write_durably
 from node.errors import FileError
+from node.ownfiles import read_own
 from proofs.errors import InputError
 
 FILE_BYTES_MAX = 64 * 1024 * 1024
@@ -46,13 +47,9 @@ class SettledFiles:
     def __init__(self, path: str) -> None:
         """Raises FileError for a file that is damaged."""
         self._path = path
+        data = read_own(path, bytes_max=FILE_BYTES_MAX, field="spool")
         try:
-            with open(path, "rb") as file:
-                self._marks = _parse(json.loads(file.read(FILE_BYTES_MAX)))
-        except FileNotFoundError:
-            self._marks = {}
-        except OSError as error:
-            raise FileError(f"can't read {path}: {error.strerror}; mend its permissions", field="spool") from None
+            self._marks = {} if data is None else _parse(json.loads(data))
         except (ValueError, KeyError, TypeError, RecursionError):
             raise FileError(
                 f"{path} is damaged, and it is what keeps files from being imported twice: put it back as it was",

@@ -14,6 +14,7 @@ from typing import Any
 
 from ledger.signrecord import write_durably
 from node.errors import FileError
+from node.ownfiles import read_own
 from proofs import codec
 from proofs.entry import Batch, encode_request, parse_request
 from proofs.errors import InputError
@@ -66,13 +67,9 @@ class SenderState:
 
 def load_state(path: str) -> SenderState | None:
     """What the last sender left, None where there was none. Raises FileError for a file that is damaged."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read(STATE_BYTES_MAX + 1)
-    except FileNotFoundError:
+    data = read_own(path, bytes_max=STATE_BYTES_MAX, field="spool")
+    if data is None:
         return None
-    except OSError as error:
-        raise FileError(f"can't read {path}: {error.strerror}; mend its permissions", field="spool") from None
     try:
         if sha256(data[_HASH_BYTES:]).digest() != data[:_HASH_BYTES]:
             raise InputError("another hash")
