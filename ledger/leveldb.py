@@ -59,9 +59,13 @@ def _said(error: Exception) -> str:
     return first.decode(errors="replace") if isinstance(first, bytes) else str(first)
 
 
-def _cannot_open(said: str, *, is_io: bool) -> StartupError:
+def _cannot_open(said: str, path: str, *, is_io: bool) -> StartupError:
     if said.startswith(HELD):  # the rest names files, and a folder may be named anyhow
-        return StartupError(f"another process holds the database: {said}; stop that process first")
+        folder = os.path.dirname(path) or "."
+        return StartupError(
+            f"another process holds the database {path}: a node probably runs on {folder}. Stop it, then try again; "
+            "what asks the running node by its URL needs no stop, as `usance backup` and `usance audit`"
+        )
     if is_io and "Permission denied" in said:
         return StartupError(
             f"the database can't be opened: {said}; run every command on the folder as the user that runs the node, "
@@ -144,7 +148,7 @@ class LevelStore(_Reads):
                 bloom_filter_bits=10,
             )
         except plyvel.Error as error:
-            raise _cannot_open(_said(error), is_io=isinstance(error, plyvel.IOError)) from None
+            raise _cannot_open(_said(error), path, is_io=isinstance(error, plyvel.IOError)) from None
         super().__init__(self._db)
         _open_stores[self._folder] = self
 

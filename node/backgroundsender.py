@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from node.client import Client
-from node.errors import UNBOUND, ForkError, ProblemError
+from node.errors import ForkError, why_not_sent
 from node.spool.deadletters import DeadLetters
 from node.spool.errors import DamageError, SpoolBusyError
 from node.spool.folder import DEAD_FILE, STATE_FILE, SpoolFolder
@@ -70,13 +70,6 @@ def _wait(count: int) -> str:
 
 def _refused(count: int) -> str:
     return f"{count} records were refused" if count != 1 else "1 record was refused"
-
-
-def _why(error: UsanceError) -> str:
-    """Why nothing is sent, and what the key's owner can do about it."""
-    if isinstance(error, ProblemError) and (error.type, error.expected) == UNBOUND:
-        return f"{error.detail}: it has no party on this log yet; run `usance party NAME` with it first"
-    return error.detail
 
 
 def is_settled(folder: SpoolFolder, made: Sequence[Made]) -> bool:
@@ -217,7 +210,7 @@ class BackgroundSender:
             self._end_round("")
             return BUSY_S * share
         except UsanceError as error:
-            why = _why(error)
+            why = why_not_sent(error)
             self._end_round(why, is_news=why != self._why)
             wait_s = error.retry_after_s if isinstance(error, RetryableError) else 0
             return max(wait_s, min(PAUSE_S * 2 ** min(failures, 20), PAUSE_S_MAX) * share)

@@ -74,3 +74,10 @@ class BackupDamage(VerifyError):
 
 class IncompleteError(UsanceError):
     """What was done is right, but it isn't all that was asked for; the message says what is missing."""
+
+
+def why_not_sent(error: UsanceError) -> str:
+    """Why nothing is sent, and what the key's owner can do about it."""
+    if isinstance(error, ProblemError) and (error.type, error.expected) == UNBOUND:
+        return f"{error.detail}: it has no party on this log yet; run `usance party NAME` with it first"
+    return error.detail

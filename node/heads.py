@@ -90,8 +90,8 @@ class HeadStore:
             return Head(note, self._keys.open_checkpoint(note), path)
         except InputError as error:
             raise StorageError(
-                f"{path} is damaged, or signed by a key that wasn't given ({error.detail}): give all keys of the log, "
-                "or move it away; the next checkpoint is then taken as the first"
+                f"{path} is damaged, or signed by a key that wasn't given ({error.detail}): give all keys of the log "
+                "(docs/log-keys.md), or move it away; the next checkpoint is then taken as the first"
             ) from None
 
     def _adopted(self) -> list[Head]:

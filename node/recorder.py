@@ -30,7 +30,7 @@ from node.errors import NetworkError
 from node.heads import state_folder
 from node.keyfiles import load_key
 from node.rank import Rank, find_rank
-from node.resolve import need_ref, resolve
+from node.resolve import ASSET_FORMS, need_ref, resolve
 from node.saidfields import UsageFields, plain_usage, record_fields, usage_fields
 from node.spool.folder import spool_path
 from node.spool.writer import OfflineWriter, SpoolWriter, clock_ms
@@ -271,11 +271,11 @@ class Recorder:
         return self._ask(text, lambda client: need_ref(resolve(client, text), "into"))
 
     def _ask(self, name: str, question: Callable[[Client], _T]) -> _T:
-        expected = "a reference (INDEX:HEX) or an external name (pkg:, http(s)://, doi:10., model:)"
         if self._url is None:
             raise InputError(
-                f"without a node, {excerpt(name)} can't be looked up", field="asset", expected=expected + ", or node="
-            )
+                f"without a node, {excerpt(name)} can't be looked up", field="asset",
+                expected=f"{ASSET_FORMS}; or node=, for the name of an asset on the log",
+            )  # fmt: skip
         try:
             with self._lock:
                 if self._client is None:
@@ -284,7 +284,7 @@ class Recorder:
                     )
                 return question(self._client)
         except NetworkError as error:
-            raise NetworkError(f"{excerpt(name)} can't be looked up ({error.detail}); or give {expected}") from None
+            raise NetworkError(f"{excerpt(name)} can't be looked up ({error.detail}); or give {ASSET_FORMS}") from None
 
     def flush(self, timeout_s: float = 0.0) -> Left:
         """Make durable what was recorded, then wait up to `timeout_s` seconds until it is logged. Answers what is left

@@ -17,6 +17,10 @@ from proofs.fields import is_external_name
 from proofs.ref import Ref, parse_ref
 from proofs.text import parse_decimal
 
+ASSET_FORMS = (
+    "a reference (INDEX:HEX); or an external name, which needs no entry on the log: pkg:huggingface/ORG/NAME@REVISION, "
+    "model:ORG/NAME, doi:10.… or https://…"
+)
 CANDIDATES_MAX = 20
 PAGES_MAX = 50
 PARTY_PREFIX_CHARS_MIN = 4
@@ -110,7 +114,8 @@ def _by_name(client: Client, text: str) -> Found:
     if not standing:
         raise InputError(
             f"nothing on this log is called {excerpt(text)}", field="ASSET",
-            expected="a reference, an index, an external name, a title, or name[@version]; `usance assets` lists them",
+            expected=f"{ASSET_FORMS}; or the index, title or name[@version] of what is registered on it: `usance "
+            "assets` lists that, `usance asset` registers your own",
         )  # fmt: skip
     targets = {str(row.get("name")) if row["kind"] == "description" else int(row["index"]): row for row in standing}
     if len(targets) > 1:

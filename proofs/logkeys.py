@@ -17,6 +17,11 @@ from proofs.checkpoint import Checkpoint, check_origin, parse_checkpoint, parse_
 from proofs.errors import InputError, VerifyError, excerpt
 
 KEYS_MAX = 64
+NEW_KEY = (
+    "a log key that signs now; if its operator has changed the key, ask there for the policy with the new one: `usance "
+    "node rekey DIR show` prints it, DIR/log.vkey is that key alone (docs/log-keys.md)"
+)
+"""What to do about a note that no known key has signed: the new key never comes from the node that shows the note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,7 @@ class LogKeys:
             note.check_signature(signed, key)
         if not signers:
             texts = " or ".join(key.text for key in self.keys)
-            raise VerifyError(f"the note isn't signed by {texts}", field="signature")
+            raise VerifyError(f"the note isn't signed by {texts}", field="signature", expected=NEW_KEY)
         return signers
 
 

@@ -26,7 +26,7 @@ from typing import TypeVar
 from proofs import cosignature, note
 from proofs.checkpoint import Checkpoint, check_origin, parse_checkpoint
 from proofs.errors import InputError, VerifyError, excerpt
-from proofs.logkeys import LogKeys, log_keys
+from proofs.logkeys import NEW_KEY, LogKeys, log_keys
 from proofs.text import parse_decimal
 
 POLICY_BYTES_MAX = 1024 * 1024
@@ -146,7 +146,8 @@ class Policy:
             raise VerifyError(
                 f"the checkpoint of {excerpt(checkpoint.origin)} isn't signed by that log with a key that is trusted",
                 field="checkpoint",
-                expected=", ".join(sorted({log.key.name for log in self.logs})) or "a policy with a log",
+                expected=(", ".join(sorted({log.key.name for log in self.logs})) or "a policy with a log")
+                + f"; {NEW_KEY}",
             )
         return signer
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from typing import Any
 
@@ -74,13 +75,27 @@ def _folder(args: argparse.Namespace) -> SpoolFolder:
 def run_status(args: argparse.Namespace) -> int:
     """Read everything; changes nothing."""
     status = read_status(_folder(args))
-    emit(status.view(), as_json=args.json, lines=_status_lines(status))
+    emit(status.view(), as_json=args.json, lines=_status_lines(status, _option(args)))
     return OK
 
 
-def _status_lines(status: SpoolStatus) -> list[str]:
+def _option(args: argparse.Namespace) -> str:
+    """What another command has to be given, too, to find the same spool."""
+    return f" --spool {shlex.quote(args.spool)}" if args.spool else ""
+
+
+def _status_lines(status: SpoolStatus, option: str) -> list[str]:
+    last = status.last_try
+    kept = last.kept if last is not None else {}
     lines = [f"spool {status.path}", f"{counted(status.waiting, 'record')} waiting"]
-    lines += table(("  " + one.name, counted(one.waiting, "record"), _remark(one)) for one in status.segments)
+    if last is not None and last.why and status.waiting:
+        lines.append(f"not sent, last tried {show_time(last.at_ms)}: {last.why}")
+    elif any(one.waiting and one.name not in kept for one in status.segments):
+        lines.append(f"no sender has tried since, or one is at work now: `usance spool send{option}` logs them")
+    lines += table(
+        ("  " + one.name, counted(one.waiting, "record"), _remark(one, kept.get(one.name, "")))
+        for one in status.segments
+    )
     if status.flight is not None:
         batch = status.flight.batch
         lines.append(f"{counted(len(batch.bodies), 'record')} of them under way, as numbers from {batch.first} on")
@@ -97,8 +112,10 @@ def _status_lines(status: SpoolStatus) -> list[str]:
     return lines
 
 
-def _remark(segment: SegmentStatus) -> str:
+def _remark(segment: SegmentStatus, kept: str) -> str:
     remarks = ["being written"] if segment.writer else []
+    if kept and segment.waiting:
+        remarks.append(f"not sent: {kept}")
     if segment.torn:
         remarks.append(f"{counted(segment.torn, 'byte')} of a record cut short at its end")
     if segment.damage:
@@ -122,7 +139,7 @@ def run_send(args: argparse.Namespace) -> int:
     except UsanceError as error:
         error.detail += f"; what isn't logged stays in {folder.path}"
         raise
-    for line in _left_lines(files, drained):
+    for line in _left_lines(files, drained, _option(args)):
         note_line(line)
     emit(_send_view(folder, files, drained), as_json=args.json, lines=_send_lines(files, drained))
     damaged = any(file.damage is not None for file in files)
@@ -151,7 +168,7 @@ def _send_lines(files: list[Imported], drained: Drained) -> list[str]:
     return lines
 
 
-def _left_lines(files: list[Imported], drained: Drained) -> list[str]:
+def _left_lines(files: list[Imported], drained: Drained, option: str) -> list[str]:
     """What didn't go as it should, and what to do about it."""
     lines = []
     for one in files:
@@ -161,8 +178,8 @@ def _left_lines(files: list[Imported], drained: Drained) -> list[str]:
             lines.append(f"{one.path}: its writer hasn't closed it (it is still at work, or was killed, or the copy is "
                          "cut): send it again when it is longer, and only what is new is logged")  # fmt: skip
     if drained.dead:
-        lines.append(f"{counted(drained.dead, 'record')} refused: see `usance spool status`, then `usance spool retry` "
-                     "or `drop`")  # fmt: skip
+        lines.append(f"{counted(drained.dead, 'record')} refused: `usance spool status{option}` shows each and why; "
+                     f"then `usance spool retry{option}` or `drop`")  # fmt: skip
     lines += [f"{name} stays: {why}" for name, why in drained.kept.items()]
     lines += [f"{path} is damaged ({why}): what stands before that is logged" for path, why in drained.damaged.items()]
     return lines

@@ -31,6 +31,7 @@ STATE_FILE = "sender.state"
 DEAD_FILE = "dead.jsonl"
 RETRY_FILE = "retry.json"
 IMPORTED_FILE = "imported.json"
+TRY_FILE = "last-try.json"
 DAMAGED_FOLDER = "damaged"
 _POLL_S = 0.05
 _PLAIN = re.compile(r"[^A-Za-z0-9.-]+")

@@ -26,17 +26,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.errors import HISTORY, KEY, TERMS, StorageError
 from node.client import Client
-from node.errors import FileError, ProblemError
+from node.errors import FileError, ProblemError, why_not_sent
 from node.sending import BATCH_BYTES_MAX, BODY_OVERHEAD_BYTES, Sending, names_record, smaller_batch
 from node.spool.deadletters import DeadLetters, make_letter
 from node.spool.errors import DamageError
-from node.spool.folder import DEAD_FILE, IMPORTED_FILE, STATE_FILE, SpoolFolder, is_alone
+from node.spool.folder import DEAD_FILE, IMPORTED_FILE, STATE_FILE, TRY_FILE, SpoolFolder, is_alone
+from node.spool.lasttry import LastTry, note_try
 from node.spool.refill import Imported, finish_retry, import_file, why_not
 from node.spool.segment import Header, SegmentReader
 from node.spool.settled import Mark, SettledFiles, digest_of
 from node.spool.state import Flight, Place, SenderState, load_state
 from proofs.entry import BATCH_RECORDS_MAX
-from proofs.errors import InputError
+from proofs.errors import InputError, UsanceError
 from proofs.records import BODY_BYTES_MAX, check_body
 
 _ENDED = ("rotated", "revoked")
@@ -131,7 +132,14 @@ class SpoolSender:
         hold; StorageError. What isn't logged stays in the spool, whatever is raised.
         """
         with self._folder.sending(wait_s=wait_s, sleep=self._sleep):
-            return self._drain(progress)
+            note = self._folder.file(TRY_FILE)
+            try:
+                drained = self._drain(progress)
+            except UsanceError as error:
+                note_try(note, LastTry(self._now_ms(), why_not_sent(error)))
+                raise
+            note_try(note, LastTry(self._now_ms(), "", drained.kept))
+            return drained
 
     def _drain(self, progress: Progress) -> Drained:
         finish_retry(self._folder)

@@ -11,7 +11,8 @@ from node.errors import FileError
 from node.heads import state_folder
 from node.spool.deadletters import DeadLetters, Letter
 from node.spool.errors import DamageError
-from node.spool.folder import DEAD_FILE, IMPORTED_FILE, STATE_FILE, SpoolFolder, has_writer
+from node.spool.folder import DEAD_FILE, IMPORTED_FILE, STATE_FILE, TRY_FILE, SpoolFolder, has_writer
+from node.spool.lasttry import LastTry, load_try
 from node.spool.segment import SegmentReader
 from node.spool.settled import SettledFiles
 from node.spool.state import Flight, Place, load_state
@@ -42,13 +43,15 @@ class SegmentStatus:
 
 @dataclass(frozen=True, slots=True)
 class SpoolStatus:
-    """What is in a spool. `flight`: the batch under way; its records count as waiting too."""
+    """What is in a spool. `flight`: the batch under way; its records count as waiting too. `last_try`: what the last
+    sender left, None where there was none or it left nothing."""
 
     path: str
     segments: list[SegmentStatus]
     flight: Flight | None
     dead: list[Letter]
     damaged: list[dict[str, object]]
+    last_try: LastTry | None
 
     @property
     def waiting(self) -> int:
@@ -63,14 +66,19 @@ class SpoolStatus:
             flight = {"records": len(batch.bodies), "first": batch.first, "key": batch.key.hex(), "size": batch.size}
         return {
             "spool": self.path, "waiting": self.waiting, "segments": [segment.view() for segment in self.segments],
-            "under_way": flight, "dead": [letter.view() for letter in self.dead], "damaged": self.damaged,
+            "under_way": flight, "last_try": self._last_view(), "dead": [letter.view() for letter in self.dead],
+            "damaged": self.damaged,
         }  # fmt: skip
+
+    def _last_view(self) -> dict[str, Any] | None:
+        last = self.last_try
+        return None if last is None else {"at": last.at_ms, "why": last.why or None, "kept": dict(last.kept)}
 
 
 def read_status(folder: SpoolFolder) -> SpoolStatus:
     """Count everything; costs a pass over all segments. Raises FileError for a damaged state, StorageError."""
     if not os.path.isdir(folder.path):
-        return SpoolStatus(folder.path, [], None, [], [])
+        return SpoolStatus(folder.path, [], None, [], [], None)
     state = load_state(folder.file(STATE_FILE))
     settled = SettledFiles(folder.file(IMPORTED_FILE))
     dead = list(DeadLetters(folder.file(DEAD_FILE)).letters())
@@ -80,7 +88,8 @@ def read_status(folder: SpoolFolder) -> SpoolStatus:
         found = _segment(folder, name, state.done if state else {}, settled, places)
         if found is not None:
             segments.append(found)
-    return SpoolStatus(folder.path, segments, state.flight if state else None, dead, folder.damaged())
+    last = load_try(folder.file(TRY_FILE))
+    return SpoolStatus(folder.path, segments, state.flight if state else None, dead, folder.damaged(), last)
 
 
 def _segment(

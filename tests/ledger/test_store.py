@@ -365,7 +365,7 @@ def test_a_folders_name_says_nothing_of_a_lock(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        ("IO error: lock /d/db/LOCK: Resource temporarily unavailable", "another process holds the database"),
+        ("IO error: lock /d/db/LOCK: Resource temporarily unavailable", "a node probably runs on /d. Stop it"),
         ("IO error: lock /d/db/LOCK: already held by process", "another process holds the database"),
         ("IO error: /d/db/LOCK: Permission denied", "as the user that runs the node"),
         ("IO error: /d/db/MANIFEST-000002: Permission denied", "as the user that runs the node"),
@@ -374,6 +374,6 @@ def test_a_folders_name_says_nothing_of_a_lock(tmp_path: Path) -> None:
 )
 def test_why_a_database_can_t_be_opened_is_told_apart(said: str, words: str) -> None:
     """As LevelDB words it: held by a process, another user's files, a disk that can't be written."""
-    error = _cannot_open(said, is_io=True)
+    error = _cannot_open(said, "/d/db", is_io=True)
     assert words in error.detail
     assert not isinstance(error, DamagedError)

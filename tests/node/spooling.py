@@ -120,5 +120,5 @@ class Spool:
 
     def files(self) -> list[str]:
         """What is in the folder but for the sender's own files."""
-        own = ("sender.lock", "sender.state")
+        own = ("sender.lock", "sender.state", "last-try.json")
         return sorted(entry.name for entry in os.scandir(self.folder.path) if entry.name not in own)

@@ -183,7 +183,10 @@ def test_bad_questions_end_with_2(cli: Cli) -> None:
     """Before the log is read."""
     assert "--party" in cli.fails(2, "reconcile", "--party", "12")
     assert "--until" in cli.fails(2, "reconcile", "--since", "2026-02-01", "--until", "2026-01-01")
-    assert "nothing on this log is called" in cli.fails(2, "reconcile", "--asset", "nothing of that name")
+    line = cli.fails(2, "reconcile", "--asset", "corpus@1")
+    assert "nothing on this log is called 'corpus@1'" in line
+    assert "pkg:huggingface/ORG/NAME@REVISION" in line
+    assert "`usance asset` registers" in line
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -189,6 +190,42 @@ def test_a_node_that_is_away_keeps_everything(cli) -> None:
     assert cli.json("spool", "status")["waiting"] == 1
     cli.ok("spool", "send")
     assert logged(cli, "i") == ["i0"]
+
+
+def test_status_says_why_records_wait(cli) -> None:
+    """What the last sender met, with its time, until one gets through; where none has tried, that; a segment that is
+    left alone, with why. Commands that it names are given the spool's own folder."""
+    spooled(cli, use("w0"))
+    nobody = "no sender has tried since, or one is at work now: `usance spool send` logs them"
+    assert nobody in cli.ok("spool", "status").out.splitlines()
+    assert cli.json("spool", "status")["last_try"] is None
+    assert cli("spool", "send", USANCE_NODE="http://127.0.0.1:9").code == 4
+    out = cli.ok("spool", "status").out
+    assert re.search(r"\nnot sent, last tried 20..-.*: http://127\.0\.0\.1:9 can't be reached", out), out
+    assert nobody not in out
+    assert "can't be reached" in cli.json("spool", "status")["last_try"]["why"]
+    cli.ok("key", "new", "other.key")
+    stranger = f"{cli.folder}/it's mine"
+    writer = SpoolWriter(stranger, cli.environment["USANCE_LOG"])
+    writer.append(use("w1"))
+    writer.close()
+    spool = ("--spool", stranger)
+    assert f"`usance spool send --spool '{cli.folder}/it'\"'\"'s mine'`" in cli.ok("spool", "status", *spool).out
+    assert cli("spool", "send", *spool, USANCE_KEY="other.key").code == 2
+    assert "run `usance party NAME` with it first" in cli.ok("spool", "status", *spool).out
+    assert cli.json("spool", "send")["logged"] == 1
+    after = cli.ok("spool", "status").out
+    assert "not sent" not in after
+    assert nobody not in after
+    keyed = SpoolWriter(folder_of(cli), cli.environment["USANCE_LOG"], key=bytes(range(32)))
+    keyed.append(use("w2"))
+    keyed.close()
+    assert cli("spool", "send").code == 3
+    out = cli.ok("spool", "status").out
+    assert re.search(r"\.spool +1 record +not sent: .*key", out), out
+    assert nobody not in out
+    (Path(folder_of(cli)) / "last-try.json").write_text("junk")
+    assert nobody in cli.ok("spool", "status").out
 
 
 def test_a_damaged_segment_is_shown(cli) -> None:

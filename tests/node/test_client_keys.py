@@ -108,7 +108,7 @@ def test_a_fork_by_the_new_key_is_noticed(world: World, order) -> None:
 
 def test_one_history_over_a_change(world: World) -> None:
     """Old key, both, new key alone: each takes up what was seen before; the file keeps its name while the old key is
-    known, and a fork is noticed at the end."""
+    known, and a fork is noticed at the end. Who knows the old key alone by then is told where the new one is."""
     assert world.see(ONLY_OLD) == 1
     world.log.signing = (OLD, NEW)
     world.grow()
@@ -121,8 +121,10 @@ def test_one_history_over_a_change(world: World) -> None:
     assert client.signer() == NEW_VKEY
     client.close()
     assert world.files() == {f"{log_name(OLD_VKEY)}.checkpoint"}
-    with pytest.raises(VerifyError, match="isn't signed"):
+    with pytest.raises(VerifyError, match="isn't signed") as told:
         world.see(ONLY_OLD)
+    for hint in ("`usance node rekey DIR show`", "DIR/log.vkey", "docs/log-keys.md"):
+        assert hint in told.value.expected
     client = Client(world.log.url, ONLY_OLD, state_folder=world.folder)
     with pytest.raises(StorageError, match="give all keys of the log"):
         client.head()

@@ -245,7 +245,7 @@ def test_second_process_is_refused(folder: Path) -> None:
             pass
         lines = [line for line in died.value.text.splitlines() if not LOGGED.fullmatch(line)]
         assert (died.value.code, len(lines)) == (STORAGE, 1), died.value.text
-        assert "another process holds the database" in lines[0]
+        assert f"a node probably runs on {folder}. Stop it" in lines[0]
         assert node.request("/readyz").status == 200
         assert node.stop() == 0
 

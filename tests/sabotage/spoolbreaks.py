@@ -135,4 +135,12 @@ SPOOL_BREAKS = (
         "a number that others used is used again and again", "node/sending.py",
         "        last = batches[-1]\n        self._number = None\n", "        last = batches[-1]\n", (SEND,),
     ),
+    Break(
+        "nobody is told why records wait", "node/spool/sender.py",
+        "                note_try(note, LastTry(self._now_ms(), why_not_sent(error)))\n", "", (CLI,),
+    ),
+    Break(
+        "a reason for waiting stays when it is over", "node/spool/sender.py",
+        '            note_try(note, LastTry(self._now_ms(), "", drained.kept))\n', "", (CLI,),
+    ),
 )  # fmt: skip
