@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.interop.clients import ROOT, python_environment
-from tests.node.test_recorder import RANKS, World, world  # noqa: F401 fixture
+from tests.node.recording import RANKS, World
+from tests.node.test_recorder import world  # noqa: F401 fixture
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 INSTALL_S = 1500

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 import usance
-from tests.node.test_recorder import World, unsent, world  # noqa: F401 fixtures
+from tests.node.recording import World
+from tests.node.test_recorder import unsent, world  # noqa: F401 fixtures
 
 STATES = Path(__file__).parent / "states"
 NAME = "pkg:huggingface/org/corpus@rev"

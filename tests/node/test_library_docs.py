@@ -13,7 +13,8 @@ import usance
 from node.rank import VARIABLES
 from node.saidfields import UNIT_ARGUMENTS, UsageFields
 from proofs.fields import UNITS, USES
-from tests.node.test_recorder import World, world  # noqa: F401 fixture
+from tests.node.recording import World
+from tests.node.test_recorder import world  # noqa: F401 fixture
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "library.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", TEXT, re.M | re.S)

@@ -7,7 +7,6 @@ import numbers
 import os
 import random
 import subprocess
-import sys
 import threading
 import time
 import traceback
@@ -18,66 +17,20 @@ from typing import Any
 
 import pytest
 
-import node.recorder
 import usance
 from node.backgroundsender import BackgroundSender
 from node.client import Client
 from node.keyfiles import load_key, new_key
 from node.spool.folder import SpoolFolder
-from node.spool.segment import SegmentReader, is_segment_name
 from node.spool.sender import SpoolSender
 from node.spool.writer import SpoolWriter
 from node.transport import Transport
-from proofs.codec import unpack
 from proofs.ed25519 import public_bytes
-from proofs.entry import parse_entry
 from proofs.records import make_body
 from tests.node.fakelog import NOW_MS, FakeLog, serving
+from tests.node.recording import ROOT, World
 
-ROOT = Path(__file__).resolve().parents[2]
 NAME = "pkg:huggingface/org/corpus@rev"
-
-
-class World:
-    """A log that is served, a party's key file, and the environment that names both."""
-
-    def __init__(self, log: FakeLog, folder: Path) -> None:
-        self.log, self.folder = log, folder
-        self.key = new_key(str(folder / "me.key"))
-        log.join(self.key)
-        (folder / "log.vkey").write_text(log.vkey.text + "\n")
-        self.spool = folder / "spool"
-        self.environment = {
-            "USANCE_NODE": log.url, "USANCE_KEY": str(folder / "me.key"), "USANCE_LOG": str(folder / "log.vkey"),
-            "USANCE_SPOOL": str(self.spool), "USANCE_STATE": str(folder / "state"),
-        }  # fmt: skip
-
-    def logged(self, kind: str = "usage") -> list[dict[str, Any]]:
-        """The bodies of a kind in the log, in its order."""
-        bodies = [unpack(parse_entry(raw).body) for raw in self.log.reader.entries(0, self.log.ledger.size)]
-        return [body for body in bodies if body["kind"] == kind]
-
-    def stored(self) -> list[dict[str, Any]]:
-        """The bodies in the spool's segments."""
-        found = []
-        for path in sorted(self.spool.glob("*.spool")):
-            assert is_segment_name(path.name)
-            with path.open("rb") as file:
-                found += [unpack(record.body) for record in SegmentReader(file).records()]
-        return found
-
-    def run(self, code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """A program that begins with the first two lines, in a process of its own."""
-        lines = "import usance, os, sys\nuses = usance.Recorder()\n"
-        path = os.pathsep.join([str(ROOT), str(ROOT / "node" / "public")])
-        clean = {name: value for name, value in os.environ.items() if name not in RANKS}
-        return subprocess.run(
-            [sys.executable, "-W", "error", "-c", lines + code], env={**clean, "PYTHONPATH": path, **environment},
-            cwd=self.folder, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-
-
-RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
 
 
 @pytest.fixture
@@ -85,22 +38,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """The world, as this process's environment says. What a test leaves open is closed."""
     with serving(FakeLog()) as log:
         made = World(log, tmp_path)
-        for name in (*RANKS, *(name for name in os.environ if name.startswith("USANCE_"))):
-            monkeypatch.delenv(name, raising=False)
-        for name, value in made.environment.items():
-            monkeypatch.setenv(name, value)
-        node.recorder._said.clear()
-        opened: list[usance.Recorder] = []
-        make = usance.Recorder.__init__
-
-        def noted(recorder: usance.Recorder, **options: Any) -> None:
-            make(recorder, **options)
-            opened.append(recorder)
-
-        monkeypatch.setattr(usance.Recorder, "__init__", noted)
-        yield made
-        for recorder in opened:
-            recorder.close(0)
+        with made.entered(monkeypatch):
+            yield made
 
 
 @pytest.fixture
