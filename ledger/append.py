@@ -221,10 +221,11 @@ class Ledger:
     """The log and its state over a store. Owner: the one thread that appends; `tree_view` may be handed to others."""
 
     def __init__(
-        self, store: Store, *, log: LogIdentity, admission: Admission | None = None, budget: Budget | None = None
-    ) -> None:
-        """Load it. `admission(party)` says who may write (None: everybody), `budget` how much. Raises StorageError for
-        a damaged edge."""
+        self, store: Store, *, log: LogIdentity, admission: Admission | None = None, budget: Budget | None = None,
+        rows_cached: int = ROWS_CACHED_MAX,
+    ) -> None:  # fmt: skip
+        """Load it. `admission(party)` says who may write (None: everybody), `budget` how much; `rows_cached`: bound on
+        the rows kept in memory. Raises StorageError for a damaged edge."""
         self.store = store
         self.log = log
         self.admission = admission
@@ -232,8 +233,9 @@ class Ledger:
         self.is_closed = False  # set by whoever opens a log that has ended: nothing more is taken
         self.failed: StorageError | None = None
         self.memo = Memo()
-        self.rows = RowCache(store, CACHED, rows_max=ROWS_CACHED_MAX)
-        if store.get(HEAD_KEY) is not None:
+        is_empty = store.get(HEAD_KEY) is None
+        self.rows = RowCache(store, CACHED, rows_max=rows_cached, is_empty=is_empty)
+        if not is_empty:
             check_version(stored_version(store))
         self.tree = _load_tree(store)
         # Roots of sizes that were signed or replayed lately: heads that submitters name are nearly always here.

@@ -27,7 +27,9 @@ except ImportError:  # newer Pythons, for which only the successor package has w
         plyvel = None
 
 WRITE_BUFFER_BYTES = 8 * 1024 * 1024
-BULK_BUFFER_BYTES = 32 * 1024 * 1024
+BULK_BUFFER_BYTES = 96 * 1024 * 1024
+"""Few large tables: merging many small ones cost a restore more processor time than writing them. In memory it may be
+held twice, while one is filled and one written."""
 CACHE_BYTES = 16 * 1024 * 1024
 OPEN_FILES_MAX = 32
 TABLE_SUFFIXES = (".ldb", ".sst")

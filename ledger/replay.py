@@ -25,6 +25,9 @@ from proofs.errors import InvariantError, VerifyError
 PENDING_MAX = 2048
 PENDING_BYTES_MAX = 16 * 1024 * 1024
 """Batches that are being examined, and their entries' bytes."""
+ROWS_CACHED_MAX = 1_000_000
+"""Rows kept in memory, some 300 bytes each, where every row goes to a store: 1,000 parties that used 200 assets have
+400,000 that most batches ask for."""
 
 
 class AuditFailure(VerifyError):
@@ -62,7 +65,10 @@ class Replay:
         watch: Watch | None = None,
         store: Store | None = None,
     ) -> None:
-        self.ledger = Ledger(store or SpillStore(spill=keys.REPLAY_SPILLS, drop=keys.REPLAY_DROPS), log=log)
+        if store is None:
+            self.ledger = Ledger(SpillStore(spill=keys.REPLAY_SPILLS, drop=keys.REPLAY_DROPS), log=log)
+        else:
+            self.ledger = Ledger(store, log=log, rows_cached=ROWS_CACHED_MAX)
         self.kinds: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
         self.batches = 0

@@ -89,14 +89,19 @@ class MemoryStore:
 class RowCache:
     """A store read through memory for rows of a few prefixes: those that every batch asks for.
 
-    Owner: the one thread that writes; it says what it wrote (`wrote`) after the store has it. Emptied when it is full.
+    Owner: the one thread that writes; it says what it wrote (`wrote`) after the store has it. Of the `rows_max` rows
+    the newer half is filled until it is full and becomes the older one, whose rows are forgotten: what is read or
+    written now and then stays.
     """
 
-    def __init__(self, store: View, prefixes: tuple[bytes, ...], *, rows_max: int) -> None:
+    def __init__(self, store: View, prefixes: tuple[bytes, ...], *, rows_max: int, is_empty: bool = False) -> None:
+        """`is_empty`: the store has no rows of these prefixes yet. Then it needn't be asked before one is forgotten."""
         self._store = store
         self._prefixes = frozenset(prefix[0] for prefix in prefixes)
-        self._rows_max = rows_max
+        self._half = max(1, rows_max // 2)
         self._rows: dict[bytes, bytes | None] = {}
+        self._older: dict[bytes, bytes | None] = {}
+        self._is_whole = is_empty
 
     def get(self, key: bytes) -> bytes | None:
         """See View."""
@@ -104,19 +109,33 @@ class RowCache:
             return self._store.get(key)
         if key in self._rows:
             return self._rows[key]
-        if len(self._rows) >= self._rows_max:
-            self._rows.clear()
-        value = self._rows[key] = self._store.get(key)
+        if key in self._older:
+            value = self._older[key]
+        elif self._is_whole:
+            return None
+        else:
+            value = self._store.get(key)
+        if len(self._rows) >= self._half:
+            self._age()
+        self._rows[key] = value
         return value
+
+    def _age(self) -> None:
+        self._is_whole = self._is_whole and not self._older
+        self._older, self._rows = self._rows, {}
 
     def scan(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Iterator[Row]:
         """See View."""
         return self._store.scan(start, stop, reverse=reverse)
 
     def wrote(self, rows: Mapping[bytes, bytes | None]) -> None:
-        """Bring what is held up to date."""
-        for key in self._rows.keys() & rows.keys():
-            self._rows[key] = rows[key]
+        """Keep what of it is of these prefixes."""
+        prefixes = self._prefixes
+        for key, value in rows.items():
+            if key[0] in prefixes:
+                if len(self._rows) >= self._half and key not in self._rows:
+                    self._age()
+                self._rows[key] = value
 
 
 class Overlay:
@@ -195,4 +214,7 @@ class Overlay:
 
     def rows(self) -> dict[bytes, bytes | None]:
         """All held writes, for Store.write."""
-        return {key: value for rows in self._rows.values() for key, value in rows.items()}
+        made: dict[bytes, bytes | None] = {}
+        for rows in self._rows.values():
+            made.update(rows)
+        return made

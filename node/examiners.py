@@ -31,6 +31,9 @@ CHUNK_BYTES = 512 * 1024
 """A chunk is sent when it holds so many batches or bytes. Large ones, because a thread that hands one over waits for
 the interpreter several times, each up to 5 ms."""
 QUEUE_CHUNKS = 16
+COLLECT_EVERY = 50_000
+"""Objects made between two searches for cyclic garbage, while bodies come back by the thousand: at the interpreter's
+own 700 the searches take as long as reading the answers."""
 PROCESSES_MAX = 8
 HASH_BYTES = 32
 COMMAND = command("node.examiners")
@@ -66,6 +69,7 @@ class Examiners(Executor):
         spare = (os.cpu_count() or 1) - 1
         self._count = processes or max(1, min(PROCESSES_MAX, 2 * spare))
         self._threads: list[threading.Thread] = []
+        self._collect_every = gc.get_threshold()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Queue one batch. Nothing happens before the chunk is full or somebody waits."""
@@ -89,6 +93,8 @@ class Examiners(Executor):
             ]
             for thread in self._threads:
                 thread.start()
+            self._collect_every = gc.get_threshold()
+            gc.set_threshold(COLLECT_EVERY, *self._collect_every[1:])
         chunk, self._open, self._open_bytes = self._open, [], 0
         self._queue.put(chunk)
 
@@ -99,6 +105,8 @@ class Examiners(Executor):
         if wait:
             for thread in self._threads:
                 thread.join()
+        if self._threads:
+            gc.set_threshold(*self._collect_every)
         self._threads = []
 
     def _serve(self) -> None:

@@ -96,9 +96,9 @@ class Batch:
         fields = [RULES, self.key, self.size, self.root, self.first, len(self.bodies)]
         head = _ENTRY_ARRAY + codec.pack(fields)[1:]  # the same fields under the head of a longer array
         signature = codec.pack(self.signature)
-        join, paths = b"".join, merkle.all_paths(self.leaves)
+        join, paths, heads = b"".join, merkle.all_paths(self.leaves), _BIN_HEADS  # paths are short
         return [
-            join((head, position, signature, _bin_head(len(path)), path, _bin_head(len(body)), body))
+            join((head, position, signature, heads[len(path)], path, _bin_head(len(body)), body))
             for position, path, body in zip(_POSITIONS, paths, self.bodies, strict=False)
         ]
 

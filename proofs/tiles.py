@@ -109,14 +109,14 @@ def encode_bundle(entries: Sequence[bytes]) -> bytes:
     Raises ``InputError`` unless there are 1 to 256 entries of at most 65,535 bytes.
     """
     _check_count(len(entries))
-    parts = []
-    for entry in entries:
-        if len(entry) > ENTRY_BYTES_MAX:
-            raise InputError(
-                f"an entry of {len(entry)} bytes", field="entry", expected=f"at most {ENTRY_BYTES_MAX} bytes"
-            )
-        parts.append(len(entry).to_bytes(LENGTH_BYTES, "big"))
-        parts.append(entry)
+    lengths = list(map(len, entries))
+    if max(lengths) > ENTRY_BYTES_MAX:
+        raise InputError(
+            f"an entry of {max(lengths)} bytes", field="entry", expected=f"at most {ENTRY_BYTES_MAX} bytes"
+        )
+    parts = [b""] * (2 * len(entries))
+    parts[::2] = [length.to_bytes(LENGTH_BYTES, "big") for length in lengths]
+    parts[1::2] = entries
     return b"".join(parts)
 
 
@@ -127,7 +127,7 @@ def parse_bundle(data: bytes, count: int) -> list[bytes]:
     at, end = 0, len(data)
     for _ in range(count):
         start = at + LENGTH_BYTES
-        at = start + int.from_bytes(data[at:start], "big")
+        at = start + (data[at] << 8 | data[at + 1]) if start <= end else end + 1
         if at > end:
             raise InputError(
                 f"the bundle ends inside entry {len(entries)}", field="bundle", expected=f"{count} entries"

@@ -181,11 +181,17 @@ def check_some(view: View, model: Model) -> None:
     assert list(view.scan(b"p", b"q", reverse=True)) == rows[::-1]
 
 
-@given(st.lists(st.tuples(st.dictionaries(row_keys, values, max_size=4), st.lists(row_keys, max_size=6)), max_size=12))
-def test_rows_read_through_memory_are_the_stores(steps: list[tuple[dict[bytes, bytes | None], list[bytes]]]) -> None:
-    """A cache of some prefixes that is told of each write answers as the store does, and keeps within its bound."""
+@given(
+    st.lists(st.tuples(st.dictionaries(row_keys, values, max_size=4), st.lists(row_keys, max_size=6)), max_size=12),
+    st.booleans(),
+)
+def test_rows_read_through_memory_are_the_stores(
+    steps: list[tuple[dict[bytes, bytes | None], list[bytes]]], is_empty: bool
+) -> None:
+    """A cache of some prefixes that is told of each write answers as the store does, and keeps within its bound,
+    whether or not it knows that the store began empty."""
     store = MemoryStore()
-    cache = RowCache(store, (b"p",), rows_max=3)
+    cache = RowCache(store, (b"p",), rows_max=4, is_empty=is_empty)
     model: Model = {}
     for rows, reads in steps:
         for key in reads:
@@ -195,9 +201,53 @@ def test_rows_read_through_memory_are_the_stores(steps: list[tuple[dict[bytes, b
         apply(model, rows)
         for key in (*reads, *rows):
             assert cache.get(key) == model.get(key)
-        assert len(cache._rows) <= 3
-        assert all(key.startswith(b"p") for key in cache._rows)
+        held = [*cache._rows, *cache._older]
+        assert len(held) <= 4
+        assert all(key.startswith(b"p") for key in held)
     check_scans(cache, model)
+
+
+class Asked(MemoryStore):
+    """Remembers which rows were asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys: list[bytes] = []
+
+    def get(self, key: bytes) -> bytes | None:
+        """See View."""
+        self.keys.append(key)
+        return super().get(key)
+
+
+def test_a_row_in_use_stays_in_memory_while_others_come_and_go() -> None:
+    """What is read again before half of the bound has come is read from the store once."""
+    store = Asked()
+    cache = RowCache(store, (b"p",), rows_max=8)
+    for at in range(100):
+        cache.get(b"p often")
+        cache.get(b"p%d" % at)
+    assert store.keys.count(b"p often") == 1
+    assert len(store.keys) == 101
+
+
+def test_a_store_that_began_empty_is_asked_when_something_was_forgotten() -> None:
+    """Until then what isn't in memory isn't anywhere; from then on the store knows more."""
+    store = Asked()
+    cache = RowCache(store, (b"p",), rows_max=8, is_empty=True)
+    for at in range(8):
+        assert cache.get(b"p%d" % at) is None
+        rows: dict[bytes, bytes | None] = {b"p%d" % at: b"v"}
+        store.write(rows)
+        cache.wrote(rows)
+    assert [cache.get(b"p%d" % at) for at in (0, 8)] == [b"v", None]
+    assert b"p0" not in store.keys
+    for at in range(8, 20):
+        rows = {b"p%d" % at: b"v"}
+        store.write(rows)
+        cache.wrote(rows)
+    assert cache.get(b"p0") == b"v"
+    assert store.keys[-1] == b"p0"
 
 
 def test_many_held_rows_stay_in_order() -> None:

@@ -1,12 +1,13 @@
 """node.examiners: batches are examined by other processes exactly as in line."""
 
+import gc
 import sys
 from dataclasses import replace
 
 import pytest
 
 from ledger.examine import examine
-from node.examiners import CHUNK_BATCHES, Examiners, pack_examined, unpack_examined
+from node.examiners import CHUNK_BATCHES, COLLECT_EVERY, Examiners, pack_examined, unpack_examined
 from proofs.entry import Batch, sign_batch
 from proofs.errors import FatalError
 from proofs.merkle import EMPTY_ROOT
@@ -47,6 +48,17 @@ def test_what_goes_through_the_pipe_comes_out_as_it_was() -> None:
         )  # fmt: skip
         assert came.bodies == found.bodies
         assert str(came.fields) == str(found.fields)
+
+
+def test_the_interpreter_searches_for_garbage_as_before_when_they_are_done() -> None:
+    """Rarely while the processes work, and as often as before afterwards; also where none was needed."""
+    before = gc.get_threshold()
+    with Examiners(1) as pool:
+        assert pool.submit(examine, ORIGIN, GOOD.entries()).result(30).failure is None
+        assert gc.get_threshold() == (COLLECT_EVERY, *before[1:])
+    assert gc.get_threshold() == before
+    Examiners(1).shutdown()
+    assert gc.get_threshold() == before
 
 
 def test_other_work_is_refused() -> None:

@@ -29,6 +29,22 @@ STORAGE_BREAKS = (
         ("tests/ledger/test_bulk.py",),
     ),
     Break(
+        "what was forgotten was never there", "ledger/store.py",
+        "        self._is_whole = self._is_whole and not self._older\n", "",
+        ("tests/ledger/test_store.py",),
+    ),
+    Break(
+        "rows in memory aren't told of writes", "ledger/store.py",
+        "                    self._age()\n                self._rows[key] = value\n",
+        "                    self._age()\n",
+        ("tests/ledger/test_store.py",),
+    ),
+    Break(
+        "examining slows the search for garbage for ever", "node/examiners.py",
+        "            gc.set_threshold(*self._collect_every)\n", "            pass\n",
+        ("tests/node/test_examiners.py",),
+    ),
+    Break(
         "a rebuilt database may have another root", "ledger/rebuild.py",
         "            if made.root != root:\n", "            if False:\n",
         ("tests/ledger/test_rebuild.py",),
