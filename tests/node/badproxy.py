@@ -8,7 +8,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.loopback import Handler, listening
 
 LATE_S = (0.0, 1.5)
 TIMEOUT_S = 20
@@ -75,13 +76,9 @@ class BadProxy:
 def proxying(proxy: BadProxy) -> Iterator[BadProxy]:
     """Serve it on a free port for the time of the block."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = 65_536
-        disable_nagle_algorithm = True
-
-        def _serve(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+    class Passing(Handler):
+        def do_GET(self) -> None:
+            body = self.body()
             what, wait_s = proxy.draw() if self.command == "POST" else ("", 0.0)
             if what in ("twice", "late", "late and drop"):
                 proxy.later(0.0 if what == "twice" else wait_s, body)
@@ -91,33 +88,9 @@ def proxying(proxy: BadProxy) -> Iterator[BadProxy]:
             if answer is None or what == "drop answer":
                 self.close_connection = True
                 return
-            status, content_type, data = answer
-            self.send_response(status)
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.close_connection = what == "cut answer"
-            self.wfile.write(data[: len(data) // 2] if what == "cut answer" else data)
+            self.reply(*answer, lost=(len(answer[2]) + 1) // 2 if what == "cut answer" else 0)
 
-        do_GET = do_POST = _serve
+        do_POST = do_GET
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Silent."""
-
-    class Server(ThreadingHTTPServer):
-        request_queue_size = 64
-
-        def handle_error(self, request: object, client_address: object) -> None:
-            """Clients are killed."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    proxy.url = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with listening(Passing) as proxy.url:
         yield proxy
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -4,7 +4,6 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -28,6 +27,7 @@ from proofs.records import make_body
 from proofs.text import encode_base64
 from proofs.tiles import parse_tile_path
 from proofs.tlogproof import TlogProof, format_tlog_proof
+from tests.loopback import Handler, listening
 
 ORIGIN = "log.example/fake"
 NOW_MS = 1_700_000_000_000
@@ -159,42 +159,16 @@ class FakeLog:
 def serving(log: FakeLog) -> Iterator[FakeLog]:
     """Serve the log on a free port for the time of the block."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True  # else head and body of an answer wait for each other
-
-        def _serve(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            answer = log.answer(self.command, self.path, body)
+    class Answering(Handler):
+        def do_GET(self) -> None:
+            answer = log.answer(self.command, self.path, self.body())
             if answer is None:
                 self.close_connection = True
                 return
-            status, content_type, data = answer
-            self.send_response(status)
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
             lost, log.cut = log.cut, 0
-            self.close_connection = bool(lost)
-            self.wfile.write(data[: len(data) - lost])
+            self.reply(*answer, lost=lost)
 
-        do_GET = do_POST = _serve
+        do_POST = do_GET
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Silent."""
-
-    class Server(ThreadingHTTPServer):
-        def handle_error(self, request: object, client_address: object) -> None:
-            """Clients may go away."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    log.url = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with listening(Answering) as log.url:
         yield log
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
