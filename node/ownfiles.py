@@ -1,6 +1,8 @@
-"""Reading back the small files in which a sender keeps where it stands; `write_durably` has written them."""
+"""Reading small files: those that a user wrote, and those in which a sender keeps where it stands."""
 
 from __future__ import annotations
+
+import os
 
 from node.errors import FileError
 
@@ -15,3 +17,8 @@ def read_own(path: str, *, bytes_max: int, field: str) -> bytes | None:
         return None
     except OSError as error:
         raise FileError(f"can't read {path}: {error.strerror}; mend its permissions", field=field) from None
+
+
+def unblocked(path: str, flags: int) -> int:
+    """An opener for `open`: a pipe in a file's place doesn't make the program wait."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)

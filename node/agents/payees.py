@@ -16,6 +16,7 @@ from typing import Any
 
 from node.agents.iban import check_bic, check_iban
 from node.errors import FileError
+from node.ownfiles import unblocked
 from proofs.errors import InputError
 from proofs.fields import is_text
 
@@ -49,10 +50,8 @@ class Payees:
 def load_payees(path: str) -> Payees:
     """Read payees.toml. Raises FileError where it is missing, too large, readable by others, or wrong in a key."""
     try:
-        # A pipe in its place must not make the program wait.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as file:
-            status = os.fstat(handle)
+        with open(path, "rb", opener=unblocked) as file:
+            status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise FileError(f"{path} is no file", field="payees", expected="a payees.toml")
             data = file.read(PAYEES_BYTES_MAX + 1)

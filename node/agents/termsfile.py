@@ -6,13 +6,13 @@ integer nanos (`price_nanos`); binaries are hexadecimal strings. Everything else
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from typing import Any
 
 from node.agents.amounts import parse_amount
 from node.errors import FileError
+from node.ownfiles import unblocked
 from proofs.errors import InputError, excerpt
 from proofs.fields import BPS, BPS_MAX, POSITIVE, PRICE_MAX, UNIT, USE, Rule
 from proofs.kinds import KINDS
@@ -37,8 +37,7 @@ def read_terms_file(path: str) -> dict[str, Any]:
     the key in it.
     """
     try:
-        # A pipe in its place must not make the program wait.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        with open(path, "rb", opener=unblocked) as file:
             data = file.read(TERMS_FILE_BYTES_MAX + 1)
     except OSError as error:
         raise FileError(f"can't read the terms {path}: {error.strerror}", field="terms") from None

@@ -3,18 +3,34 @@
 import contextlib
 import io
 import json
+import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from node.cli import main
+from node.logs import ROOT as ROOT_LOGGER
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 60
+
+
+@contextlib.contextmanager
+def logging_as_before() -> Iterator[None]:
+    """A command that sets up where messages go does so for this call only: its stderr is gone afterwards."""
+    loggers = (logging.getLogger(), logging.getLogger(ROOT_LOGGER))
+    before = [(logger, logger.handlers[:], logger.level) for logger in loggers]
+    try:
+        yield
+    finally:
+        for logger, handlers, level in before:
+            logger.handlers[:] = handlers
+            logger.setLevel(level)
 
 
 @dataclass
@@ -46,6 +62,7 @@ class Cli:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("USANCE_", "XDG_"))}
         given = {**clean, **self.environment, **environment}
         with (
+            logging_as_before(),
             mock.patch.dict(os.environ, given, clear=True),
             contextlib.chdir(self.folder),
             contextlib.redirect_stdout(out),

@@ -39,11 +39,13 @@ def test_a_file_that_others_can_touch_is_refused(tmp_path: Path, mode: int) -> N
 
 
 def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
-    """A missing file, a folder and a pipe are errors that name the path; the pipe doesn't block."""
+    """A missing file, a folder and a pipe are errors that name the path; no pipe blocks, and nothing stays open."""
+    before = len(os.listdir("/proc/self/fd"))
     os.mkfifo(tmp_path / "pipe", 0o600)
     for path in (tmp_path / "none", tmp_path, tmp_path / "pipe"):
         with pytest.raises(FileError, match=str(path)):
             load_payees(str(path))
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 WRONG = {
