@@ -28,7 +28,8 @@ def note_try(path: str, last: LastTry) -> None:
     """Keep it in place of the one before; a try that left nothing removes that. Owner: who holds `sender.lock`."""
     with contextlib.suppress(OSError):
         if not last.why and not last.kept:
-            os.unlink(path)
+            if os.path.exists(path):
+                os.unlink(path)
             return
         data = json.dumps({"at": last.at_ms, "why": last.why, "kept": dict(last.kept)}).encode()
         handle = os.open(path + ".tmp", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
