@@ -15,6 +15,7 @@ from node.agents.payrun import hand_over
 from tests.node.agents.support import BOOK, TIMING, order
 
 CALLS = ("open", "fsync", "rename", "unlink", "ftruncate", "mkdir")
+OPEN = os.open
 ORDERS = [order(n, payee=n % 4) for n in range(3)]
 
 
@@ -29,7 +30,12 @@ def count_calls(at: Callable[[int, bool], None]) -> dict[str, Any]:
             mine = number
             at(mine, False)
             result = real(*args, **kwargs)
-            at(mine, True)
+            try:
+                at(mine, True)
+            except BaseException:
+                if real is OPEN:  # nobody else has the handle
+                    os.close(result)
+                raise
             return result
 
         return call
