@@ -139,9 +139,11 @@ class Recorder:
 
     def _start_sender(self) -> None:
         if self._url is not None and self._key is not None and self._writer is not None:
-            client = Client(self._url, self._keys, state_folder=state_folder(os.environ), access=self._access)
-            self._sender = BackgroundSender(self._folder, client, self._key, self._writer)
+            self._sender = BackgroundSender(self._folder, self._new_client(self._url), self._key, self._writer)
             self._sender.start()
+
+    def _new_client(self, url: str) -> Client:
+        return Client(url, self._keys, state_folder=state_folder(os.environ), access=self._access)
 
     def use(
         self, asset: Asset, use: str, *, quantities: dict[str, int] | None = None, from_: int | datetime | None = None,
@@ -279,9 +281,7 @@ class Recorder:
         try:
             with self._lock:
                 if self._client is None:
-                    self._client = Client(
-                        self._url, self._keys, state_folder=state_folder(os.environ), access=self._access
-                    )
+                    self._client = self._new_client(self._url)
                 return question(self._client)
         except NetworkError as error:
             raise NetworkError(f"{excerpt(name)} can't be looked up ({error.detail}); or give {ASSET_FORMS}") from None
