@@ -5,7 +5,6 @@ import os
 import resource
 import signal
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -129,6 +128,9 @@ def test_a_worker_that_dies_with_a_request_is_replaced(make_node: Callable[..., 
     assert node.post(data).status == 200
 
 
+NOW_S = 1_000_000.0
+
+
 def fake(folder: Path, **changed: Any) -> Any:
     """What `reasons` looks at, of a node that is ready."""
     writer = {"failed": None, "is_alive": True, "is_full": False, "tally": SimpleNamespace(began=None)}
@@ -148,8 +150,8 @@ def fake(folder: Path, **changed: Any) -> Any:
         ({"stopping": SimpleNamespace(is_set=lambda: True)}, ["stopping"]),
         ({"writer": {"failed": "the disk is gone"}}, ["writer-failed"]),
         ({"writer": {"is_alive": False}}, ["writer-failed"]),
-        ({"writer": {"tally": SimpleNamespace(began=time.monotonic() - health.STUCK_S - 1)}}, ["writer-stuck"]),
-        ({"writer": {"tally": SimpleNamespace(began=time.monotonic() + 1000)}}, []),
+        ({"writer": {"tally": SimpleNamespace(began=NOW_S - health.STUCK_S - 1)}}, ["writer-stuck"]),
+        ({"writer": {"tally": SimpleNamespace(began=NOW_S - health.STUCK_S + 1)}}, []),
         ({"writer": {"is_full": True}}, ["queue-full"]),
         ({"bytes_in_flight": 100}, ["memory-full"]),
         ({"bytes_in_flight": 99}, []),
@@ -157,8 +159,11 @@ def fake(folder: Path, **changed: Any) -> Any:
         ({"bytes_in_flight": 100, "writer": {"failed": "x"}}, ["writer-failed", "memory-full"]),
     ],
 )  # fmt: skip
-def test_each_reason_by_itself(tmp_path: Path, changed: dict[str, Any], codes: list[str]) -> None:
+def test_each_reason_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any], codes: list[str]
+) -> None:
     """Every state that keeps a write out is a reason, several at once too, and nothing else is."""
+    monkeypatch.setattr(health, "time", SimpleNamespace(monotonic=lambda: NOW_S))
     found = reasons(fake(tmp_path, **changed))
     assert [reason.code for reason in found] == codes
     assert all(reason.retry_after_s >= 1 for reason in found)
