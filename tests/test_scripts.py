@@ -49,6 +49,14 @@ def test_bench_measures_everything_it_names(repo_root: Path, tmp_path: Path) -> 
         "backup": found["backup"]["per_s"],
         "beside": found["backup"]["p99_ratio"],
         "restore": found["backup"]["restore"]["per_s"],
+        **{
+            f"cpu of {name}": part["cpu_us"]
+            for name, part in (
+                ("audit", found["audit"]),
+                ("backup", found["backup"]),
+                ("restore", found["backup"]["restore"]),
+            )
+        },
         "memory": found["rss_mb"],
         "start": found["start_s"],
         "disk": found["disk"]["ratio"],

@@ -11,11 +11,11 @@ import os
 import shutil
 import subprocess
 import threading
-import time
 from typing import Any
 
 from scripts.benchmark.load import paced
 from scripts.benchmark.node import USANCE, Node, requests_of, say
+from scripts.benchmark.span import Span
 from scripts.benchmark.workload import Workload
 
 PER_S = 100
@@ -48,6 +48,7 @@ def measure(node: Node, work: Workload, *, seconds: int) -> dict[str, Any]:
         "rounds_per_s": [said["records_per_s"] for said in backups.done],
         "records": best["size"],
         "bytes_per_record": round(best["bytes"] / best["size"], 1),
+        **backups.cost,
         "answers_alone": alone,
         "answers_beside": beside,
         "p99_ratio": round(beside["p99_ms"] / alone["p99_ms"], 2),
@@ -70,9 +71,11 @@ class _Backups:
         self.end = threading.Event()
         self.done: list[dict[str, Any]] = []
         self.error: BaseException | None = None
+        self.cost: dict[str, Any] = {}
 
     def run(self) -> None:
         """Until the end is asked for."""
+        span = Span()
         try:
             while not (self.done and self.end.is_set()):
                 if os.path.exists(self.path):
@@ -80,6 +83,7 @@ class _Backups:
                 words = ["backup", f"http://{self._node.address}", self.path, "--log", _vkey(self._node), "--json"]
                 done = subprocess.run([*NICE, *USANCE, *words], check=True, stdout=subprocess.PIPE)
                 self.done.append(json.loads(done.stdout))
+            self.cost = span.cost(sum(said["size"] for said in self.done))
         except BaseException as error:
             self.error = error
 
@@ -90,12 +94,12 @@ def _vkey(node: Node) -> str:
 
 def _restore(node: Node, path: str) -> dict[str, Any]:
     folder = os.path.join(os.path.dirname(node.folder), "restored")
-    begin = time.perf_counter()
+    span = Span()
     words = ["node", "restore", path, folder, "--log", _vkey(node), "--json"]
     try:
         done = subprocess.run([*USANCE, *words], check=True, stdout=subprocess.PIPE)
-        took = time.perf_counter() - begin
         said = json.loads(done.stdout)
+        took, cost = span.seconds(), span.cost(said["size"])
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return {"per_s": round(said["size"] / took), "records": said["size"], "seconds": round(took, 2)}
+    return {"per_s": round(said["size"] / took), "records": said["size"], "seconds": round(took, 2), **cost}

@@ -25,7 +25,10 @@ from proofs.tlogproof import parse_tlog_proof
 from scripts.benchmark import backup, floors, money, recorder
 from scripts.benchmark.load import Connection, blast, paced
 from scripts.benchmark.node import ORIGIN, USANCE, Node, requests_of, say, set_up
+from scripts.benchmark.span import Span
 from scripts.benchmark.workload import Workload
+
+PARTS = ("log", "money", "recorder")
 
 
 def throughput(
@@ -33,6 +36,7 @@ def throughput(
 ) -> dict[str, Any]:
     """Records a second into the log; the best of `rounds`, all of them shown."""
     rates, cpu = [], []
+    span = Span()
     for turn in range(rounds):
         batches = list(work.batches(records // per_batch, records=per_batch, head=node.checkpoint()))
         requests = requests_of(batches, batches_each=batches_each)
@@ -42,7 +46,13 @@ def throughput(
         rates.append(round(count / took))
         cpu.append(round((node.cpu_s() - before) / took, 2))
         say(f"  round {turn + 1}: {rates[-1]} records/s, node {cpu[-1]} cores")
-    return {"best_per_s": max(rates), "rounds_per_s": rates, "node_cores": cpu, "records_per_round": records}
+    return {
+        "best_per_s": max(rates),
+        "rounds_per_s": rates,
+        "node_cores": cpu,
+        "records_per_round": records,
+        "stolen_cores": span.cost(0)["stolen_cores"],
+    }
 
 
 def latency(node: Node, work: Workload, *, seconds: int) -> dict[str, Any]:
@@ -81,13 +91,13 @@ def audit(node: Node) -> dict[str, Any]:
     command took in all, with its start and what it asks the node about money."""
     size, _ = node.checkpoint()
     vkey = os.path.join(node.folder, "log.vkey")
-    begin = time.perf_counter()
+    span = Span()
     done = subprocess.run(
         [*USANCE, "audit", f"http://{node.address}", "--log", vkey, "--json"], check=True, stdout=subprocess.PIPE
     )
-    took = time.perf_counter() - begin
+    took, cost = span.seconds(), span.cost(size)
     per_s = json.loads(done.stdout)["records_per_s"]
-    return {"per_s": per_s, "records": size, "seconds": round(took, 1)}
+    return {"per_s": per_s, "records": size, "seconds": round(took, 1), **cost}
 
 
 def disk(folder: str, entry_bytes: int) -> dict[str, Any]:
@@ -124,13 +134,25 @@ def grow(node: Node, work: Workload, size: int) -> None:
 
 
 def run(args: argparse.Namespace, folder: str) -> dict[str, Any]:
-    """All measurements, in order."""
+    """The chosen parts, in order."""
     say("floors")
     result: dict[str, Any] = {
         "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
         "seed": args.seed,
         "floors": floors.measure(folder),
     }
+    if "log" in args.parts:
+        result |= run_log(args, folder, floor=result["floors"]["ed25519_verify_2_threads_per_s"])
+    if "money" in args.parts:
+        result["money"] = run_money(args, folder)
+    if "recorder" in args.parts:
+        result["recorder"] = run_recorder(args, folder)
+    return result
+
+
+def run_log(args: argparse.Namespace, folder: str, *, floor: float) -> dict[str, Any]:
+    """What a log does that grows; `floor`: signatures a second that two threads verify."""
+    result: dict[str, Any] = {}
     node = Node(os.path.join(folder, "node"))
     try:
         work = Workload(args.seed, ORIGIN)
@@ -144,7 +166,6 @@ def run(args: argparse.Namespace, folder: str) -> dict[str, Any]:
         singles = throughput(
             node, work, records=args.records // 8, per_batch=1, batches_each=32, connections=16, rounds=3
         )
-        floor = result["floors"]["ed25519_verify_2_threads_per_s"]
         result["one_signature_each"] = {**singles, "ratio_to_2_thread_verify": round(singles["best_per_s"] / floor, 3)}
         say("single records at 100/s")
         result["single_record_answer"] = latency(node, work, seconds=args.latency_seconds)
@@ -170,8 +191,6 @@ def run(args: argparse.Namespace, folder: str) -> dict[str, Any]:
     finally:
         node.stop()
     result["disk"] = disk(node.folder, total)
-    result["money"] = run_money(args, folder)
-    result["recorder"] = run_recorder(args, folder)
     return result
 
 
@@ -213,6 +232,7 @@ def main() -> int:
     parser.add_argument("--latency-seconds", type=int, default=20, help="length of the latency run")
     parser.add_argument("--grow", type=int, default=0, metavar="N", help="grow the log to N entries first (1000000)")
     parser.add_argument("--lines", type=int, default=100_000, metavar="N", help="lines of the long account (1000000)")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="measure only these (default: all)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", default=".bench", help="where the temporary node is made: its disk is measured")
     args = parser.parse_args()
