@@ -56,7 +56,7 @@ LIBRARY_BREAKS = (
     Break("waiting draws from the program's random numbers", "node/spread.py",
           "_system = secrets.SystemRandom()", "import random as _system", RECORDER),
     Break("a node that hangs holds the program", "node/backgroundsender.py",
-          "                    if rest_s <= 0:\n", "                    if rest_s <= -9:\n", RECORDER),
+          "                    if rest_s <= 0:\n", "                    if rest_s <= -40:\n", RECORDER),
     Break("a refusal is told at every round", "node/backgroundsender.py",
           "is_news=why != self._why)", "is_news=True)", RECORDER),
     Break("the sender takes all that it can", "node/backgroundsender.py",
