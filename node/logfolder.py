@@ -27,9 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.errors import StartupError
 from ledger.signrecord import Signer, SignRecord, write_durably
-from node.errors import FileError
 from node.keyfiles import load_key
-from node.ownfiles import read_own
 from proofs.checkpoint import log_vkey
 from proofs.closing import Closing, open_closing
 from proofs.ed25519 import public_bytes
@@ -77,9 +75,12 @@ def read_vkeys(folder: str, name: str) -> tuple[VerifierKey, ...]:
 def _read(path: str, bytes_max: int) -> bytes | None:
     """A file of the folder, to a byte beyond `bytes_max` at most; None where it isn't there."""
     try:
-        return read_own(path, bytes_max=bytes_max, field="")
-    except FileError as error:
-        raise StartupError(error.detail) from None
+        with open(path, "rb") as file:
+            return file.read(bytes_max + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StartupError(f"can't read {path}: {error.strerror}") from None
 
 
 def add_vkey(folder: str, name: str, key: VerifierKey) -> None:

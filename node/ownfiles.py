@@ -1,4 +1,4 @@
-"""Reading small files: those that a user wrote, a node's own, and those in which a sender keeps where it stands."""
+"""Reading small files: those that a user wrote, and those in which a sender keeps where it stands."""
 
 from __future__ import annotations
 
