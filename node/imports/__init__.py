@@ -1,1 +1,1 @@
-"""Readers of the formats in which licences, data sets, prices and provenance exist, and what becomes records of them."""
+"""Readers of the formats in which licences, data sets, prices and provenance exist, and records made of them."""

@@ -1,4 +1,4 @@
-"""What any foreign format comes to before it is logged: materials, terms to be published, and what was not carried over.
+"""What any foreign format comes to before it is logged: materials, terms to publish, and what was not carried over.
 
 A reader makes a `Reading` of a file; node/imports/plan.py compares it with the log and makes records of it. An importer
 speaks for a curator: a material is described under an external name, it is never claimed.
@@ -14,7 +14,7 @@ from proofs.errors import excerpt
 NOT_CARRIED = "not carried"
 """The format says it, and no field of a record can hold it."""
 UNKNOWN = "unknown"
-"""A value that the format's rules don't know, as a licence that nobody has heard of; kept where something can hold it."""
+"""A value that nobody has heard of, as a licence; kept where something can hold it."""
 AMBIGUOUS = "ambiguous"
 """It could mean several things, so none was taken."""
 REFUSED = "refused"
@@ -39,7 +39,7 @@ class Note:
     @classmethod
     def of(cls, place: str, field_name: str, value: object, reason: str, detail: str) -> Note:
         """With an excerpt of any value."""
-        return cls(place, field_name, excerpt(value if isinstance(value, str) else repr(value)), reason, detail)
+        return cls(place, field_name, excerpt(value), reason, detail)
 
 
 @dataclass(frozen=True, slots=True)
