@@ -1,8 +1,8 @@
 """Licences by the names that the world gives them: identifiers in any case, Hugging Face ids, full names and URLs, to
 one SPDX expression (design section 4, `license`). Every importer asks here.
 
-A licence that SPDX doesn't list but many know (Llama 2, OpenRAIL, …) has one fixed `LicenseRef-`; what names a family
-of licences and no version of one (`cc`, `bsd`, `gpl`) is not known, for its members differ in what they allow.
+A licence that SPDX doesn't list but many know (Llama 2, OpenRAIL, …) has one fixed `LicenseRef-`, which the reports'
+licence classes know as well. What names a family of licences and no version (`CC BY`) never becomes a version of it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _NAMES = {
     "llama3": "LicenseRef-Llama-3", "Meta Llama3 Community License": "LicenseRef-Llama-3",
     "Llama 3 Community License": "LicenseRef-Llama-3", "llama3.1": "LicenseRef-Llama-3.1",
     "llama3.2": "LicenseRef-Llama-3.2", "llama3.3": "LicenseRef-Llama-3.3", "llama4": "LicenseRef-Llama-4",
-    "gemma": "LicenseRef-Gemma", "openrail": "LicenseRef-OpenRAIL", "openrail++": "LicenseRef-OpenRAIL-PlusPlus",
+    "gemma": "LicenseRef-Gemma", "openrail": "LicenseRef-OpenRAIL", "openrail++": "LicenseRef-OpenRAIL-PP",
     "bigscience-openrail-m": "LicenseRef-BigScience-OpenRAIL-M",
     "creativeml-openrail-m": "LicenseRef-CreativeML-OpenRAIL-M",
     "bigcode-openrail-m": "LicenseRef-BigCode-OpenRAIL-M", "BigCode Open RAIL-M v1": "LicenseRef-BigCode-OpenRAIL-M",
@@ -70,11 +70,20 @@ _NAMES = {
     "intel-research": "LicenseRef-Intel-Research", "openmdw-1.0": "LicenseRef-OpenMDW-1.0",
     "openmdw-1.1": "LicenseRef-OpenMDW-1.1", "grok2-community": "LicenseRef-Grok-2-Community",
     "fair-noncommercial-research-license": "LicenseRef-FAIR-Noncommercial-Research",
-    "AI2 ImpACT License - Low Risk": "LicenseRef-AI2-ImpACT-Low-Risk",
+    "AI2 ImpACT License - Low Risk": "LicenseRef-AI2-ImpACT-LR",
     "Microsoft Data Licensing Agreement": "LicenseRef-Microsoft-Data-Licensing-Agreement",
     "LMSYS-Chat-1M Dataset License": "LicenseRef-LMSYS-Chat-1M", "OANC": "LicenseRef-OANC",
     "CSLU Agreement": "LicenseRef-CSLU-Agreement", "LDC User Agreement": "LicenseRef-LDC-User-Agreement",
-    "Skywork Community License": "LicenseRef-Skywork-Community",
+    "Skywork Community License": "LicenseRef-Skywork-Community", "OpenAI": "LicenseRef-OpenAI",
+    "Anthropic": "LicenseRef-Anthropic", "Google Cloud Translation API": "LicenseRef-Google-Cloud-Translation-API",
+    # Known to be said, and known not to say which text: a family, or a class of uses.
+    "CC BY": "LicenseRef-CC-BY", "CC BY-SA": "LicenseRef-CC-BY-SA", "CC BY-NC": "LicenseRef-CC-BY-NC",
+    "CC BY-ND": "LicenseRef-CC-BY-ND", "CC BY-NC-SA": "LicenseRef-CC-BY-NC-SA",
+    "CC BY-NC-ND": "LicenseRef-CC-BY-NC-ND", "All Uses-Attribution": "LicenseRef-All-Uses-Attribution",
+    "Non Commercial": "LicenseRef-Non-Commercial", "Open Access": "LicenseRef-Open-Access",
+    "Academic Research Purposes Only": "LicenseRef-Academic-Research-Purposes-Only", "Custom": "LicenseRef-Custom",
+    "Public Domain": "LicenseRef-Public-Domain", "Various": "LicenseRef-Various", "Unclear": "LicenseRef-Unclear",
+    "Request Form": "LicenseRef-Request-Form", "No License": "LicenseRef-No-License",
 }  # fmt: skip
 
 _URLS = {
