@@ -15,7 +15,10 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 DECLARED = {
     "base": PROJECT["project"]["dependencies"],
     "node": PROJECT["project"]["optional-dependencies"]["node"],
-    "dev": [d for d in PROJECT["dependency-groups"]["dev"] if isinstance(d, str)],
+    "dev": [
+        *(d for d in PROJECT["dependency-groups"]["dev"] if isinstance(d, str)),
+        *PROJECT["project"]["optional-dependencies"]["analysis"],
+    ],
     "setup": PROJECT["dependency-groups"]["setup"],
     "lock": PROJECT["dependency-groups"]["lock"],
     "huggingface": PROJECT["project"]["optional-dependencies"]["huggingface"],
