@@ -1,16 +1,18 @@
 """What a licence asks of whoever uses the material: commercial use, attribution, share-alike, rival models.
 
-A table of its own, by SPDX identifier or LicenseRef-…, each row with its reason: the clause of the text that it rests on.
-It is a reading aid and no legal advice. A licence that isn't in it is unknown; nothing is concluded from its name.
-`DIFFERENCES` holds every place where it departs from the classes of the Data Provenance Collection, with the reason.
+A table of its own, by SPDX identifier or LicenseRef-… (as node/imports/spdxlicenses.py names them), each row with its
+reason: the clause of the text that it rests on. It is a reading aid and no legal advice. A licence that isn't in it is
+unknown; nothing is concluded from its name. `DIFFERENCES` holds every place where it departs from the classes of the
+Data Provenance Collection, with the reason.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from node.imports.safejson import loads
+from node.imports.spdxlicenses import license_expression, license_ref
 from proofs.errors import InputError, excerpt
 
 ALLOWED = "allowed"
@@ -49,24 +51,27 @@ UNKNOWN_CLASS = LicenseClass(UNKNOWN, None, None, None, None, "no table knows th
 # A fourth, where there is one: whether it has a term about a model's outputs (n where it isn't there).
 _ROWS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     (ALLOWED, "nnn", "gives up the rights in it", (
-        "CC0-1.0", "PDDL-1.0", "Unlicense", "0BSD", "WTFPL", "MIT-0", "CC-PDDC", "LicenseRef-Public-Domain")),
+        "CC0-1.0", "PDDL-1.0", "Unlicense", "0BSD", "WTFPL", "MIT-0", "CC-PDDC", "CC-PDM-1.0",
+        "LicenseRef-Public-Domain")),
     (ALLOWED, "ynn", "notices of copyright and licence must be kept", (
         "MIT", "MIT-CMU", "X11", "ISC", "Apache-1.1", "Apache-2.0", "BSD-2-Clause", "BSD-2-Clause-Patent",
         "BSD-3-Clause", "BSD-3-Clause-Clear", "BSD-4-Clause", "BSL-1.0", "Zlib", "libpng-2.0", "NCSA", "PostgreSQL",
         "PSF-2.0", "Python-2.0", "UPL-1.0", "AFL-3.0", "ECL-2.0", "Artistic-2.0", "MS-PL", "MulanPSL-2.0",
         "Unicode-DFS-2016", "W3C")),
     (ALLOWED, "ynn", "attribution (section 3(a) in 4.0, 4(b) or 4(c) before)", (
-        "CC-BY-1.0", "CC-BY-2.0", "CC-BY-2.5", "CC-BY-3.0", "CC-BY-3.0-AU", "CC-BY-3.0-DE", "CC-BY-3.0-IGO",
-        "CC-BY-3.0-US", "CC-BY-4.0", "LicenseRef-CC-BY")),
+        "CC-BY-1.0", "CC-BY-2.0", "CC-BY-2.5", "CC-BY-3.0", "CC-BY-2.5-AU", "CC-BY-3.0-AT", "CC-BY-3.0-AU",
+        "CC-BY-3.0-DE", "CC-BY-3.0-IGO", "CC-BY-3.0-NL", "CC-BY-3.0-US", "CC-BY-4.0", "LicenseRef-CC-BY")),
     (ALLOWED, "yyn", "attribution, and adapted material under the same licence (section 3(b) in 4.0, 4(b) before)", (
-        "CC-BY-SA-1.0", "CC-BY-SA-2.0", "CC-BY-SA-2.5", "CC-BY-SA-3.0", "CC-BY-SA-3.0-DE", "CC-BY-SA-3.0-IGO",
+        "CC-BY-SA-1.0", "CC-BY-SA-2.0", "CC-BY-SA-2.0-UK", "CC-BY-SA-2.5", "CC-BY-SA-3.0", "CC-BY-SA-3.0-AT",
+        "CC-BY-SA-3.0-DE", "CC-BY-SA-3.0-IGO",
         "CC-BY-SA-4.0", "LicenseRef-CC-BY-SA")),
     (ALLOWED, "ynn", "attribution; adapted material may not be shared at all (NoDerivatives)", (
         "CC-BY-ND-1.0", "CC-BY-ND-2.0", "CC-BY-ND-2.5", "CC-BY-ND-3.0", "CC-BY-ND-4.0")),
-    (NON_COMMERCIAL, "ynn", "for non-commercial purposes only (section 2(a)(1) in 4.0, 4(c) or 4(b) before); attribution", (
+    (NON_COMMERCIAL, "ynn", "for non-commercial purposes only (section 2(a)(1) in 4.0, 4(b) or 4(c) before)", (
         "CC-BY-NC-1.0", "CC-BY-NC-2.0", "CC-BY-NC-2.5", "CC-BY-NC-3.0", "CC-BY-NC-4.0", "LicenseRef-CC-BY-NC")),
     (NON_COMMERCIAL, "yyn", "for non-commercial purposes only; adapted material under the same licence (ShareAlike)", (
-        "CC-BY-NC-SA-1.0", "CC-BY-NC-SA-2.0", "CC-BY-NC-SA-2.5", "CC-BY-NC-SA-3.0", "CC-BY-NC-SA-3.0-DE",
+        "CC-BY-NC-SA-1.0", "CC-BY-NC-SA-2.0", "CC-BY-NC-SA-2.0-DE", "CC-BY-NC-SA-2.0-FR", "CC-BY-NC-SA-2.0-UK",
+        "CC-BY-NC-SA-2.5", "CC-BY-NC-SA-3.0", "CC-BY-NC-SA-3.0-DE",
         "CC-BY-NC-SA-3.0-IGO", "CC-BY-NC-SA-4.0", "LicenseRef-CC-BY-NC-SA")),
     (NON_COMMERCIAL, "ynn", "for non-commercial purposes only; adapted material may not be shared (NoDerivatives)", (
         "CC-BY-NC-ND-1.0", "CC-BY-NC-ND-2.0", "CC-BY-NC-ND-2.5", "CC-BY-NC-ND-3.0", "CC-BY-NC-ND-3.0-DE",
@@ -94,7 +99,7 @@ _ROWS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "PolyForm-Noncommercial-1.0.0",)),
     (ALLOWED, "yyny", "its use restrictions must be handed on with the model and what is made from it (section III)", (
         "LicenseRef-BigScience-OpenRAIL-M", "LicenseRef-BigScience-BLOOM-RAIL-1.0", "LicenseRef-CreativeML-OpenRAIL-M",
-        "LicenseRef-BigCode-OpenRAIL-M", "LicenseRef-OpenRAIL", "LicenseRef-OpenRAIL-PP")),
+        "LicenseRef-BigCode-OpenRAIL-M", "LicenseRef-OpenRAIL", "LicenseRef-OpenRAIL-PlusPlus")),
     (ALLOWED, "yyny", "terms of use: a model trained on its outputs to behave like it counts as made from it, and the "
      "use restrictions must be handed on (sections 1.1(e), 3.1)", ("LicenseRef-Gemma",)),
     (ALLOWED, "ynyy", "section 1.b.v: neither the materials nor their outputs may improve any other large language "
@@ -103,6 +108,8 @@ _ROWS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     (ALLOWED, "ynny", "section 1.b.i: outputs may improve other models, whose names must then begin with Llama; above "
      "700 million monthly users a licence must be asked for (section 2)", (
         "LicenseRef-Llama-3.1", "LicenseRef-Llama-3.2", "LicenseRef-Llama-3.3", "LicenseRef-Llama-4")),
+    (NON_COMMERCIAL, "???", "research licence: non-commercial research only", (
+        "LicenseRef-FAIR-Noncommercial-Research", "LicenseRef-Apple-AMLR", "LicenseRef-DeepFloyd-IF")),
     (NON_COMMERCIAL, "ynny", "Llama 1: for non-commercial research only", ("LicenseRef-Llama-1",)),
     (ALLOWED, "nnyy", "terms of use: output is the user's, and may not be used to develop models that compete with "
      "OpenAI", ("LicenseRef-OpenAI",)),
@@ -124,7 +131,7 @@ _ROWS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "LicenseRef-Microsoft-Data-Licensing-Agreement",)),
     (NON_COMMERCIAL, "ynn", "agreement with the corpus's publisher: non-commercial use, not handed on", (
         "LicenseRef-CSLU-Agreement", "LicenseRef-LDC-User-Agreement")),
-    (NON_COMMERCIAL, "???", "only that it is non-commercial is said, in words of its own", ("LicenseRef-Non-Commercial",)),
+    (NON_COMMERCIAL, "???", "only that it is non-commercial is said", ("LicenseRef-Non-Commercial",)),
     (ACADEMIC, "???", "only that it is for academic research is said", ("LicenseRef-Academic-Research-Purposes-Only",)),
     (UNKNOWN, "???", "terms of its own that nobody has classed; its text must be read", (
         "LicenseRef-Custom", "LicenseRef-Various", "LicenseRef-Request-Form", "LicenseRef-Unclear",
@@ -179,8 +186,6 @@ DIFFERENCES: Mapping[tuple[str, str], str] = {
     ("LicenseRef-CC-BY-NC-SA", "share_alike"): "ShareAlike is in its name; that file says so of its versions",
     ("LGPL-2.1-only", "share_alike"): "the library itself and changes of it stay under it",
     ("LGPL-3.0-only", "share_alike"): "the library itself and changes of it stay under it",
-    ("LGPL-2.1-or-later", "share_alike"): "the library itself and changes of it stay under it",
-    ("LGPL-3.0-or-later", "share_alike"): "the library itself and changes of it stay under it",
     ("MPL-2.0", "share_alike"): "the covered files stay under it (section 3.1)",
     ("EPL-1.0", "share_alike"): "the program and changes of it stay under it (section 3)",
     ("LicenseRef-No-License", "commercial"): "no licence gives no permission",
@@ -202,48 +207,35 @@ DIFFERENCES: Mapping[tuple[str, str], str] = {
 """Where this table says otherwise than the Data Provenance Collection's classes, by licence and field, and why."""
 
 
-def read_classes(data: bytes, place: str, license_of: Callable[[str], str | None]) -> Classes:
+def read_classes(data: bytes, place: str) -> Classes:
     """The own table with the rows of a file over it, each marked as that file's: what it says of commercial use,
     attribution and share-alike; of rival models and outputs such files say nothing, so the own row stands.
 
     `data`: UTF-8 JSON `{name: [class, attribution, share-alike]}`, class All, NC, Acad, Unspecified or ?, the others
-    0, 1 or ?; at most FILE_BYTES_MAX bytes and FILE_ROWS_MAX names. `license_of`: a name's SPDX identifier or
-    LicenseRef; a name that has none stands for itself. Raises InputError naming the row.
+    0, 1 or ?; at most FILE_BYTES_MAX bytes and FILE_ROWS_MAX names, read as the importers read a licence's name. Where
+    two names of one licence are classed differently, it is unknown. Raises InputError naming the row.
     """
-    rows = dict(OWN.rows)
+    value = loads(data, place=place, bytes_max=FILE_BYTES_MAX)
+    if type(value) is not dict or not value or len(value) > FILE_ROWS_MAX:
+        raise InputError(f"{place} isn't a map of 1 to {FILE_ROWS_MAX} licences", field=place, expected=_EXPECTED)
     from_file: dict[str, LicenseClass] = {}
-    for name, said in _file_rows(data, place).items():
-        license_id = (license_of(name) or name).lower()
+    for name, said in value.items():
+        license_id = license_of(name).lower()
         read = replace(_file_class(name, said, place), by=place)
-        before = from_file.get(license_id)
-        if before is not None and before != read:
-            # Two names of one licence, classed differently: the file doesn't agree with itself.
-            read = _weaker(before, read)
-        from_file[license_id] = read
+        from_file[license_id] = _agreed(from_file.get(license_id, read), read)
+    rows = dict(OWN.rows)
     for license_id, read in from_file.items():
-        own = rows.get(license_id, UNKNOWN_CLASS)
-        reason = own.reason if license_id in rows else "only the file knows this licence"
-        rows[license_id] = replace(read, rivals=own.rivals, outputs=own.outputs, reason=reason)
+        own = rows.get(license_id)
+        if own is None:
+            rows[license_id] = replace(read, reason="no other table knows this licence")
+        else:
+            rows[license_id] = replace(read, rivals=own.rivals, outputs=own.outputs, reason=own.reason)
     return Classes(rows)
 
 
-def _file_rows(data: bytes, place: str) -> dict[str, object]:
-    if len(data) > FILE_BYTES_MAX:
-        raise InputError(f"{place} has {len(data)} bytes", field=place, expected=f"at most {FILE_BYTES_MAX}")
-    try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=_distinct)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{place} is no JSON: {error}", field=place, expected="a JSON object in UTF-8") from error
-    if type(value) is not dict or not value or len(value) > FILE_ROWS_MAX:
-        raise InputError(f"{place} isn't a map of 1 to {FILE_ROWS_MAX} licences", field=place, expected=_EXPECTED)
-    return value
-
-
-def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice")
-    return found
+def license_of(name: str) -> str:
+    """A licence's SPDX identifier or LicenseRef, of any name that people give it."""
+    return license_expression(name) or license_ref(name)
 
 
 def _file_class(name: str, said: object, place: str) -> LicenseClass:
@@ -253,12 +245,10 @@ def _file_class(name: str, said: object, place: str) -> LicenseClass:
     commercial, attribution, share_alike = said
     if commercial not in _FILE_CLASSES or attribution not in _FILE_FLAGS or share_alike not in _FILE_FLAGS:
         raise InputError(f"{where} has {excerpt(said)}", field=name[:80], expected=_EXPECTED)
-    return LicenseClass(
-        _FILE_CLASSES[commercial], _FILE_FLAGS[attribution], _FILE_FLAGS[share_alike], None, None, ""
-    )
+    return LicenseClass(_FILE_CLASSES[commercial], _FILE_FLAGS[attribution], _FILE_FLAGS[share_alike], None, None, "")
 
 
-def _weaker(one: LicenseClass, other: LicenseClass) -> LicenseClass:
+def _agreed(one: LicenseClass, other: LicenseClass) -> LicenseClass:
     """What both say; unknown where they differ."""
     return replace(
         one,
