@@ -107,6 +107,7 @@ _BY_ID = re.compile(
 _CC_URL = re.compile(r"creativecommons\.org/licenses/([a-z-]+)/([0-9.]+)(?:/([a-z]+))?")
 _URL_END = re.compile(r"(?:/(?:legalcode|deed)(?:[.-][a-z_-]+)?|(?:\.en)?\.(?:html|htm|txt|php|json|md))$")
 _OTHER_THAN_REF = re.compile(r"[^A-Za-z0-9.-]+")
+_REF = re.compile(r"(?:DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+")
 _REF_CHARS_MAX = 200
 
 
@@ -144,7 +145,7 @@ def license_expression(name: str) -> str | None:
         return _of_url(text)
     if " " in text and is_spdx_expression(text) and any(sign in text for sign in (" AND ", " OR ", " WITH ")):
         return text
-    return text if text.startswith(("LicenseRef-", "DocumentRef-")) and is_spdx_expression(text) else None
+    return text if _REF.fullmatch(text) and is_spdx_expression(text) else None
 
 
 def license_ref(name: str) -> str:
