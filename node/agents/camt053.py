@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from node.agents.incoming import BankFile, Incoming, Namer, read_credit
-from node.agents.xmlstream import Node, describe_root, read_records
+from node.xmlstream import Node, describe_root, read_records
 from proofs.errors import InputError
 
 VERSIONS = range(2, 14)
@@ -27,7 +27,7 @@ def read_camt053(data: bytes) -> BankFile:
     """The booked credits of all statements in a message. Raises InputError for what is no camt.053 of these versions,
     has a document type, or passes a bound."""
     statement = _Statement()
-    read_records(data, _ENTRY, on_root=_check_root, on_record=statement.add_entry)
+    read_records(data, _ENTRY, field="bank", on_root=_check_root, on_record=statement.add_entry)
     return statement.file
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from node import xmlstream
 from node.agents import incoming as incoming_module
-from node.agents import xmlstream
 from node.agents.amounts import format_amount
 from node.agents.bank import BANK_BYTES_MAX, load_bank_file, parse_bank_file
 from node.agents.camt053 import read_camt053
