@@ -1,0 +1,216 @@
+"""A lineage as a tree for a terminal: the asset on top, what it was made from, what was made from it.
+
+Each node is opened once, where it is nearest to the root; elsewhere a line says where that is, so cycles end and the
+output has at most one line for each edge, wrapped to the width. Long lists are folded.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from node.lineage.graph import BOTH, DOWN, UP, Edge, Graph, Node
+from node.lineage.wording import (
+    cells,
+    curators,
+    cut,
+    earned_words,
+    license_words,
+    mark_words,
+    names,
+    relation_words,
+    share_words,
+    use_words,
+    where_words,
+)  # fmt: skip
+from node.printable import safe_line
+
+WIDTH_MIN = 60
+TITLE_CELLS = 60
+PART_CELLS = 160
+LIMIT = 100
+INDENT_LEVELS_MAX = 12
+"""How many levels are indented, in a third of the width at most; deeper ones say their level instead."""
+_HEADINGS = {UP: "made from", DOWN: "what was made from it"}
+_NOTHING = {UP: "nothing that the log knows of", DOWN: "nothing that the log knows of"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Signs:
+    branch: str
+    last: str
+    pass_by: str
+    space: str
+    above: str
+    below: str
+    dot: str
+
+
+_UNICODE = _Signs("├─ ", "└─ ", "│  ", "   ", "↑ shown above", "↓ shown below", " · ")
+_ASCII = _Signs("|- ", "`- ", "|  ", "   ", "^ shown above", "v shown below", " - ")
+
+
+@dataclass(slots=True)
+class _Child:
+    edge: Edge
+    node: Node
+    opens: bool
+
+
+@dataclass(slots=True)
+class _Plan:
+    """Which children stand under which node. `folded`: how many of a node's aren't listed."""
+
+    children: dict[str, list[_Child]] = field(default_factory=dict)
+    folded: dict[str, int] = field(default_factory=dict)
+
+
+def render_tree(
+    graph: Graph, *, width: int, direction: str = BOTH, limit: int = LIMIT, is_ascii: bool = False
+) -> list[str]:
+    """The lines, without line ends. `width`: columns, at least WIDTH_MIN are taken; `direction`: BOTH, UP or DOWN;
+    `limit`: children listed under one node, 0 for all; `is_ascii`: nothing but ASCII. No line has control characters,
+    whatever the log says."""
+    width = max(width, WIDTH_MIN)
+    signs = _ASCII if is_ascii else _UNICODE
+    lines = list(_root_lines(graph, signs, width, limit))
+    printed = {graph.root}
+    for way in (UP, DOWN) if direction == BOTH else (direction,):
+        lines += ["", f"{_HEADINGS[way]}:"]
+        plan = _planned(graph, way, limit, printed)
+        if not plan.children:
+            lines.append(f"  {_NOTHING[way]}")
+        lines += _section(graph, plan, way, signs, width, printed)
+    if graph.truncated:
+        lines += ["", "not shown: " + "; ".join(safe_line(note) for note in graph.truncated)]
+    if not is_ascii:
+        return lines
+    return [line.replace("…", "...").replace("×", "x").encode("ascii", "backslashreplace").decode() for line in lines]
+
+
+def _root_lines(graph: Graph, signs: _Signs, width: int, limit: int) -> Iterator[str]:
+    """The root, and all that it was used for and earned."""
+    node = graph.node(graph.root)
+    yield from _wrapped("", "  ", list(_node_parts(graph, node)), signs, width)
+    since = f" since {graph.since}" if graph.since else ""
+    for text in use_words(node.uses):
+        yield cut(f"  used{since}: {text}", width)
+    earned = sorted(node.earned, key=lambda one: (one.currency, -one.amount, one.payer))
+    shown = earned[:limit] if limit else earned
+    for one in shown:
+        through = "its own uses" if one.through in (None, node.id) else f"uses of {_name_of(graph, str(one.through))}"
+        yield cut(
+            f"  earned{since}: {earned_words([one]) or 'nothing'} from {safe_line(one.payer_name)}, {through}"
+            f" ({one.uses:,})",
+            width,
+        )
+    if len(shown) < len(earned):
+        yield f"  … and {len(earned) - len(shown):,} more (--limit)"
+    if len(earned) > 1:
+        yield f"  earned{since} in all: {earned_words(earned)}"
+
+
+def _name_of(graph: Graph, node_id: str) -> str:
+    return cut(safe_line(graph.node(node_id).title), TITLE_CELLS) if node_id in graph else f"asset {node_id}"
+
+
+def _planned(graph: Graph, way: str, limit: int, printed: set[str]) -> _Plan:
+    """The children of each node that is opened; breadth first, so that a node stands where it is nearest."""
+    plan = _Plan()
+    opened = {graph.root}
+    queue = deque([graph.root])
+    while queue:
+        at = queue.popleft()
+        found = graph.children(at, way)
+        kept = found[:limit] if limit else found
+        if len(kept) < len(found):
+            plan.folded[at] = len(found) - len(kept)
+        for edge, node in kept:
+            opens = node.id not in opened and node.id not in printed
+            plan.children.setdefault(at, []).append(_Child(edge, node, opens))
+            if opens:
+                opened.add(node.id)
+                queue.append(node.id)
+    return plan
+
+
+def _section(graph: Graph, plan: _Plan, way: str, signs: _Signs, width: int, printed: set[str]) -> Iterator[str]:
+    """The lines of one direction, depth first along the plan; adds to `printed`."""
+    stack = [_level(plan, graph.root, "", 0)]
+    indented = min(INDENT_LEVELS_MAX, width // 3 // len(signs.space))
+    while stack:
+        step = next(stack[-1], None)
+        if step is None:
+            stack.pop()
+            continue
+        child, prefix, level, is_last = step
+        if child is None:
+            yield f"{prefix}{signs.last}… and {level:,} more (--limit)"
+            continue
+        head = prefix + (signs.last if is_last else signs.branch)
+        below = prefix + (signs.space if is_last else signs.pass_by) if level < indented else prefix
+        deep = f"[level {level + 1}] " if level >= indented else ""
+        parts = [deep + relation_words(child.edge, way) + ": " + _title(child.node)]
+        if child.opens:
+            printed.add(child.node.id)
+            parts += list(_node_parts(graph, child.node))[1:]
+        else:
+            parts.append(signs.above if child.node.id in printed else signs.below)
+        parts += _edge_parts(graph, child.edge)
+        has_more = child.opens and child.node.id in plan.children
+        yield from _wrapped(head, below + (signs.pass_by if has_more else signs.space) + "  ", parts, signs, width)
+        if has_more:
+            stack.append(_level(plan, child.node.id, below, level + 1))
+
+
+def _level(plan: _Plan, at: str, prefix: str, level: int) -> Iterator[tuple[_Child | None, str, int, bool]]:
+    """Each child of a node with the prefix of its line, its level, and whether nothing comes after it; then None with
+    the number of those that are folded."""
+    children, folded = plan.children.get(at, []), plan.folded.get(at, 0)
+    for number, child in enumerate(children, 1):
+        yield child, prefix, level, number == len(children) and not folded
+    if folded:
+        yield None, prefix, folded, True
+
+
+def _title(node: Node) -> str:
+    return cut(safe_line(node.title), TITLE_CELLS)
+
+
+def _node_parts(graph: Graph, node: Node) -> Iterator[str]:
+    yield _title(node)
+    if node.type:
+        yield node.type
+    if node.is_asset or node.title != node.id:
+        yield where_words(node)
+    yield from license_words(node) or ["no licence said"]
+    yield from (mark.upper() for mark in mark_words(graph, node))
+
+
+def _edge_parts(graph: Graph, edge: Edge) -> Iterator[str]:
+    if edge.bps:
+        yield f"share {share_words(edge.bps)}"
+    if edge.uses:
+        yield "used: " + ", ".join(use_words(edge.uses))
+    earned = earned_words(edge.earned)
+    if earned:
+        yield f"earned {earned} along here"
+    said = curators(graph, edge)
+    if said:
+        yield f"said by {names(said)}"
+
+
+def _wrapped(head: str, hang: str, parts: list[str], signs: _Signs, width: int) -> Iterator[str]:
+    """Parts joined by dots, broken between parts, at most at `width`; a part that is longer than a line is cut."""
+    line, used, is_begun = head, cells(head), False
+    for part in parts:
+        text = cut(part, min(PART_CELLS, max(20, width - cells(hang))))
+        size = cells(text)
+        if is_begun and used + len(signs.dot) + size > width:
+            yield line
+            line, used, is_begun = hang, cells(hang), False
+        if is_begun:
+            line, used = line + signs.dot, used + len(signs.dot)
+        line, used, is_begun = line + text, used + size, True
+    yield line
