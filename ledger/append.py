@@ -31,7 +31,7 @@ BATCH_ACCEPTS_MAX = 16
 ROOTS_MAX = 65_536
 ROWS_CACHED_MAX = 60_000
 CACHED = (keys.KEY, keys.PARTY, keys.ASSET_TERMS, keys.CLOSURE, keys.LIST_HEAD, keys.RIDER)
-STORE_VERSION = 3
+STORE_VERSION = 4
 VERSION_KEY = keys.META + b"version"
 
 Rule = Callable[[State, Context, Body], str]

@@ -16,6 +16,7 @@ from ledger.claims import CLAIM_STEPS, begin_claim, end_claim
 from ledger.context import LOOKUP_STEPS, Behind, Body, Context, asset_index
 from ledger.errors import RuleRefusal
 from ledger.events import note_event
+from ledger.lineage import Target, note_description, note_sources
 from ledger.state import LOGGED, AssetMore, AssetRow, State
 from ledger.terms import agreed_share, end_grant, publish
 from proofs import codec, pricing
@@ -25,9 +26,6 @@ from proofs.ref import unpack_ref
 EDGES_MAX = 16_384
 """Edges that the walks through lineage for one batch follow together."""
 MISSING_SHOWN = 16
-
-Target = int | str
-"""A leaf index or an external name."""
 
 
 def target_of(raw: bytes | str) -> Target:
@@ -177,6 +175,11 @@ def unpack_into(raw: bytes) -> Target:
     return int.from_bytes(raw[1:], "big") if raw[:1] == b"#" else raw[1:].decode()
 
 
+def _has_names(state: State, sources: tuple[Target, ...]) -> bool:
+    """Whether external names stand behind something made of these."""
+    return any(isinstance(source, str) or state.asset_more(source).has_names for source in sources)
+
+
 def asset(state: State, context: Context, body: Body) -> str:
     """Register an asset of the signer's party."""
     sources, closure = _sources(state, context, body)
@@ -191,11 +194,12 @@ def asset(state: State, context: Context, body: Body) -> str:
     if "terms" in body:
         publish(state, context, asset=context.index, row=row, fields=body["terms"], closure=closure, prefix="terms.")
     if sources or aka:
-        overlay.put(keys.ASSET_MORE + index, AssetMore(sources, aka).pack())
+        overlay.put(keys.ASSET_MORE + index, AssetMore(sources, aka, _has_names(state, sources)).pack())
     overlay.put(keys.ASSET_NAME + keys.text(body["name"]) + index, b"a")
     overlay.put(keys.ASSET_PARTY + context.party + index, b"")
     if "root" in body:
         overlay.put(keys.ASSET_ROOT + body["root"] + index, b"")
+    note_sources(overlay, context.index, body)
     context.spend(CLAIM_STEPS * len(aka), "aka")
     for name in aka:
         begin_claim(state, name, context.party, context.index)
@@ -204,8 +208,11 @@ def asset(state: State, context: Context, body: Body) -> str:
 
 def description(state: State, context: Context, body: Body) -> str:
     """What the signer says of material whose owner is not here. It gives no ownership."""
-    _sources(state, context, body)
+    sources, _ = _sources(state, context, body)
     index = keys.number(context.index)
+    if sources:
+        state.overlay.put(keys.ASSET_MORE + index, AssetMore(sources, (), has_names=True).pack())
+    note_description(state.overlay, context, body)
     for name in {body["name"], body.get("title", body["name"])}:
         state.overlay.put(keys.ASSET_NAME + keys.text(name) + index, b"d")
     state.overlay.put(keys.ASSET_PARTY + context.party + index, b"")

@@ -50,8 +50,8 @@ class Plan:
     """What a use of an asset comes to under the terms in force now, looked up once for many uses.
 
     `newest`: index of its terms, None without any; `ref`: their reference. `shares`: bps and splits of every asset of
-    the closure; `rest`: the asset's own splits; `parts`: how many splits that is. `suffix`: the currency as it ends the
-    keys of accounts.
+    the closure, `sources` those assets; `rest`: the asset's own splits; `parts`: how many splits that is. `suffix`: the
+    currency as it ends the keys of accounts.
     """
 
     owner: bytes
@@ -60,6 +60,7 @@ class Plan:
     ref: bytes
     terms: Terms | None
     shares: tuple[tuple[int, Splits], ...]
+    sources: tuple[int, ...]
     rest: Splits
     parts: int
     suffix: bytes

@@ -16,6 +16,7 @@ from ledger import keys
 from ledger.context import Body, Context, record_steps
 from ledger.errors import RuleRefusal, StorageError
 from ledger.events import note_event
+from ledger.lineage import note_credit
 from ledger.postings import Account, Spend
 from ledger.state import LOGGED, State, UsageRow
 from proofs import codec, pricing
@@ -156,6 +157,7 @@ def accept(state: State, context: Context, body: Body) -> str:
     if base > lowered:
         account = Account(row.party, party, basis.terms.currency)
         context.postings.add(account.credits, context.index, base - lowered)
+        note_credit(context, row, account, base - lowered)
     for target in (usage, index):
         note_event(state, target, context.index, "accept")
     return LOGGED

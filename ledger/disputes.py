@@ -17,6 +17,7 @@ from ledger.context import LOOKUP_STEPS, Body, Context
 from ledger.corrections import basis_steps, corrected_usage, lines_of
 from ledger.errors import RuleRefusal
 from ledger.events import note_event
+from ledger.lineage import note_dispute
 from ledger.state import LOGGED, State
 from ledger.stored import party_of
 from proofs import codec
@@ -143,6 +144,7 @@ def dispute(state: State, context: Context, body: Body) -> str:
         raise RuleRefusal("a dispute by a stranger", field="target", expected=expected)
     state.overlay.put(keys.DISPUTE + keys.number(context.index), codec.pack([context.party, index, OPEN]))
     note_event(state, index, context.index, "dispute")
+    note_dispute(state, context, target.usage, index, target.body)
     return LOGGED
 
 

@@ -22,7 +22,7 @@ KEY = b"k"  # k key -> KeyRow                                                   
 PARTY = b"p"  # p party -> PartyRow                                                   owner: parties
 PARTY_KEY = b"d"  # d party, key -> "": every key ever bound to the party             owner: parties
 ASSET = b"a"  # a index -> AssetRow                                                   owner: assets
-ASSET_MORE = b"s"  # s index -> [sources, aka]                                        owner: assets
+ASSET_MORE = b"s"  # s index -> [sources, aka, has names], of descriptions too        owner: assets
 ASSET_NAME = b"q"  # q name or title 0 index -> "a" asset or "d" description          owner: assets
 ASSET_PARTY = b"r"  # r party, index -> ""                                            owner: assets
 ASSET_ROOT = b"o"  # o manifest root, index -> ""                                     owner: assets
@@ -52,6 +52,9 @@ CORRECTION = b"K"  # K correction -> index of the usage                         
 BASE = b"W"  # W usage, payee -> [base, newest correction accepted]                   owner: corrections
 DISPUTE = b"D"  # D index -> [disputer, target, state]                                owner: disputes
 EVENT = b"E"  # E target, index -> kind of the later record about it                  owner: events
+MADE_FROM = b"l"  # l source, index of who says so -> relations, bps, what was made   owner: lineage
+DESCRIBED = b"F"  # F external name 0 party -> index of its newest description        owner: lineage
+DISPUTED = b"V"  # V material, index of the dispute -> ""                             owner: lineage
 
 PREFIXES = {
     name: value for name, value in list(globals().items()) if name.isupper() and isinstance(value, bytes)
@@ -60,6 +63,7 @@ PREFIXES = {
 
 REPLAY_DROPS = (
     KEY_BATCH, BY_KIND, BY_PARTY, BY_ASSET, BY_NAME_USE, ASSET_NAME, ASSET_PARTY, ASSET_ROOT, GRANT_SHARE, EVENT,
+    MADE_FROM, DESCRIBED, DISPUTED,
 )  # fmt: skip
 """Rows that no rule reads: a replay needn't keep them."""
 REPLAY_SPILLS = (ENTRY, BATCH, STATUS)

@@ -9,7 +9,8 @@ Lists, by their keys:
 * ``p payer owner currency 0``: uses of assets of that currency, unpriced or part-priced; ``u …``: unlicensed ones;
 * ``n payer owner``: unlicensed uses of assets that had no terms at the use's leaf; when such an asset gets its first
   terms, its uses so far go to ``o payer owner`` (taken out) and ``i payer owner currency 0`` (put in), at that leaf.
-  This holds for the first RIDERS_MAX parties that used it; uses by others count as of no currency for ever.
+  This holds for the first RIDERS_MAX parties that used it; uses by others count as of no currency for ever;
+* ``v``, ``e``, ``w``, ``k``: what a trace shows of uses and money, see ledger/lineage.py. No rule reads them.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ UNLICENSED = b"u"
 NO_TERMS = b"n"
 MOVED_OUT = b"o"
 MOVED_IN = b"i"
+USES = b"v"
+EARNED = b"e"
+NOT_KEPT = b"w"
+CREDITED = b"k"
 
 TREES = (LINES, CREDITS)
 

@@ -88,6 +88,9 @@ _READERS: dict[bytes, Reader] = {
     keys.BASE: _first,
     keys.DISPUTE: _first,
     keys.EVENT: _last,
+    keys.MADE_FROM: _last,
+    keys.DESCRIBED: _value,
+    keys.DISPUTED: _last,
 }
 
 

@@ -90,14 +90,16 @@ class AssetRow:
 
 @dataclass(frozen=True, slots=True)
 class AssetMore:
-    """What an asset lists. `sources`: leaf indices and external names, evaluated_on left out. `aka`: claimed names."""
+    """What an asset lists. `sources`: leaf indices and external names, evaluated_on left out. `aka`: claimed names.
+    `has_names`: external names stand behind it, so that what its lineage comes to isn't for ever."""
 
     sources: tuple[int | str, ...]
     aka: tuple[str, ...]
+    has_names: bool = False
 
     def pack(self) -> bytes:
         """The row's value."""
-        return codec.pack([self.sources, self.aka])
+        return codec.pack([self.sources, self.aka, self.has_names])
 
 
 class UsageRow(NamedTuple):
@@ -226,8 +228,8 @@ class State:
         data = self.view.get(keys.ASSET_MORE + keys.number(index))
         if data is None:
             return AssetMore((), ())
-        sources, aka = _row(data)
-        return AssetMore(tuple(sources), tuple(aka))
+        sources, aka, has_names = _row(data)
+        return AssetMore(tuple(sources), tuple(aka), has_names)
 
     def asset_by_ref(self, ref: Ref) -> AssetRow | None:
         """The asset that a reference names; None where the leaf is another kind or has another hash."""

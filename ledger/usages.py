@@ -10,6 +10,7 @@ from ledger import keys
 from ledger.assets import behind_asset, pack_into, target_of
 from ledger.context import LOOKUP_STEPS, Body, Context, Plan, asset_index, not_yet
 from ledger.errors import TERMS, RuleRefusal
+from ledger.lineage import note_charge, note_use
 from ledger.postings import LINES, LIST_STEPS, NO_TERMS, PART, UNLICENSED
 from ledger.state import LOGGED, State, UsageRow
 from ledger.terms import find_terms
@@ -58,13 +59,24 @@ def _make_plan(state: State, asset: int) -> Plan:
     have = state.asset_terms(asset)
     newest = None if have is None else state.terms(have.newest)
     if have is None or newest is None:
-        return Plan(row.party, row.retired > 0, None, b"", None, (), (), 0, b"")
-    shares = tuple((bps, state.splits_now(source)) for source, bps in state.closure(asset).shares)
+        return Plan(row.party, row.retired > 0, None, b"", None, (), (), (), 0, b"")
+    closure = state.closure(asset).shares
+    shares = tuple((bps, state.splits_now(source)) for source, bps in closure)
+    sources = tuple(source for source, _ in closure)
     rest = newest.terms.splits or ((row.party, pricing.BPS_MAX),)
     parts = len(rest) + sum(len(splits) for _, splits in shares)
     ref = Ref(have.newest, newest.leaf).pack()
     return Plan(
-        row.party, row.retired > 0, have.newest, ref, newest.terms, shares, rest, parts, keys.text(have.currency)
+        row.party,
+        row.retired > 0,
+        have.newest,
+        ref,
+        newest.terms,
+        shares,
+        sources,
+        rest,
+        parts,
+        keys.text(have.currency),
     )
 
 
@@ -149,6 +161,7 @@ def _judge(state: State, context: Context, body: Body, index: int | None) -> Usa
             if payee != party:
                 lists[LINES + party + payee + plan.suffix] += (number, part)
         context.spend(plan.parts + LIST_STEPS * (len(lists) - touched), "asset")
+        note_charge(context, plan, asset, amount)
     return UsageRow(status, reason, party, asset, agreed_at, amount)
 
 
@@ -196,6 +209,7 @@ def usage(state: State, context: Context, body: Body) -> str:
         if row.status != pricing.LICENSED:
             _count_ride(state, context, row)
     overlay.put(keys.STATUS + number, row.pack())
+    note_use(context, body, row)
     return row.status
 
 

@@ -8,6 +8,7 @@ is left out with all that refers to it.
 
 import contextlib
 import hashlib
+import inspect
 import os
 import sys
 from typing import Any
@@ -77,8 +78,8 @@ def put(who: str, *bodies: bytes, first: int | None = None) -> bytes:
     return Ref(at, ledger.view().leaf(at)).pack()
 
 
-def offers(price: int) -> dict[str, Any]:
-    return {"currency": "USD", "offers": [{"per": 1, "price": price, "unit": "token", "use": "train"}]}
+def offers(price: int, **more: int) -> dict[str, Any]:
+    return {"currency": "USD", "offers": [{"per": 1, "price": price, "unit": "token", "use": "train"}], **more}
 
 
 put("operator", body("genesis", origin=ORIGIN, name="operator"))
@@ -104,13 +105,25 @@ if "MONEY" in os.environ:
     fixed = put("lab", body("correction", usage=spent, quantities={"token": 4}, reason="counted twice"))
     put("owner", body("accept", correction=fixed))
     put("owner", body("withdraw", target=granted))
+if "TRACE" in os.environ:
+    base = put("owner", body("asset", type="dataset", name="base", terms=offers(1_000, derivatives=500)))
+    sources = [{"asset": base, "as": "derived_from", "bps": 500}, {"asset": NAME, "as": "evaluated_on"}]
+    made = put("lab", body("asset", type="dataset", name="made", sources=sources, terms=offers(3_000)))
+    charged = put("owner", usage(made, terms=made))
+    put("lab", body("dispute", target=charged, reason="too little"))
+    contains = [{"asset": base, "as": "contains"}]
+    put("owner", body("description", type="dataset", name="pkg:generic/a", title="a", sources=contains))
+    put("owner", body("description", type="dataset", name="pkg:generic/a", title="A"))
 accept = key("lab-2").sign(rotate_message(origin=ORIGIN, party=public("lab")))
 put("lab", body("rotate", key=public("lab-2"), accept=accept))
 put("lab-2", body("none", from_=1, until=3))
 put("owner", body("withdraw", target=corpus))
-signer = Signer(f"{folder}/sign-record.json", origin=ORIGIN, private_key=key("the log"), clock_ms=lambda: AT)
+signing: dict[str, Any] = {"private_keys": (key("the log"),)}
+if "private_keys" not in inspect.signature(Signer.__init__).parameters:
+    signing = {"private_key": key("the log")}
+signer = Signer(f"{folder}/sign-record.json", origin=ORIGIN, clock_ms=lambda: AT, **signing)
 signer.sign(ledger.size, ledger.tree.root)
 with open(f"{folder}/log.vkey", "w") as file:
-    file.write(signer.vkey.text + "\n")
+    file.write((signer.vkeys[0] if signing.get("private_keys") else signer.vkey).text + "\n")
 print(ledger.size, ledger.tree.root.hex())
 store.close()
