@@ -35,6 +35,7 @@ LEVELDB = {"plyvel", "plyvel_next"}
 LEVELDB_ONLY_IN = "ledger/leveldb.py"
 NODE_PACKAGES = {"cryptography", "msgpack", "aiohttp", "uvloop", "rich", "prometheus_client"}
 METRICS_ONLY_IN = "node/metrics.py"
+PARQUET_ONLY_IN = "node/exports/parquet.py"  # an extra of its own: imported when a folder of tables is asked for
 
 # Other people's libraries that we have something for, and the one module that may import each.
 INTEGRATIONS = {
@@ -156,12 +157,18 @@ def test_only_the_metrics_import_prometheus() -> None:
     assert not wrong, "\n".join(map(str, wrong))
 
 
+def test_only_the_tables_import_pyarrow() -> None:
+    """It is an extra of its own, and large: nothing else waits for it or needs it."""
+    wrong = [i for i in layer_imports("node") if i.top == "pyarrow" and i.path != PARQUET_ONLY_IN]
+    assert not wrong, "\n".join(map(str, wrong))
+
+
 @pytest.mark.parametrize(
     ("layer", "may"),
     [
         ("proofs", PROOFS_PACKAGES),
         ("ledger", LEDGER_PACKAGES | LEVELDB),
-        ("node", NODE_PACKAGES),
+        ("node", NODE_PACKAGES | {"pyarrow"}),
         ("usance", set(INTEGRATIONS)),
     ],
 )

@@ -1,4 +1,4 @@
-"""docs/reports.md says what the files hold: its columns are the code's."""
+"""docs/reports.md and docs/export.md say what the files hold: their columns are the code's."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,8 @@ from node.cli.itemspage import ITEM_COLUMNS
 from proofs.fields import UNITS
 from proofs.pricing import STATUSES
 
-PAGE = (Path(__file__).resolve().parent.parent / "docs" / "reports.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+PAGE = "\n## \n".join((DOCS / name).read_text(encoding="utf-8") for name in ("reports.md", "export.md"))
 # FOCUS 1.2, section "Columns": feature level Mandatory.
 FOCUS_MANDATORY = {
     "BilledCost", "BillingAccountId", "BillingAccountName", "BillingCurrency", "BillingPeriodEnd", "BillingPeriodStart",
@@ -27,7 +28,7 @@ def rows(title: str) -> list[list[str]]:
 
 def test_focus_columns_are_the_code_s() -> None:
     """Name, level and words of each column, in the file's order."""
-    assert rows("FOCUS columns") == [[f"`{column.name}`", column.level, column.says] for column in COLUMNS]
+    assert rows("FOCUS") == [[f"`{column.name}`", column.level, column.says] for column in COLUMNS]
 
 
 def test_every_mandatory_focus_column_is_there() -> None:

@@ -1,4 +1,4 @@
-"""Statements as CSV with the column names of FOCUS, the FinOps Open Cost and Usage Specification (docs/reports.md).
+"""Statements as CSV with the column names of FOCUS, the FinOps Open Cost and Usage Specification (docs/export.md).
 
 A row for each new line of a statement, one for each new credit, and one for what is carried or rounded off, so that
 BilledCost adds up to what is due, exactly. The priced thing is the logged use: its quantity is 1 and its unit price is
@@ -31,12 +31,12 @@ class Column:
 
 
 COLUMNS = (
-    Column("BilledCost", "Mandatory", "what is owed for the row; the rows add up to the statement's `due`"),
+    Column("BilledCost", "Mandatory", "what is owed for the row; a statement's rows add up to its `due`"),
     Column("BillingAccountId", "Mandatory", "the payer's key in hex"),
     Column("BillingAccountName", "Mandatory", "what the payer calls itself"),
     Column("BillingCurrency", "Mandatory", "the account's currency"),
-    Column("BillingPeriodEnd", "Mandatory", "the latest ChargePeriodEnd in the file"),
-    Column("BillingPeriodStart", "Mandatory", "the earliest ChargePeriodStart in the file"),
+    Column("BillingPeriodEnd", "Mandatory", "the latest ChargePeriodEnd of the statement's rows"),
+    Column("BillingPeriodStart", "Mandatory", "the earliest ChargePeriodStart of them"),
     Column("ChargeCategory", "Mandatory", "Usage for a line, Credit for a credit, Adjustment for what is carried or "
            "rounded off"),
     Column("ChargeClass", "Mandatory", "Correction for the credit of a use that an earlier statement covers, or empty"),
@@ -75,7 +75,7 @@ COLUMNS = (
     Column("x_Quantities", "Custom", "the use's quantities, JSON by unit"),
     Column("x_Use", "Custom", "how the asset was used"),
 )  # fmt: skip
-"""The one table of columns; docs/reports.md has the same."""
+"""The one table of columns; docs/export.md has the same."""
 
 MANDATORY = tuple(column.name for column in COLUMNS if column.level == "Mandatory")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -117,9 +117,13 @@ Named = Callable[[int], str]
 Row = dict[str, str]
 
 
-def statement_csv(view: StatementView, *, lines: Lines, ref_of: Named) -> Iterator[str]:
-    """The file's lines, the head first, each with its end (CR LF, RFC 4180)."""
-    yield _encode([column.name for column in COLUMNS])
+def csv_head() -> str:
+    """The file's first line: the columns' names. Each line ends with CR LF (RFC 4180)."""
+    return _encode([column.name for column in COLUMNS])
+
+
+def statement_rows(view: StatementView, *, lines: Lines, ref_of: Named) -> Iterator[str]:
+    """A statement's lines of the file; a file holds those of one or several, told apart by InvoiceId."""
     start, end = _period(view, lines)
     fixed = {
         "BillingAccountId": view.payer.key.hex(),

@@ -166,19 +166,22 @@ class StatementView:
 
 
 class MovementWatch:
-    """Collects payments and receipts of one statement while a log is replayed."""
+    """Collects payments and receipts while a log is replayed: of one statement, or of all (None)."""
 
-    def __init__(self, statement: Ref) -> None:
-        self._statement = statement.pack()
-        self.found: list[Movement] = []
+    def __init__(self, statement: Ref | None) -> None:
+        self._statement = None if statement is None else statement.pack()
+        self._found: dict[bytes, list[Movement]] = {}
 
     def add(self, record: Judged) -> None:
         """The next record."""
         body = record.body
-        if body["kind"] in ("payment", "receipt") and body["statement"] == self._statement:
-            self.found.append(
-                Movement(record.index, body["kind"], body["amount"], body["method"], body["reference"])
-            )  # fmt: skip
+        if body["kind"] in ("payment", "receipt") and self._statement in (None, body["statement"]):
+            found = self._found.setdefault(body["statement"], [])
+            found.append(Movement(record.index, body["kind"], body["amount"], body["method"], body["reference"]))
+
+    def of(self, statement: Ref) -> list[Movement]:
+        """What moved for a statement, in the log's order."""
+        return self._found.get(statement.pack(), [])
 
 
 def party_of(state: State, key: bytes) -> Party:

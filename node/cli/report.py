@@ -8,39 +8,27 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ledger import keys
-from ledger.replay import Watch
-from ledger.signrecord import write_durably
-from ledger.spill import SpillStore
 from ledger.state import State
 from ledger.stored import party_of
 from node.agents import statementview
-from node.agents.focus import statement_csv
 from node.agents.itemsview import Asked, ItemsView, ItemsWatch, view_items
-from node.agents.statementview import MovementWatch, StatementView, asset_name, iterate_lines, view_statement
-from node.audit import check_root, replay_log
-from node.cli.common import add_node, need_node, node_access, open_client, party_bytes
+from node.agents.statementview import MovementWatch, StatementView, asset_name, view_statement
+from node.cli.common import add_node, open_client, party_bytes
+from node.cli.files import check_file, write_parts
 from node.cli.itemspage import items_csv, items_lines, items_page, items_value
 from node.cli.outcome import OK
-from node.cli.progress import progress
+from node.cli.replays import open_store, replay_node
 from node.cli.statementpage import Anchor, statement_lines, statement_page
 from node.cli.text import emit, note_line
-from node.client import Client
-from node.errors import FileError
 from node.manifests import read_manifest
 from node.resolve import find_kind, need_ref, resolve
-from node.sources import HttpSource
 from proofs.errors import InputError, excerpt
 from proofs.jsonform import to_json
-from proofs.ref import Ref, unpack_ref
+from proofs.ref import unpack_ref
 
-FILE_BYTES_MAX = 256 * 1024 * 1024
-"""Of one file that is written; it is put together in memory."""
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])", re.ASCII)
 
 
@@ -49,7 +37,7 @@ def configure_report(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="statement|items", required=True)
     statement = actions.add_parser("statement", help="one statement: by asset and use, with how to verify it")
     statement.add_argument("statement", metavar="REF", help="the statement, an index or a reference")
-    _add_files(statement, "its lines as CSV, with the column names of FOCUS")
+    _add_page(statement)
     add_node(statement)
     statement.set_defaults(run=run_statement)
     items = actions.add_parser("items", help="which items of a party's assets were used in a month")
@@ -57,40 +45,15 @@ def configure_report(parser: argparse.ArgumentParser) -> None:
     items.add_argument("--month", required=True, metavar="YYYY-MM", help="uses whose `from` is in this month, in UTC")
     items.add_argument("--asset", metavar="ASSET", help="of this asset only")
     items.add_argument("--manifest", metavar="FILE", help="the asset's manifest: items are shown by their paths")
-    _add_files(items, "the same as CSV")
+    _add_page(items)
+    items.add_argument("--csv", metavar="FILE", help="write the same as CSV; replaces FILE")
     add_node(items)
     items.set_defaults(run=run_items)
 
 
-def _add_files(parser: argparse.ArgumentParser, what: str) -> None:
+def _add_page(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--html", metavar="FILE", help="write one page to read and print; replaces FILE")
-    parser.add_argument("--csv", metavar="FILE", help=f"write {what}; replaces FILE")
-
-
-@dataclass(frozen=True, slots=True)
-class _Replayed:
-    """A log that was read and judged. `leaf_at`: leaf hashes of its entries."""
-
-    state: State
-    anchor: Anchor
-    leaf_at: Callable[[int], bytes]
-
-
-def _replay(args: argparse.Namespace, client: Client, watch: Watch, store: SpillStore) -> _Replayed:
-    checkpoint = client.checkpoint()
-    node = need_node(args)
-    source = HttpSource(node, access=node_access(args))
-    args.at_end.callback(source.close)
-    with progress("replaying", unit="records", total=checkpoint.size, quiet=args.json) as bar:
-        replay = replay_log(source, checkpoint, client.keys, progress=bar.update, watch=watch, store=store)
-    check_root(replay, checkpoint)
-    return _Replayed(State(store), Anchor(checkpoint, client.signer().text, node), replay.ledger.view().leaf)
-
-
-def _open_store(args: argparse.Namespace) -> SpillStore:
-    store = SpillStore(spill=keys.REPLAY_SPILLS, drop=keys.REPLAY_DROPS)
-    args.at_end.callback(store.close)
-    return store
+    parser.set_defaults(csv=None)
 
 
 def run_statement(args: argparse.Namespace) -> int:
@@ -98,26 +61,16 @@ def run_statement(args: argparse.Namespace) -> int:
     _check_files(args)
     client = open_client(args)
     ref = find_kind(client, args.statement, "statement", field="REF").ref
-    store, watch = _open_store(args), MovementWatch(ref)
-    found = _replay(args, client, watch.add, store)
+    store, watch = open_store(args), MovementWatch(ref)
+    found = replay_node(args, client, store, watch=watch.add)
     view = view_statement(
-        found.state, ref, signer=party_of(store, ref.index), leaf_at=found.leaf_at, movements=watch.found
+        found.state, ref, signer=party_of(store, ref.index), leaf_at=found.leaf_at, movements=watch.of(ref)
     )
-    if args.csv:
-
-        def ref_of(index: int) -> str:
-            return str(Ref(index, found.leaf_at(index)))
-
-        _write(args.csv, statement_csv(view, lines=lambda: _lines(found.state, view), ref_of=ref_of))
     if args.html:
-        _write(args.html, [statement_page(view, found.anchor)])
+        write_parts(args.html, [statement_page(view, found.anchor)])
     emit(_statement_value(view, found.anchor), as_json=args.json, lines=statement_lines(view, found.anchor))
     _say_files(args)
     return OK
-
-
-def _lines(state: State, view: StatementView) -> Iterator[statementview.Line]:
-    return iterate_lines(state, view.account, view.ref.index)
 
 
 def _statement_value(view: StatementView, anchor: Anchor) -> dict[str, Any]:
@@ -168,9 +121,9 @@ def run_items(args: argparse.Namespace) -> int:
         entry = resolve(client, args.asset)
         asset = unpack_ref(need_ref(entry, "--asset")).index
     asked = Asked(party, asset, since, until)
-    store = _open_store(args)
+    store = open_store(args)
     watch = ItemsWatch(asked, State(store))
-    found = _replay(args, client, watch.add, store)
+    found = replay_node(args, client, store, watch=watch.add)
     if found.state.party(party) is None:
         raise InputError(f"{args.party} is no party of this log", field="--party", expected="a party's first key")
     rows = watch.finish()
@@ -189,9 +142,9 @@ def run_items(args: argparse.Namespace) -> int:
 
 def _write_items(args: argparse.Namespace, view: ItemsView, anchor: Anchor) -> None:
     if args.csv:
-        _write(args.csv, items_csv(view))
+        write_parts(args.csv, items_csv(view))
     if args.html:
-        _write(args.html, [items_page(view, anchor)])
+        write_parts(args.html, [items_page(view, anchor)])
 
 
 def _roots(state: State, assets: set[int]) -> dict[int, bytes]:
@@ -212,20 +165,10 @@ def month_bounds(text: str) -> tuple[int, int]:
 
 def _check_files(args: argparse.Namespace) -> None:
     for option in ("html", "csv"):
-        path = getattr(args, option)
-        if path and os.path.isdir(path):
-            raise FileError(f"{path} is a folder", field=f"--{option}", expected="a file")
+        if getattr(args, option):
+            check_file(getattr(args, option), field=f"--{option}")
     if args.html and args.csv and os.path.realpath(args.html) == os.path.realpath(args.csv):
         raise InputError("--html and --csv name the same file", field="--csv", expected="another file")
-
-
-def _write(path: str, parts: Iterable[str]) -> None:
-    data = bytearray()
-    for part in parts:
-        data += part.encode()
-        if len(data) > FILE_BYTES_MAX:
-            raise InputError(f"{path} would have more than {FILE_BYTES_MAX} bytes", expected="a narrower report")
-    write_durably(path, bytes(data))
 
 
 def _say_files(args: argparse.Namespace) -> None:

@@ -107,7 +107,16 @@ COMMANDS = (
             "compare what users logged of their use with what providers logged of it, over the whole log",
             "  usance reconcile --party lab.key --window day --since 2026-01-01 --until 2026-02-01\n"
             "  usance reconcile --asset corpus --json"),
-    Command("report", "report", "show a statement as a page, text or CSV; or what was used in a month, item by item",
-            "  usance report statement 1250 --html statement.html --csv statement.csv\n"
+    Command("report", "report", "show a statement as a page or text; or what was used in a month, item by item",
+            "  usance report statement 1250 --html statement.html\n"
             "  usance report items --party press.key --month 2026-11 --asset corpus --manifest corpus.manifest"),
+    Command("export", "exports",
+            "write a log, statements, an asset or its lineage in formats of others: Parquet, FOCUS, RSL, PROV and more",
+            "  usance export parquet ./log-parquet\n"
+            "  usance export focus 1250 -o statement.csv\n"
+            "  usance export dsr --party press.key --since 2026-11-01 --until 2026-12-01 -o november.tsv\n"
+            "  usance export rsl corpus -o corpus.rsl.xml\n"
+            "  usance export croissant corpus --manifest corpus.manifest -o corpus.croissant.json\n"
+            "  usance export prov corpus -o corpus.prov.json\n"
+            "  usance export openlineage corpus -o corpus.openlineage.jsonl"),
 )  # fmt: skip

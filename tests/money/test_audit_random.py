@@ -156,7 +156,7 @@ def test_every_statement_can_be_shown(plan: list[Action]) -> None:
         ref = Ref(index, reader.tree.leaf(index))
         watch = MovementWatch(ref)
         replay = replayed(log, watch.add)
-        movements: list[Movement] = watch.found
+        movements: list[Movement] = watch.of(ref)
         view = view_statement(
             State(replay.ledger.store), ref, signer=query.record(index).party, leaf_at=reader.tree.leaf,
             movements=movements,

@@ -83,7 +83,7 @@ def test_a_statement_is_shown_with_its_own_figures(cli: Cli, world: World, state
 
 def test_the_csv_adds_up_to_what_is_due(cli: Cli, world: World, statement: int) -> None:
     """Every mandatory column of FOCUS is there; BilledCost adds up to the statement's due, exactly."""
-    cli("report", "statement", statement, "--csv", "s.csv")
+    cli("export", "focus", statement, "-o", "s.csv")
     rows = rows_in(cli.folder / "s.csv")
     assert list(rows[0]) == [column.name for column in COLUMNS]
     assert sum(Fraction(row["BilledCost"]) for row in rows) == 3
@@ -106,7 +106,7 @@ def test_the_csv_adds_up_to_what_is_due(cli: Cli, world: World, statement: int) 
 
 def test_a_spreadsheet_takes_no_name_for_a_formula(cli: Cli, world: World, statement: int) -> None:
     """Texts that others chose never begin a formula; only our own numbers may begin with a minus sign."""
-    cli("report", "statement", statement, "--csv", "s.csv")
+    cli("export", "focus", statement, "-o", "s.csv")
     cli("report", "items", "--party", world.publisher.key.hex(), "--month", "2023-11", "--csv", "i.csv")
     numbers = {"BilledCost", "ContractedCost", "EffectiveCost", "ListCost", "x_AmountNanos", "share", "credited"}
     for name in ("s.csv", "i.csv"):
@@ -122,7 +122,8 @@ def test_a_statement_that_is_none_is_refused(cli: Cli, world: World, statement: 
     assert "no entry" in cli.fails(2, "report", "statement", 10**6)
     (cli.folder / "d").mkdir()
     assert "is a folder" in cli.fails(2, "report", "statement", statement, "--html", "d")
-    assert "same file" in cli.fails(2, "report", "statement", statement, "--html", "x", "--csv", "./x")
+    options = ("--party", world.lab.key.hex(), "--month", "2023-11", "--html", "x", "--csv", "./x")
+    assert "same file" in cli.fails(2, "report", "items", *options)
 
 
 def test_a_figure_that_isn_t_met_is_named(
@@ -133,9 +134,9 @@ def test_a_figure_that_isn_t_met_is_named(
 
     whole = statementview.iterate_lines
     monkeypatch.setattr(statementview, "iterate_lines", lambda *args: iter(list(whole(*args))[:-1]))
-    line = cli.fails(1, "report", "statement", statement, "--html", "x.html")
-    assert "comes to lines" in line
-    assert not (cli.folder / "x.html").exists()
+    for words in (("report", "statement", statement, "--html", "x"), ("export", "focus", statement, "-o", "x")):
+        assert "comes to lines" in cli.fails(1, *words)
+        assert not (cli.folder / "x").exists()
 
 
 # Items

@@ -1,0 +1,34 @@
+"""Files that a command writes for people and other programs: checked before the work, bounded, replaced at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from ledger.signrecord import write_durably
+from node.errors import FileError
+from proofs.errors import InputError
+
+FILE_BYTES_MAX = 256 * 1024 * 1024
+"""Of one file; it is put together in memory."""
+
+
+def check_file(path: str, *, field: str) -> None:
+    """Raise FileError for a folder."""
+    if os.path.isdir(path):
+        raise FileError(f"{path} is a folder", field=field, expected="a file")
+
+
+def joined(parts: Iterable[str], *, what: str) -> bytes:
+    """The file's bytes. Raises InputError where it would have too many."""
+    data = bytearray()
+    for part in parts:
+        data += part.encode()
+        if len(data) > FILE_BYTES_MAX:
+            raise InputError(f"{what} would have more than {FILE_BYTES_MAX} bytes", expected="a narrower report")
+    return bytes(data)
+
+
+def write_parts(path: str, parts: Iterable[str]) -> None:
+    """Replace a file by these parts. Raises InputError where it would have too many bytes, StorageError."""
+    write_durably(path, joined(parts, what=path))
