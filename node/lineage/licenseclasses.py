@@ -99,7 +99,7 @@ _ROWS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "PolyForm-Noncommercial-1.0.0",)),
     (ALLOWED, "yyny", "its use restrictions must be handed on with the model and what is made from it (section III)", (
         "LicenseRef-BigScience-OpenRAIL-M", "LicenseRef-BigScience-BLOOM-RAIL-1.0", "LicenseRef-CreativeML-OpenRAIL-M",
-        "LicenseRef-BigCode-OpenRAIL-M", "LicenseRef-OpenRAIL", "LicenseRef-OpenRAIL-PlusPlus")),
+        "LicenseRef-BigCode-OpenRAIL-M", "LicenseRef-OpenRAIL", "LicenseRef-OpenRAIL-PP")),
     (ALLOWED, "yyny", "terms of use: a model trained on its outputs to behave like it counts as made from it, and the "
      "use restrictions must be handed on (sections 1.1(e), 3.1)", ("LicenseRef-Gemma",)),
     (ALLOWED, "ynyy", "section 1.b.v: neither the materials nor their outputs may improve any other large language "
