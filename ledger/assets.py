@@ -175,9 +175,9 @@ def unpack_into(raw: bytes) -> Target:
     return int.from_bytes(raw[1:], "big") if raw[:1] == b"#" else raw[1:].decode()
 
 
-def _has_names(state: State, sources: tuple[Target, ...]) -> bool:
-    """Whether external names stand behind something made of these."""
-    return any(isinstance(source, str) or state.asset_more(source).has_names for source in sources)
+def _has_names(state: State, sources: tuple[Target, ...], aka: tuple[str, ...]) -> bool:
+    """Whether external names stand behind something that is made of these and claims those."""
+    return bool(aka) or any(isinstance(source, str) or state.asset_more(source).has_names for source in sources)
 
 
 def asset(state: State, context: Context, body: Body) -> str:
@@ -194,7 +194,7 @@ def asset(state: State, context: Context, body: Body) -> str:
     if "terms" in body:
         publish(state, context, asset=context.index, row=row, fields=body["terms"], closure=closure, prefix="terms.")
     if sources or aka:
-        overlay.put(keys.ASSET_MORE + index, AssetMore(sources, aka, _has_names(state, sources)).pack())
+        overlay.put(keys.ASSET_MORE + index, AssetMore(sources, aka, _has_names(state, sources, aka)).pack())
     overlay.put(keys.ASSET_NAME + keys.text(body["name"]) + index, b"a")
     overlay.put(keys.ASSET_PARTY + context.party + index, b"")
     if "root" in body:

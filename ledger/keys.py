@@ -61,9 +61,11 @@ PREFIXES = {
 }  # fmt: skip
 """Every prefix by its name; a test holds that no two are alike."""
 
+LINEAGE = (MADE_FROM, DESCRIBED, DISPUTED)
+"""What a replay keeps that is to answer questions about lineage."""
 REPLAY_DROPS = (
     KEY_BATCH, BY_KIND, BY_PARTY, BY_ASSET, BY_NAME_USE, ASSET_NAME, ASSET_PARTY, ASSET_ROOT, GRANT_SHARE, EVENT,
-    MADE_FROM, DESCRIBED, DISPUTED,
+    *LINEAGE,
 )  # fmt: skip
 """Rows that no rule reads: a replay needn't keep them."""
 REPLAY_SPILLS = (ENTRY, BATCH, STATUS)

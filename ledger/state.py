@@ -91,7 +91,7 @@ class AssetRow:
 @dataclass(frozen=True, slots=True)
 class AssetMore:
     """What an asset lists. `sources`: leaf indices and external names, evaluated_on left out. `aka`: claimed names.
-    `has_names`: external names stand behind it, so that what its lineage comes to isn't for ever."""
+    `has_names`: it has names, or what it lists has, so its lineage isn't for ever: of names anybody may say more."""
 
     sources: tuple[int | str, ...]
     aka: tuple[str, ...]

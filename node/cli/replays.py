@@ -27,9 +27,10 @@ class Replayed:
     leaf_at: Callable[[int], bytes]
 
 
-def open_store(args: argparse.Namespace) -> SpillStore:
-    """An empty store for a replay; closed when the command ends."""
-    store = SpillStore(spill=keys.REPLAY_SPILLS, drop=keys.REPLAY_DROPS)
+def open_store(args: argparse.Namespace, *, keep: tuple[bytes, ...] = ()) -> SpillStore:
+    """An empty store for a replay; closed when the command ends. `keep`: rows that the command reads."""
+    drop = tuple(prefix for prefix in keys.REPLAY_DROPS if prefix not in keep)
+    store = SpillStore(spill=keys.REPLAY_SPILLS, drop=drop)
     args.at_end.callback(store.close)
     return store
 

@@ -82,6 +82,9 @@ COMMANDS = (
             "show or send what programs logged without waiting for the node; retry or drop what was refused",
             "  usance spool status\n  usance spool send\n  usance spool send uses.spool    (from a machine without a "
             "network)\n  usance spool retry\n  usance spool drop 5f0c2a91:4711"),
+    Command("trace", "trace", "show what a material was made from, what was made from it, and what its uses came to",
+            "  usance trace model@2\n  usance trace pkg:huggingface/org/name --down --depth 2\n"
+            "  usance trace model@2 --owner press.key\n  usance trace model@2 --format svg -o model.svg"),
     Command("records", "reads", "show records: one, verified, or a list",
             "  usance records 1234\n  usance records --party lab.key --kind usage --limit 20"),
     Command("assets", "reads", "find assets and descriptions by name, owner, manifest root or claimed name",
@@ -119,4 +122,8 @@ COMMANDS = (
             "  usance export croissant corpus --manifest corpus.manifest -o corpus.croissant.json\n"
             "  usance export prov corpus -o corpus.prov.json\n"
             "  usance export openlineage corpus -o corpus.openlineage.jsonl"),
+    Command("import", "imports", "describe material from files of other formats: licences, sources, makers, prices",
+            "  usance import provenance datasets.jsonl.gz --dry-run\n"
+            "  usance import provenance datasets.jsonl.gz --report import.json",
+            ("description",)),
 )  # fmt: skip

@@ -1,0 +1,354 @@
+"""A trace: the lineage of one material, up and down, with what its uses came to (docs/spec.md, "Lineage").
+
+Every figure is a sum that the log's rules make of its entries; every edge has those who say so. A trace is bounded in
+materials, edges and rows, and says what it left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from ledger import keys, sumlist
+from ledger.disputes import dispute_state
+from ledger.lineage import (
+    Target,
+    descriptions,
+    disputes_of,
+    pack_material,
+    said_of,
+    sources_in,
+    split_material,
+)
+from ledger.postings import CREDITED, EARNED, NOT_KEPT, USES
+from ledger.state import STATUS_NAMES, State
+from ledger.walk import AUTHORS_MAX, Found, find_path, is_material, made_from, same_as, sources_of, walk
+from proofs.errors import InputError
+from proofs.fields import USES as USE_NAMES
+
+MATERIALS_MAX = 5_000
+EDGES_MAX = 250_000
+"""Edges that one trace looks at."""
+DEPTH_MAX = 1_000
+LISTS_MAX = 20_000
+"""Sums that one trace reads."""
+LISTS_MATERIAL_MAX = 2_000
+"""Of one material."""
+DISPUTES_MAX = 32
+EVALUATED_ON = ["evaluated_on"]
+
+UP, DOWN, BOTH = "up", "down", "both"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question. `depth`: 1 … DEPTH_MAX steps; `since`: the first leaf whose uses and money count; `most`: materials,
+    1 … MATERIALS_MAX; `party`: only ways up to what this party owns; `to`: only one way up to this material."""
+
+    root: Target
+    direction: str = BOTH
+    depth: int = DEPTH_MAX
+    since: int = 0
+    most: int = 500
+    party: bytes | None = None
+    to: Target | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UseSum:
+    """Uses of a material by one party. `made`: what they say they went into: an asset, or a name that the party gave
+    it; `charge`: nanos."""
+
+    use: str
+    status: str
+    party: bytes
+    made: Target | None
+    uses: int
+    charge: int
+
+
+@dataclass(frozen=True, slots=True)
+class EarnedSum:
+    """What reached the payees of an asset, other than the payer, for uses of another or of itself, before credits.
+
+    `used`: the asset that was used; `lines`: charges; `amount`, `credited`: nanos. What was credited is known for the
+    used asset as a whole only, so it stands at the asset's own uses, and is what all its payees took back."""
+
+    used: int
+    payer: bytes
+    currency: str
+    lines: int
+    amount: int
+    credited: int = 0
+
+
+@dataclass(slots=True)
+class Material:
+    """A material of a trace. `level`: steps from the root, negative upwards. `described`: (author, index)."""
+
+    target: Target
+    level: int
+    described: list[tuple[bytes, int]] = field(default_factory=list)
+    claimed_by: list[int] = field(default_factory=list)
+    uses: list[UseSum] = field(default_factory=list)
+    earned: list[EarnedSum] = field(default_factory=list)
+    disputes: list[tuple[int, int, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Link:
+    """An edge of a trace. `said_by`: (index of the record, its author); `is_claim`: `made` is a name, and `source` an
+    asset that claims it."""
+
+    made: Target
+    source: Target
+    relations: list[str]
+    bps: int
+    said_by: list[tuple[int, bytes]]
+    is_claim: bool = False
+    uses: list[UseSum] = field(default_factory=list)
+    earned: list[EarnedSum] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Trace:
+    """The answer. `left_out`: in words, nothing where it is whole; `path`: the way that was asked for, None where none
+    leads there."""
+
+    asked: Asked
+    materials: list[Material]
+    links: list[Link]
+    left_out: list[str]
+    path: list[Target] | None = None
+
+
+class Tracer:
+    """Makes one trace of a state. Owner: whoever asks."""
+
+    def __init__(self, state: State, asked: Asked) -> None:
+        """Raises InputError for figures out of range and a root that is no material."""
+        for name, value, high in (("depth", asked.depth, DEPTH_MAX), ("limit", asked.most, MATERIALS_MAX)):
+            if not 1 <= value <= high:
+                raise InputError(f"{name} {value}", field=name, expected=f"1 to {high}")
+        for name, target in (("ref", asked.root), ("to", asked.to)):
+            if target is not None and not is_material(state, target):
+                raise InputError(f"entry {target} is no asset", field=name, expected="an asset, or an external name")
+        self._state, self._asked = state, asked
+        self._lists = LISTS_MAX
+        self._left_out: dict[str, None] = {}
+        self._bodies: dict[int, dict[str, Any]] = {}
+
+    def trace(self) -> Trace:
+        """The whole of it. Raises TooFarError where a way is asked for and there is too much to search."""
+        path = None if self._asked.to is None else find_path(self._state, self._asked.root, self._asked.to)
+        levels = self._levels() if self._asked.to is None else _along(path or [self._asked.root])
+        materials = [self._material(target, level) for target, level in levels.items()]
+        links = self._links(levels)
+        self._share_out(materials, links)
+        return Trace(self._asked, materials, links, list(self._left_out), path)
+
+    def _levels(self) -> dict[Target, int]:
+        asked = self._asked
+        if asked.party is not None:
+            return self._ways_to(asked.party)
+        levels: dict[Target, int] = {asked.root: 0}
+        most = asked.most
+        for direction, sign, step in ((UP, -1, self._sources), (DOWN, 1, self._made)):
+            if asked.direction not in (direction, BOTH):
+                continue
+            # Half of the room is each direction's own: else a wide one would leave nothing for the other.
+            room = (
+                1 + max(1, (most - 1) // 2) if direction == UP and asked.direction == BOTH else 1 + most - len(levels)
+            )
+            found = walk(self._state, asked.root, step(), depth=asked.depth, materials_max=room, edges_max=EDGES_MAX)
+            self._note_whole(found, direction)
+            for target, level in found.levels.items():
+                levels.setdefault(target, sign * level)
+        return levels
+
+    def _note_whole(self, found: Found, direction: str) -> None:
+        if not found.is_whole:
+            side = "what it was made from" if direction == UP else "what was made from it"
+            self._left_out[f"more of {side} than these {len(found.levels) - 1} materials"] = None
+
+    def _ways_to(self, party: bytes) -> dict[Target, int]:
+        """What lies on one short way to each asset of the party that stands behind the root."""
+        asked, state = self._asked, self._state
+        found = walk(state, asked.root, sources_of, depth=asked.depth, materials_max=EDGES_MAX, edges_max=EDGES_MAX)
+        if not found.is_whole:
+            self._left_out[f"what lies farther than {len(found.levels)} materials up"] = None
+        levels: dict[Target, int] = {asked.root: 0}
+        for target in found.levels:
+            row = state.asset(target) if isinstance(target, int) else None
+            if row is None or row.party != party:
+                continue
+            way: list[Target] = []
+            at: Target = target
+            while at not in levels:
+                way.append(at)
+                at = found.before[at]
+            if len(levels) + len(way) > asked.most:
+                self._left_out["more of the party's assets"] = None
+                break
+            levels.update((one, -found.levels[one]) for one in way)
+        return levels
+
+    def _sources(self) -> Callable[[State, Target], Iterator[Target]]:
+        """A step up that shows evaluated_on too, but doesn't go on from there."""
+        ends: set[Target] = set()
+
+        def step(state: State, target: Target) -> Iterator[Target]:
+            if target in ends:
+                return
+            lasting = list(sources_of(state, target))
+            yield from lasting
+            for source, (relations, _) in self._listed(target):
+                if relations == EVALUATED_ON and source not in lasting:
+                    ends.add(source)
+                    yield source
+
+        return step
+
+    def _made(self) -> Callable[[State, Target], Iterator[Target]]:
+        ends: set[Target] = set()
+
+        def step(state: State, target: Target) -> Iterator[Target]:
+            if target in ends:
+                return
+            yield from made_from(state, target)
+            for said in said_of(state, target):
+                if list(said.relations) == EVALUATED_ON:
+                    ends.add(said.made)
+                    yield said.made
+
+        return step
+
+    def _listed(self, target: Target) -> Iterator[tuple[Target, tuple[list[str], int]]]:
+        """What the records about a material list, with relations and share."""
+        for index, _ in self._sayings(target):
+            yield from sources_in(self._body(index)).items()
+
+    def _sayings(self, target: Target) -> list[tuple[int, bytes]]:
+        """(index, author) of the records that say what a material was made from."""
+        state = self._state
+        if isinstance(target, int):
+            row = state.asset(target)
+            return [] if row is None else [(target, row.party)]
+        found = [(index, author) for author, index in islice(descriptions(state, target), AUTHORS_MAX + 1)]
+        if len(found) > AUTHORS_MAX:
+            self._left_out[f"what others than {AUTHORS_MAX} parties say of {target}"] = None
+        return found[:AUTHORS_MAX]
+
+    def _body(self, index: int) -> dict[str, Any]:
+        body = self._bodies.get(index)
+        if body is None:
+            body = self._bodies[index] = self._state.body(index)
+        return body
+
+    def _material(self, target: Target, level: int) -> Material:
+        found = Material(target, level)
+        if isinstance(target, str):
+            found.described = [(author, index) for index, author in self._sayings(target)]
+            found.claimed_by = [asset for asset in same_as(self._state, target) if isinstance(asset, int)]
+        found.uses = self._uses(target)
+        if isinstance(target, int):
+            found.earned = self._earned(target, found.uses)
+        for index in islice(disputes_of(self._state, target), DISPUTES_MAX + 1):
+            row = dispute_state(self._state, index)
+            if len(found.disputes) == DISPUTES_MAX:
+                self._left_out["more disputes"] = None
+            elif row is not None:
+                found.disputes.append((index, row[1], row[2]))
+        return found
+
+    def _sums(self, prefix: bytes) -> Iterator[tuple[bytes, int, int]]:
+        """(rest of the key, entries, sum) of the lists with a prefix, since the leaf that was asked for."""
+        state, since = self._state, self._asked.since
+        start = keys.LIST_HEAD + prefix
+        for read, (key, value) in enumerate(state.view.scan(start, keys.after(start))):
+            if self._lists == 0 or read == LISTS_MATERIAL_MAX:
+                self._left_out["sums of further parties"] = None
+                return
+            self._lists -= 1
+            count, total = int.from_bytes(value[:8], "big"), int.from_bytes(value[8 : sumlist.HEAD_BYTES], "big")
+            if since:
+                before = sumlist.extent_at(state.view, key[1:], since)
+                count, total = count - before.count, total - before.total
+            if count:
+                yield key[len(start) :], count, total
+
+    def _uses(self, target: Target) -> list[UseSum]:
+        found = []
+        for rest, count, total in self._sums(USES + pack_material(target)):
+            made, end = split_material(rest)
+            found.append(UseSum(USE_NAMES[end[32]], STATUS_NAMES[end[33]], end[:32], made, count, total))
+        return sorted(found, key=lambda one: (-one.uses, one.use, one.status, one.party))
+
+    def _earned(self, asset: int, uses: list[UseSum]) -> list[EarnedSum]:
+        """By which assets and payers it earned: of its own uses what was charged, less what wasn't for its payees."""
+        number = keys.number(asset)
+        found = []
+        for rest, count, total in self._sums(EARNED + number):
+            used, payer, currency = int.from_bytes(rest[:8], "big"), rest[8:40], rest[40:-1].decode()
+            found.append(EarnedSum(used, payer, currency, count, total))
+        have = self._state.asset_terms(asset)
+        if have is not None:
+            own: dict[bytes, list[int]] = {}
+            for one in uses:
+                if one.charge:
+                    sums = own.setdefault(one.party, [0, 0, 0])
+                    sums[0] += one.uses
+                    sums[1] += one.charge
+            for kind, at, sign in ((NOT_KEPT, 1, -1), (CREDITED, 2, 1)):
+                for rest, _, total in self._sums(kind + number):
+                    own.setdefault(rest[:32], [0, 0, 0])[at] += sign * total
+            found += [EarnedSum(asset, payer, have.currency, *sums) for payer, sums in own.items() if any(sums[1:])]
+        return sorted(found, key=lambda one: (one.currency, -one.amount, one.used, one.payer))
+
+    def _links(self, levels: dict[Target, int]) -> list[Link]:
+        """Every edge between two materials of the trace."""
+        found: dict[tuple[Target, Target], Link] = {}
+        for target in levels:
+            for index, author in self._sayings(target):
+                for source, (relations, bps) in sources_in(self._body(index)).items():
+                    if source not in levels:
+                        continue
+                    link = found.setdefault((target, source), Link(target, source, [], 0, []))
+                    link.relations += [relation for relation in relations if relation not in link.relations]
+                    link.bps = max(link.bps, bps)
+                    link.said_by.append((index, author))
+            if isinstance(target, str):
+                for asset in same_as(self._state, target):
+                    row = self._state.asset(asset) if isinstance(asset, int) and asset in levels else None
+                    if row is not None and isinstance(asset, int):
+                        found.setdefault(
+                            (target, asset), Link(target, asset, [], 0, [(asset, row.party)], is_claim=True)
+                        )
+        return list(found.values())
+
+    def _share_out(self, materials: list[Material], links: list[Link]) -> None:
+        """Put uses and money beside the edges that they went along."""
+        by_target = {material.target: material for material in materials}
+        for link in links:
+            source = by_target[link.source]
+            made = None
+            if isinstance(link.made, int):
+                made = self._state.asset(link.made)
+            if made is not None:
+                names = {made.name, f"{made.name}@{made.version}"}
+                link.uses = [
+                    one for one in source.uses
+                    if one.made == link.made or (one.made in names and one.party == made.party)
+                ]  # fmt: skip
+            link.earned = [one for one in source.earned if one.used == link.made]
+
+
+def _along(path: list[Target]) -> dict[Target, int]:
+    return {target: -steps for steps, target in enumerate(path)}
+
+
+def trace(state: State, asked: Asked) -> Trace:
+    """The lineage of a material. Raises InputError as Tracer, TooFarError as Tracer.trace."""
+    return Tracer(state, asked).trace()
