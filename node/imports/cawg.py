@@ -60,6 +60,7 @@ def read_cawg(path: str, *, place: str, name: str | None = None) -> Reading:
     terms = _take_entries(draft, found)
     draft.finish()
     if terms:
+        draft.note("currency", "", NOT_CARRIED, "the assertion has none, and terms need one: add it before publishing")
         drafts.reading.terms.append(TermsDraft(draft.name, place, {"offers": [], **terms}))
     return drafts.reading
 

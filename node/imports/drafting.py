@@ -18,6 +18,10 @@ from proofs.kinds import KINDS
 NOTES_MAX = 100_000
 """Of one file: a hostile one could fill memory with them."""
 
+SOURCES_BYTES_MAX = 40_000
+"""Of a material's sources together: a record has 60,000 bytes."""
+_SOURCE_FRAME_BYTES = 40  # of one source in a record, beside its name
+
 SAYS_NOTHING = frozenset(("", "unknown", "none", "unspecified", "noassertion", "not specified", "n/a", "null"))
 """Words in place of a licence's name that state no licence."""
 
@@ -66,6 +70,7 @@ class Draft:
         self.fields: dict[str, object] = {}
         self._drafts = drafts
         self._sources: dict[SourceOf, None] = {}
+        self._sources_bytes = 0
 
     def note(self, foreign: str, value: object, reason: str, detail: str) -> None:
         """As Drafts.note, at this material's place."""
@@ -100,10 +105,13 @@ class Draft:
             self.note(foreign, name, REFUSED, f"nothing is {relation} itself")
         elif not is_external_name(name):
             self.note(foreign, name, REFUSED, "no external name: pkg:, http(s)://, doi:10. or model:, without spaces")
-        elif len(self._sources) == LIST_MAX and source not in self._sources:
-            self.note(foreign, name, REFUSED, f"a description holds at most {LIST_MAX:,} sources")
-        else:
+        elif source not in self._sources:
+            size = len(name.encode()) + _SOURCE_FRAME_BYTES
+            if len(self._sources) == LIST_MAX or self._sources_bytes + size > SOURCES_BYTES_MAX:
+                self.note(foreign, name, REFUSED, f"a description holds no more than {len(self._sources):,} of these")
+                return
             self._sources[source] = None
+            self._sources_bytes += size
 
     def leave_out(self, values: Mapping[str, Any], taken: Collection[str], detail: str = "no field holds it") -> None:
         """Note every name of a foreign object that the reader doesn't take."""

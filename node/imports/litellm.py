@@ -75,7 +75,8 @@ def _is_entry(entry: object) -> bool:
 
 def _read_entry(drafts: Drafts, others: Counter[str], key: str, entry: dict[str, Any], where: str) -> None:
     provider = entry["litellm_provider"]
-    draft = drafts.begin(model_name(provider, key.removeprefix(f"{provider}/")), "model", where)
+    name = key[len(provider) + 1 :] if key.casefold().startswith(f"{provider.casefold()}/") else key
+    draft = drafts.begin(model_name(provider, name), "model", where)
     if draft is None:
         return
     mode = entry["mode"] if isinstance(entry.get("mode"), str) else ""
@@ -84,19 +85,21 @@ def _read_entry(drafts: Drafts, others: Counter[str], key: str, entry: dict[str,
     draft.finish()
     units = {**_TOKENS, **_CALLS, **_BY_MODE.get(mode, {})}
     prices: dict[str, list[tuple[str, tuple[int, int]]]] = {}
-    for name, value in entry.items():
-        if name in _KNOWN or value is None:
+    for field, value in entry.items():
+        if field in _KNOWN or value is None:
             continue
-        if name not in units:
-            if "cost" in name:
-                draft.note(name, value, NOT_CARRIED, "no unit, or no tier, of an offer is meant by this price")
+        if field not in units:
+            if "cost" in field:
+                draft.note(field, value, NOT_CARRIED, "no unit, or no tier, of an offer is meant by this price")
             else:
-                others[name] += 1
+                others[field] += 1
             continue
         try:
-            prices.setdefault(units[name], []).append((name, exact_price(value, field=name)))
+            price = exact_price(value, field=field)
         except InputError as error:
-            draft.note(name, value, REFUSED, f"{error.detail}: expected {error.expected}")
+            draft.note(field, value, REFUSED, f"{error.detail}: expected {error.expected}")
+        else:
+            prices.setdefault(units[field], []).append((field, price))
     offers = _offers(draft, _USES.get(mode, "infer"), prices)
     if offers:
         terms: dict[str, object] = {"currency": CURRENCY, "offers": offers}
