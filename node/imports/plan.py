@@ -7,7 +7,7 @@ the order of the materials: a plan lists them by name.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -115,21 +115,27 @@ def present_descriptions(client: Client, party: bytes, names: Collection[str]) -
     """The newest description that a party gave of each of these names, in JSON form without `at`; of what it hasn't
     described, nothing. Cost: a walk over the log's descriptions, a request for each 1,000. Raises as Client.get."""
     found: dict[str, dict[str, Any]] = {}
+    for row in rows_of(client, "/records", "records", kind="description", party=party.hex()):
+        record = row.get("record")
+        if isinstance(record, dict) and record.get("kind") == "description" and record.get("name") in names:
+            found[record["name"]] = _comparable(record)
+    return found
+
+
+def rows_of(client: Client, path: str, field: str, **filters: str) -> Iterator[dict[str, Any]]:
+    """The rows of all pages of a route; `field`: where a page has them. Raises as Client.get, and NetworkError where
+    the pages don't go on or never end."""
     start: int | None = 0
     for _ in range(PAGES_MAX):
-        page = client.get("/records", kind="description", party=party.hex(), from_=start, limit=PAGE_RECORDS)
-        rows = page.get("records")
-        for row in rows if isinstance(rows, list) else []:
-            record = row.get("record") if isinstance(row, dict) else None
-            if isinstance(record, dict) and record.get("kind") == "description" and record.get("name") in names:
-                found[record["name"]] = _comparable(record)
-        following = page.get("next")
+        page = client.get(path, **filters, from_=start, limit=PAGE_RECORDS)
+        rows, following = page.get(field), page.get("next")
+        yield from (row for row in rows if isinstance(row, dict)) if isinstance(rows, list) else ()
         if following is None:
-            return found
+            return
         if type(following) is not int or following <= (start or 0):
             break
         start = following
-    raise NetworkError(f"{client.transport.url} lists its descriptions without an end; is that a Usance node?")
+    raise NetworkError(f"{client.transport.url} lists {field} without an end; is that a Usance node?")
 
 
 def _comparable(record: dict[str, Any]) -> dict[str, Any]:
