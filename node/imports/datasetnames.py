@@ -1,0 +1,54 @@
+"""The external name of a data set by all that a catalogue calls it: identifiers, addresses, DOIs."""
+
+from __future__ import annotations
+
+import re
+
+from node.imports.foreignnames import name_of_url
+from proofs.fields import is_external_name
+
+_DOI = re.compile(r"(?:https?://(?:dx\.|www\.)?doi\.org/|doi:\s?)?(10\.[0-9]{4,}/\S+)", re.IGNORECASE)
+_EXACT, _HUB, _DOI_RANK, _ADDRESS = range(4)
+
+
+def external_name(text: str) -> str | None:
+    """The external name that one identifier or address stands for: as it is, or of a page of Hugging Face or a DOI in
+    its usual forms; None for any other text."""
+    return _ranked(text.strip())[1]
+
+
+def best_name(texts: list[str]) -> tuple[str | None, list[str]]:
+    """The name to take of several, and the other names that they come to. Package, model and DOI names as such go
+    first, then what a hub's page stands for, then DOIs, then addresses; of equals the first."""
+    found: dict[str, tuple[int, int]] = {}
+    for place, text in enumerate(texts):
+        rank, name = _ranked(text.strip())
+        if name is not None:
+            found[name] = min((rank, place), found.get(name, (rank, place)))
+    names = sorted(found, key=found.__getitem__)
+    return (names[0], names[1:]) if names else (None, [])
+
+
+def _ranked(text: str) -> tuple[int, str | None]:
+    if text.startswith(("pkg:", "model:")) and is_external_name(text):
+        return _EXACT, text
+    doi = _DOI.fullmatch(text)
+    if doi is not None and is_external_name(f"doi:{doi[1]}"):
+        return (_EXACT if text.startswith("doi:10") else _DOI_RANK), f"doi:{doi[1]}"
+    name = name_of_url(text)
+    if name is None:
+        return _ADDRESS, None
+    return (_ADDRESS if name == text else _HUB), name
+
+
+def page_of(name: str) -> str | None:
+    """An address at which a name's material is found: the name itself, a DOI's resolver, a data set's page at Hugging
+    Face; None for other names, and for the data set of a revision."""
+    if name.startswith(("http://", "https://")):
+        return name
+    if name.startswith("doi:"):
+        return f"https://doi.org/{name.removeprefix('doi:')}"
+    if name.startswith("pkg:huggingface/"):
+        page = f"https://huggingface.co/datasets/{name.removeprefix('pkg:huggingface/')}"
+        return page if external_name(page) == name else None
+    return None
