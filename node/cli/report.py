@@ -1,6 +1,7 @@
 """`usance report`: a statement for people, and what was used of a publisher's items in a month (docs/reports.md).
 
-The whole log is replayed as by `usance audit`, so no figure here is the node's word.
+For these the whole log is replayed as by `usance audit`, so no figure is the node's word. What stands behind an asset
+or a model is in node/cli/modelreport.py.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from node.agents.statementview import MovementWatch, StatementView, asset_name, 
 from node.cli.common import add_node, open_client, party_bytes
 from node.cli.files import check_file, write_parts
 from node.cli.itemspage import items_csv, items_lines, items_page, items_value
+from node.cli.modelreport import add_model_reports
 from node.cli.outcome import OK
 from node.cli.replays import open_store, replay_node
 from node.cli.statementpage import Anchor, statement_lines, statement_page
@@ -33,8 +35,10 @@ _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])", re.ASCII)
 
 
 def configure_report(parser: argparse.ArgumentParser) -> None:
-    """`report statement` and `report items`."""
-    actions = parser.add_subparsers(dest="action", metavar="statement|items", required=True)
+    """`report statement` and `report items`, and those of node/cli/modelreport.py."""
+    actions = parser.add_subparsers(
+        dest="action", metavar="statement|items|licenses|art53|ab2013", required=True
+    )  # fmt: skip
     statement = actions.add_parser("statement", help="one statement: by asset and use, with how to verify it")
     statement.add_argument("statement", metavar="REF", help="the statement, an index or a reference")
     _add_page(statement)
@@ -49,6 +53,7 @@ def configure_report(parser: argparse.ArgumentParser) -> None:
     items.add_argument("--csv", metavar="FILE", help="write the same as CSV; replaces FILE")
     add_node(items)
     items.set_defaults(run=run_items)
+    add_model_reports(actions)
 
 
 def _add_page(parser: argparse.ArgumentParser) -> None:

@@ -110,9 +110,13 @@ COMMANDS = (
             "compare what users logged of their use with what providers logged of it, over the whole log",
             "  usance reconcile --party lab.key --window day --since 2026-01-01 --until 2026-02-01\n"
             "  usance reconcile --asset corpus --json"),
-    Command("report", "report", "show a statement as a page or text; or what was used in a month, item by item",
+    Command("report", "report",
+            "show a statement, a month's uses by item, the licences behind an asset, or a model's training content",
             "  usance report statement 1250 --html statement.html\n"
-            "  usance report items --party press.key --month 2026-11 --asset corpus --manifest corpus.manifest"),
+            "  usance report items --party press.key --month 2026-11 --asset corpus --manifest corpus.manifest\n"
+            "  usance report licenses model@2\n"
+            "  usance report art53 model@2 -o summary.md\n"
+            "  usance report ab2013 model@2 --format json"),
     Command("export", "exports",
             "write a log, statements, an asset or its lineage in formats of others: Parquet, FOCUS, RSL, PROV and more",
             "  usance export parquet ./log-parquet\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from node.lineage.licenseclasses import OWN_TABLE
 from node.lineage.licenseexpr import YES, Effect
 from node.lineage.licenses import ASKS, COMMERCE, NOT_KNOWN, RIVALS, Ask, Finding, Path, Reasoning, Statement, Step
 
@@ -39,10 +40,10 @@ def license_lines(found: Reasoning) -> Iterator[str]:
         lines = []
         for said in found.conflicts:
             lines.append(f"  {said[0].title} ({said[0].node})")
-            lines += [f"    {one.license}: {_speaker(one)}" for one in said]
+            lines += [f"    {one.license} of {one.node}, {_speaker(one)}" for one in said]
         yield from _cut(lines, LINES_MAX)
     if found.unlicensed:
-        yield f"no licence said, by anybody, of {len(found.unlicensed):,} of {found.nodes:,}:"
+        yield f"nobody says a licence of {len(found.unlicensed):,} materials:"
         yield from _cut([f"  {title} ({node})" for node, title in found.unlicensed], NAMES_MAX)
     for text in found.left_out:
         yield f"left out of the lineage: {text}"
@@ -91,7 +92,8 @@ def _reasons(finding: Finding, what: str) -> Iterator[tuple[str, str]]:
             NOT_KNOWN: one.found.commercial in ("unknown", "unspecified") or one.found.rivals is None,
         }[what]
         if is_it:
-            yield one.text, f"{one.found.reason} [{one.found.by}]" if one.found.by else one.found.reason
+            by = one.found.by
+            yield one.text, f"{one.found.reason} (classed by {by})" if by not in ("", OWN_TABLE) else one.found.reason
 
 
 def effect_text(effect: Effect) -> str:

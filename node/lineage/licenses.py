@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from node.lineage.graph import Edge, Graph, Node, Speaker
 from node.lineage.licenseclasses import ACADEMIC, NON_COMMERCIAL, UNKNOWN, UNSPECIFIED, Classes
 from node.lineage.licenseexpr import NO, OPEN, YES, Outcomes, Read, is_sure, read_expression
+from node.lineage.material import same_material
 from proofs.ref import parse_ref
 
 DECLARED, CONCLUDED = "declared", "concluded"
@@ -96,9 +97,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Reasoning:
-    """`findings`: nearest first; `unlicensed`: nodes of which nobody says a licence; `conflicts`: what was said of one
-    node in different words; `free`: statements that ask nothing; `nodes`: how many were reached, the root too;
-    `left_out`: what the lineage itself left out."""
+    """`findings`: nearest first; `unlicensed`: ids and titles of materials of which nobody says a licence; `conflicts`:
+    what was said of one material, by its owner and curators, in different words; `free`: statements that ask nothing;
+    `nodes`: how many were reached, the root too; `left_out`: what the lineage itself left out."""
 
     root: str
     title: str
@@ -142,35 +143,53 @@ def reason(graph: Graph, classes: Classes) -> Reasoning:
     came = _walk(graph)
     reads: dict[str, Read] = {}
     findings: list[Finding] = []
-    unlicensed: list[tuple[str, str]] = []
-    conflicts: list[tuple[Statement, ...]] = []
     free: list[Statement] = []
+    by_material = _Statements(graph)
     for state in came:
         node_id, through = state
         if through and (node_id, False) in came:
             continue
-        node = graph.node(node_id)
-        said = list(statements(node))
-        if not said:
-            unlicensed.append((node.id, node.title))
-            continue
-        if len({" ".join(one.license.split()) for one in said}) > 1:
-            conflicts.append(tuple(said))
         path = _path(came, state)
-        for statement in said:
+        for statement in by_material.add(node_id):
             text = statement.license
             read = reads.get(text) or reads.setdefault(text, read_expression(text, classes))
             asks = tuple(_asks(read))
             if asks:
-                speaks = _outcome(read.effect.outputs)
-                findings.append(Finding(statement, read, asks, path, through, speaks))
+                findings.append(Finding(statement, read, asks, path, through, _outcome(read.effect.outputs)))
             else:
                 free.append(statement)
     findings.sort(key=lambda one: one.path.length)
     return Reasoning(
         graph.root, graph.node(graph.root).title, graph.size, len({node for node, _ in came}), tuple(findings),
-        tuple(unlicensed), tuple(conflicts), tuple(free), graph.truncated,
+        tuple(by_material.unlicensed()), tuple(by_material.conflicts()), tuple(free), graph.truncated,
     )  # fmt: skip
+
+
+class _Statements:
+    """What is said of each material under all its names."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._material_of: dict[str, str] = {}
+        self._said: dict[str, list[Statement]] = {}
+
+    def add(self, node_id: str) -> list[Statement]:
+        """The statements of a node, which from here on count for its material."""
+        if node_id not in self._material_of:
+            self._material_of.update(dict.fromkeys(same_material(self._graph, node_id), node_id))
+        said = list(statements(self._graph.node(node_id)))
+        self._said.setdefault(self._material_of[node_id], []).extend(said)
+        return said
+
+    def unlicensed(self) -> Iterator[tuple[str, str]]:
+        """Materials of which nobody says a licence, each by the name by which it was reached first, with its title."""
+        return ((at, self._graph.node(at).title) for at, said in self._said.items() if not said)
+
+    def conflicts(self) -> Iterator[tuple[Statement, ...]]:
+        """What was said of one material in different words."""
+        for said in self._said.values():
+            if len({" ".join(one.license.split()) for one in said}) > 1:
+                yield tuple(said)
 
 
 def statements(node: Node) -> Iterator[Statement]:

@@ -1,0 +1,126 @@
+"""The documentation of training data that California's AB 2013 asks of a developer (Civil Code, section 3111), from a
+lineage: items (a)(1) to (a)(12) of the section in their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from node.lineage.graph import Graph
+from node.reports.answers import (
+    BASIS,
+    NOT_SHOWN,
+    USAGES,
+    no_field,
+    period_item,
+    said,
+    source_answer,
+    source_items,
+    sum_item,
+    writer_answers,
+    yes_item,
+)
+from node.reports.document import DECLARED, LOGGED, Answer, Item, Report, Section, Source, item
+from node.reports.materials import Training, gather
+
+FORMAT = "usance/report-ab2013/v1"
+TITLE = "Training data documentation (California AB 2013, Civil Code section 3111)"
+
+
+def report_ab2013(graph: Graph) -> Report:
+    """The documentation for the lineage's root. Raises InputError where nobody says that it is a model."""
+    training = gather(graph)
+    model = training.model
+    sections = (*_first(training), *_rights(training), *_last(training))
+    return Report(FORMAT, TITLE, model.id, model.title, graph.size, BASIS, graph.truncated, sections, NOT_SHOWN)
+
+
+def _first(training: Training) -> Iterable[Section]:
+    data, direct = training.data, training.direct
+    yield Section("(a)(1)", "Sources or owners of the datasets", (
+        source_items("Sources", data, training),
+        item("Owners, where they registered them in this log", _owners(training)),
+        said("Addresses", data, "uri"),
+        item("Base models, whose own training data isn't listed here",
+             (source_answer(one, training) for one in training.bases)),
+    ))  # fmt: skip
+    yield Section("(a)(2)", "How the datasets further the intended purpose", (
+        no_field("Description", "What is logged is in which way each went in, with the sources under (a)(1)"),
+    ))  # fmt: skip
+    yield Section("(a)(3)", "Number of data points", (
+        sum_item("Items of the direct sources", direct, "items", "items (files of the manifests)"),
+        sum_item("Bytes of the direct sources", direct, "bytes", "bytes"),
+        said("Items of each source", data, "items", lambda count: f"{count:,} items"),
+        no_field("Data points", "An item of a manifest is a file, which may hold many data points"),
+    ))  # fmt: skip
+    yield Section("(a)(4)", "Types of data points", (
+        said("Types of the sources", data, "type", str),
+        said("Modalities", data, "modality"),
+        said("Media types", data, "media"),
+        no_field("Labels used, or the general characteristics of unlabelled data"),
+    ))  # fmt: skip
+
+
+def _owners(training: Training) -> Iterator[Answer]:
+    for one in training.data:
+        for owner in one.material.owners:
+            source = Source(str(owner.ref), str(owner.party), str(owner.party_name))
+            yield Answer(
+                "", DECLARED, (source,), quoted=str(owner.party_name), about=one.material.id,
+                value={"party": owner.party, "name": owner.party_name},
+            )  # fmt: skip
+
+
+def _rights(training: Training) -> Iterable[Section]:
+    data = training.data
+    yield Section("(a)(5)", "Data protected by copyright, trademark or patent, or in the public domain", (
+        said("Licences of the sources", data, "license"),
+        no_field("Whether data is so protected, or entirely in the public domain",
+                 "A licence is the word of whoever states it; `usance report licenses` shows what each asks"),
+    ))  # fmt: skip
+    licensed = training.of_origin("licensed")
+    yield Section("(a)(6)", "Whether the datasets were purchased or licensed by the developer", (
+        yes_item("Licensed", licensed, what="logged with origin licensed"),
+        source_items("Datasets logged with origin licensed", licensed, training),
+        _charged(training),
+    ))  # fmt: skip
+    yield Section("(a)(7)", "Personal information (section 1798.140(v))", (
+        no_field("Whether the datasets include personal information"),
+        source_items("User data: logged with origin user", training.of_origin("user"), training),
+    ))  # fmt: skip
+    yield Section("(a)(8)", "Aggregate consumer information (section 1798.140(b))", (
+        no_field("Whether the datasets include aggregate consumer information"),
+    ))  # fmt: skip
+
+
+def _charged(training: Training) -> Item:
+    answers = [
+        Answer(
+            f"use: {use.use}, {use.uses:,} times, {use.status}, charged {use.charge} nanos of {use.currency}", LOGGED,
+            (Source(USAGES, use.party, use.party_name),), about=one.material.id,
+            value={"use": use.use, "uses": use.uses, "charge": str(use.charge), "currency": use.currency},
+        )
+        for one in training.data for use in one.uses if use.charge
+    ]  # fmt: skip
+    return item("Uses for the model that were charged under terms of this log", answers)
+
+
+def _last(training: Training) -> Iterable[Section]:
+    data = training.data
+    modified = tuple(one for one in data if "derived_from" in one.relations)
+    yield Section("(a)(9)", "Cleaning, processing or other modification by the developer", (
+        no_field("Cleaning, processing or modification, and its purpose"),
+        source_items("Sources of which something was derived on the way into the model", modified, training),
+    ))  # fmt: skip
+    yield Section("(a)(10)", "Time period of collection", (
+        period_item("Periods", data),
+        no_field("Whether the collection is ongoing"),
+    ))  # fmt: skip
+    yield Section("(a)(11)", "Dates the datasets were first used during development", (
+        item("Dates of first use", (), missing="a lineage counts uses; the records of uses have their times"),
+    ))  # fmt: skip
+    yield Section("(a)(12)", "Synthetic data generation", (
+        yes_item("Synthetic data", training.of_origin("synthetic"), what="logged with origin synthetic"),
+        item("Models whose outputs are in the training data", writer_answers(training)),
+        no_field("Functional need or purpose of the synthetic data; whether its generation goes on"),
+    ))  # fmt: skip

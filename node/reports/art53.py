@@ -1,0 +1,228 @@
+"""The public summary of training content that Art. 53(1)(d) of the EU AI Act asks of a provider, from a lineage.
+
+Headings and numbers are those of the AI Office's template (July 2025; C(2025) 8311). What stands under each is what the
+log has; docs/reports.md says field by field where it comes from and what can't come from a log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from node.lineage.graph import Graph
+from node.reports.answers import (
+    BASIS,
+    NOT_SHOWN,
+    USAGES,
+    fact_answer,
+    latest_item,
+    no_field,
+    period_item,
+    said,
+    source_answer,
+    source_items,
+    sum_item,
+    writer_answers,
+    yes_item,
+)
+from node.reports.document import COUNTED, DECLARED, LOGGED, Answer, Item, Report, Section, Source, item
+from node.reports.materials import ORIGINS, Training, Used, gather
+
+FORMAT = "usance/report-art53/v1"
+TITLE = "Public summary of training content for general-purpose AI models (Art. 53(1)(d) AI Act)"
+
+
+def report_art53(graph: Graph) -> Report:
+    """The summary for the lineage's root. Raises InputError where nobody says that it is a model."""
+    training = gather(graph)
+    sections = (
+        Section("1", "General information"),
+        Section("1.1", "Provider identification", tuple(_provider(training))),
+        Section("1.2", "Model identification", tuple(_identification(training))),
+        Section("1.3", "Modalities, overall training data size and other characteristics", tuple(_size(training))),
+        Section("2", "List of data sources"),
+        *_sources(training),
+        Section("3", "Data processing aspects"),
+        *_processing(training),
+    )
+    model = training.model
+    return Report(FORMAT, TITLE, model.id, model.title, graph.size, BASIS, graph.truncated, sections, NOT_SHOWN)
+
+
+def _provider(training: Training) -> Iterable[Item]:
+    names = [
+        Answer("", DECLARED, (Source(str(one.ref), str(one.party), str(one.party_name)),), quoted=str(one.party_name),
+               about=one.id, value={"party": one.party, "name": one.party_name})
+        for one in training.model.owners
+    ]  # fmt: skip
+    yield item("Provider name", names, note="A name is a party's own claim; its key counts" if names else "")
+    yield no_field("Contact details")
+    yield no_field("Authorised representative: name and contact details")
+
+
+def _identification(training: Training) -> Iterable[Item]:
+    model = training.model
+    names = [fact_answer(None, fact) for name in ("name", "title") for fact in model.facts(name)]
+    versions = [fact_answer(None, fact, text="version") for fact in model.facts("version")]
+    yield item("Versioned model name(s)", names + versions, note="" if versions else "No version is logged")
+    yield item(
+        "Model dependencies", (source_answer(one, training) for one in training.bases),
+        note="What these were trained on is for their own summaries" if training.bases else "",
+    )  # fmt: skip
+    yield no_field("Date of placement of the model on the Union market")
+
+
+def _size(training: Training) -> Iterable[Item]:
+    direct = training.direct
+    yield said("Modality", direct, "modality")
+    yield from _by_modality(direct)
+    yield no_field(
+        "Training data size in the template's ranges (tokens, images, hours)",
+        "A log counts files and bytes of what is registered; tokens stand in the records of uses",
+    )
+    yield said("Types of content (media types)", direct, "media")
+    yield latest_item("Latest date of data acquisition/collection for model training", training.data)
+    yield no_field("Whether data collection and training go on")
+    yield no_field("Description of the linguistic characteristics of the overall training data")
+    yield no_field("Other relevant characteristics of the overall training data")
+    if training.evaluated:
+        text = f"{training.evaluated:,} further: only evaluated on, so not training content"
+        yield item("Additional comments", (Answer(text, COUNTED, value=training.evaluated),))
+
+
+def _by_modality(direct: tuple[Used, ...]) -> Iterable[Item]:
+    """Bytes and items, apart for each modality that a source's own figure names."""
+    groups: dict[str, list[Used]] = {}
+    for one in direct:
+        fact = one.material.figure("modality")
+        groups.setdefault("" if fact is None else str(fact.value), []).append(one)
+    if not groups:
+        yield item("Training data size", ())
+    for at, modality in enumerate(sorted(groups)[:_MODALITIES_MAX]):
+        which = "sources without one modality" if not modality else f"modality {at + (0 if '' in groups else 1)}"
+        if modality:
+            name = Answer("", LOGGED, quoted=modality, value=modality)
+            yield item(f"Sources of {which}", (name,), note=f"{len(groups[modality]):,} sources")
+        yield sum_item(f"Size in bytes, {which}", groups[modality], "bytes", "bytes")
+        yield sum_item(f"Size in items, {which}", groups[modality], "items", "items (files of the manifests)")
+
+
+_MODALITIES_MAX = 32
+
+
+def _sources(training: Training) -> Iterable[Section]:
+    public, licensed, crawled, user, synthetic, other = (training.of_origin(name) for name in ORIGINS)
+    yield _section(public, "2.1", "Publicly available datasets", "logged with origin public", (
+        said("Modalities of their content", public, "modality"),
+        source_items("List of publicly available datasets", public, training),
+        period_item("Period of data collection", public),
+    ))  # fmt: skip
+    yield Section("2.2", "Private non-publicly available datasets obtained from third parties")
+    paid = _paid(licensed, training)
+    what = "logged with origin licensed, or charged for under terms of this log"
+    yield _section(paid, "2.2.1", "Datasets commercially licensed by rightsholders or their representatives", what, (
+        said("Modalities of their content", paid, "modality"),
+        source_items("Datasets", paid, training),
+        _licensed_uses(training),
+    ))  # fmt: skip
+    yield Section("2.2.2", "Private datasets obtained from other third parties", (
+        no_field("Private datasets of other third parties", "A log has no origin of that kind"),
+    ))  # fmt: skip
+    yield _section(crawled, "2.3", "Data crawled and scraped from online sources", "logged with origin crawled", (
+        no_field("Crawler names or identifiers"),
+        no_field("Purposes of the crawlers"),
+        no_field("General description of crawler behaviour"),
+        period_item("Period of data collection", crawled),
+        source_items("Type of content and online sources crawled", crawled, training),
+        said("Type of modality covered", crawled, "modality"),
+        said("Addresses that were logged of them", crawled, "uri"),
+        no_field("Summary of the most relevant domain names crawled"),
+    ))  # fmt: skip
+    yield _section(user, "2.4", "User data", "logged with origin user", (
+        no_field("Whether from interactions with the model, or with other services"),
+        no_field("Services or products that collected it"),
+        said("Modalities of the content", user, "modality"),
+        source_items("User data", user, training),
+        period_item("Period of data collection", user),
+    ))  # fmt: skip
+    written = _written(synthetic, training)
+    yield _section(written, "2.5", "Synthetic data", "logged with origin synthetic, or as a model's outputs", (
+        said("Modality of the synthetic data", written, "modality"),
+        source_items("Synthetic data", written, training),
+    ), (
+        item("Models that made it, or that the model was distilled from", writer_answers(training)),
+        no_field("Whether those models are available on the market"),
+    ) if written or training.writers else ())  # fmt: skip
+    yield _section(other, "2.6", "Other sources of data", "logged with origin other", (
+        source_items("Other sources", other, training),
+    ))  # fmt: skip
+    unknown = training.of_no_origin()
+    if unknown:
+        yield Section("2.x", "Sources of which nobody logged an origin: they belong to one of 2.1 to 2.6", (
+            source_items("Sources without an origin", unknown, training),
+        ))  # fmt: skip
+
+
+def _section(
+    used: tuple[Used, ...], number: str, heading: str, what: str, items: tuple[Item, ...], always: tuple[Item, ...] = ()
+) -> Section:
+    """Whether there is such data, and what the template asks of it where there is."""
+    return Section(number, heading, (yes_item("Used", used, what=what), *(items if used else ()), *always))
+
+
+def _paid(licensed: tuple[Used, ...], training: Training) -> tuple[Used, ...]:
+    """Sources of origin licensed, or with uses that were charged under terms of this log."""
+    known = {one.material.nodes[0].id for one in licensed}
+    return tuple(
+        one for one in training.data
+        if one.material.nodes[0].id in known or any(use.charge for use in one.uses)
+    )  # fmt: skip
+
+
+def _written(synthetic: tuple[Used, ...], training: Training) -> tuple[Used, ...]:
+    """What is synthetic by anybody's word, or has a model as its writer."""
+    made = {made.nodes[0].id for _, made in training.writers} | {one.material.nodes[0].id for one in synthetic}
+    return tuple(
+        one for one in training.data
+        if one.material.nodes[0].id in made or any(fact.value == "outputs" for fact in one.material.facts("type"))
+    )  # fmt: skip
+
+
+def _licensed_uses(training: Training) -> Item:
+    answers = [
+        Answer(
+            f"use: {use.use}, {use.uses:,} times, {use.status}", LOGGED, (Source(USAGES, use.party, use.party_name),),
+            about=one.material.id, value={"charge": str(use.charge), "currency": use.currency, "uses": use.uses},
+        )
+        for one in training.data for use in one.uses if use.status in ("licensed", "part-priced")
+    ]  # fmt: skip
+    return item("Uses for the model under terms of this log", answers)
+
+
+def _processing(training: Training) -> Iterable[Section]:
+    data = training.data
+    yield Section("3.1", "Respect of reservation of rights from text and data mining exception or limitation", (
+        no_field("Signatory to the Code of Practice"),
+        no_field("Measures to respect reservations of rights before and during data collection"),
+        said("Licences of the sources", data, "license"),
+        _statuses(training),
+        _disputed(training),
+    ))  # fmt: skip
+    yield Section("3.2", "Removal of illegal content", (no_field("General description of measures taken"),))
+    yield Section("3.3", "Other information", (no_field("Other relevant information about data processing"),))
+
+
+def _statuses(training: Training) -> Item:
+    counts: dict[str, int] = {}
+    for one in training.data:
+        for use in one.uses:
+            counts[use.status] = counts.get(use.status, 0) + use.uses
+    answers = [Answer(f"{count:,} uses {status}", COUNTED, value=count) for status, count in sorted(counts.items())]
+    return item("Logged uses for the model by their status in this log", answers)
+
+
+def _disputed(training: Training) -> Item:
+    disputes = [
+        Answer(f"record {one.target}, {one.state}", LOGGED, about=used.material.id, value=one.index)
+        for used in training.data for node in used.material.nodes for one in node.disputes
+    ]  # fmt: skip
+    return item("Disputes about the sources' records", disputes)

@@ -1,0 +1,224 @@
+"""What went into a model, from its lineage: its sources with everything that anybody said of each.
+
+A *material* is one thing, known by one name or several: an asset, the external names that its owner claims, and for an
+external name the assets that claim it. Sources are what edges (`trained_on`, `derived_from`, …) or logged uses
+(`train`, `finetune`, …) join with the model; `evaluated_on` and `evaluate` put nothing into it. Base models and
+models whose outputs were used are named, and not gone through: what these were trained on is for their own summaries.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from node.lineage.graph import Graph, Node, Speaker, UseSum
+from node.lineage.material import same_material
+from node.reports.document import CONCLUDED, DECLARED, Source
+from proofs.errors import InputError
+
+MODEL = "model"
+BASE_RELATIONS = ("derived_from", "contains", "trained_on")
+OUTPUT_RELATIONS = ("generated_by", "distilled_from")
+_THROUGH_MAX = 8
+NOT_IN_IT = ("evaluated_on", "evaluate")
+_INTEGERS = ("bytes", "items", "collected_from", "collected_until")
+"""Large ones are decimal strings in a record's JSON form."""
+ORIGINS = ("public", "licensed", "crawled", "user", "synthetic", "other")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One field that one record says. `standing`: DECLARED or CONCLUDED."""
+
+    value: Any
+    standing: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """One thing under its names. `id`: that by which it was reached."""
+
+    id: str
+    title: str
+    nodes: tuple[Node, ...]
+
+    def facts(self, name: str) -> Iterator[Fact]:
+        """What the records say in one field, each with its author; an asset's first."""
+        for node in sorted(self.nodes, key=lambda one: not one.is_asset):
+            if node.is_asset:
+                if name in node.record:
+                    source = Source(str(node.ref), str(node.party), str(node.party_name))
+                    yield Fact(_value(node.record, name), DECLARED, source)
+                continue
+            for one in node.descriptions:
+                if name in one.record:
+                    yield Fact(_value(one.record, name), CONCLUDED, Source(one.ref, one.party, one.party_name))
+
+    def figure(self, name: str) -> Fact | None:
+        """The one figure that a sum may take: the owner's, else what all curators agree on. None where nobody says
+        one, or where they differ."""
+        said = list(self.facts(name))
+        standing = DECLARED if any(one.standing == DECLARED for one in said) else CONCLUDED
+        said = [one for one in said if one.standing == standing]
+        return said[0] if len({one.value for one in said}) == 1 else None
+
+    @property
+    def is_model(self) -> bool:
+        """Whether anybody says that it is a model, or its name does."""
+        return self.id.startswith("model:") or any(fact.value == MODEL for fact in self.facts("type"))
+
+    @property
+    def owners(self) -> tuple[Node, ...]:
+        """The assets among its nodes."""
+        return tuple(node for node in self.nodes if node.is_asset)
+
+
+def _value(record: Mapping[str, Any], name: str) -> Any:
+    return int(record[name]) if name in _INTEGERS else record[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """A material in a model or in another material. `relations` and `said_by`: of the edges; `uses`: logged ones;
+    `through`: ids of the materials between it and the model, the nearest to the model first; () where it is direct."""
+
+    material: Material
+    relations: tuple[str, ...]
+    said_by: tuple[Speaker, ...]
+    uses: tuple[UseSum, ...]
+    through: tuple[str, ...] = ()
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether it went into the model itself."""
+        return not self.through
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What went into a model. `data`: data sets, works and outputs, direct ones first; `bases`: models that it was made
+    from; `writers`: models whose outputs are in it, each with the material that they wrote (the model itself where it
+    was distilled); `evaluated`: how many were only evaluated on."""
+
+    model: Material
+    data: tuple[Used, ...]
+    bases: tuple[Used, ...]
+    writers: tuple[tuple[Used, Material], ...]
+    evaluated: int
+
+    @property
+    def direct(self) -> tuple[Used, ...]:
+        """The data that went into the model itself: sums are of these, for parts of them would count twice."""
+        return tuple(one for one in self.data if one.is_direct)
+
+    def of_origin(self, origin: str) -> tuple[Used, ...]:
+        """The data of which anybody says this origin."""
+        return tuple(
+            one for one in self.data if any(fact.value == origin for fact in one.material.facts("origin"))
+        )  # fmt: skip
+
+    def of_no_origin(self) -> tuple[Used, ...]:
+        """The data of which nobody says one."""
+        return tuple(one for one in self.data if not any(one.material.facts("origin")))
+
+
+class _Sources:
+    """Looks up materials and what went into each."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._materials: dict[str, Material] = {}
+        self._used: dict[str, list[tuple[str, UseSum]]] = {}
+        for node in graph.nodes:
+            for use in node.uses:
+                if use.into is not None and use.into in graph:
+                    self._used.setdefault(use.into, []).append((node.id, use))
+
+    def material(self, node_id: str) -> Material:
+        """The material of a node: everything that claims join with it, however long that chain."""
+        if node_id not in self._materials:
+            reached = same_material(self._graph, node_id)
+            nodes = tuple(self._graph.node(one) for one in reached)
+            for one in reached:
+                self._materials[one] = Material(one, self._graph.node(one).title, nodes)
+        return self._materials[node_id]
+
+    def into(self, made: Material) -> Iterator[Used]:
+        """What edges and uses say went into a material, each source once."""
+        relations: dict[str, list[str]] = {}
+        said_by: dict[str, list[Speaker]] = {}
+        uses: dict[str, list[UseSum]] = {}
+        for node in made.nodes:
+            for edge in self._graph.sources(node.id):
+                if not edge.is_claim:
+                    key = self._key(edge.source)
+                    relations.setdefault(key, []).extend(edge.relations)
+                    said_by.setdefault(key, []).extend(edge.said_by)
+            for source, use in self._used.get(node.id, ()):
+                uses.setdefault(self._key(source), []).append(use)
+        own = {node.id for node in made.nodes}
+        for key in dict.fromkeys([*relations, *uses]):
+            if key not in own:
+                yield Used(
+                    self._materials[key], tuple(dict.fromkeys(relations.get(key, ()))),
+                    tuple(said_by.get(key, ())), tuple(uses.get(key, ())),
+                )  # fmt: skip
+
+    def _key(self, node_id: str) -> str:
+        """One id for a material, however it is reached: that by which it was first."""
+        return self.material(node_id).nodes[0].id
+
+
+def gather(graph: Graph) -> Training:
+    """What went into the graph's root. Raises InputError where nobody says that it is a model.
+
+    Each material is visited once, by a shortest way: time is linear in the graph, whatever cycles there are.
+    """
+    look = _Sources(graph)
+    model = look.material(graph.root)
+    if not model.is_model:
+        raise InputError(f"{graph.root} is no model: nobody says so", field="MODEL", expected="an asset of type model")
+    data: list[Used] = []
+    bases: list[Used] = []
+    writers: list[tuple[Used, Material]] = []
+    evaluated = 0
+    seen = {node.id for node in model.nodes}
+    queue: deque[tuple[Material, tuple[str, ...]]] = deque([(model, ())])
+    while queue:
+        made, through = queue.popleft()
+        for used in look.into(made):
+            kept = [*used.relations, *(use.use for use in used.uses)]
+            if all(word in NOT_IN_IT for word in kept):
+                evaluated += made is model
+                continue
+            found = Used(used.material, used.relations, used.said_by, used.uses, through)
+            if used.material.is_model:
+                _sort_model(found, made, is_root=made is model, bases=bases, writers=writers)
+            elif used.material.nodes[0].id not in seen:
+                seen.update(node.id for node in used.material.nodes)
+                data.append(found)
+                queue.append((used.material, (*through, used.material.id)[-_THROUGH_MAX:]))
+    return Training(model, tuple(data), tuple(bases), tuple(writers), evaluated)
+
+
+def _sort_model(
+    found: Used, made: Material, *, is_root: bool, bases: list[Used], writers: list[tuple[Used, Material]]
+) -> None:
+    """A model in a model is its base, unless only its outputs are; in data, it is who wrote them."""
+    wrote = any(word in OUTPUT_RELATIONS for word in found.relations) or any(
+        use.use in ("infer", "distill") for use in found.uses
+    )
+    if wrote or not is_root:
+        writers.append((found, made))
+    if is_root and (any(word in BASE_RELATIONS for word in found.relations) or not wrote):
+        bases.append(found)
+
+
+def sources_of(used: Iterable[Used], name: str) -> Iterator[tuple[Used, Fact]]:
+    """Every statement of one field, for each of these."""
+    for one in used:
+        for fact in one.material.facts(name):
+            yield one, fact
