@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from ledger.signrecord import settle
 from node.errors import FileError
-from node.exports.tables import COUNTS, FLAG, INT, TABLES, TEXT, TEXTS, WORD, Row, Tables
+from node.exports.tables import COUNTS, FLAG, INT, TABLES, TEXT, TEXTS, Row, Tables
 
 FORMAT = "usance/tables/v1"
 GROUP_ROWS_MAX = 50_000
@@ -29,7 +29,7 @@ EVERY = 1024
 """Rows between two updates of the progress bar."""
 
 _TYPES: dict[str, Any] = {
-    INT: pa.int64(), FLAG: pa.bool_(), TEXT: pa.string(), WORD: pa.string(), TEXTS: pa.list_(pa.string()),
+    INT: pa.int64(), FLAG: pa.bool_(), TEXT: pa.string(), TEXTS: pa.list_(pa.string()),
     COUNTS: pa.map_(pa.string(), pa.int64()),
 }  # fmt: skip
 
