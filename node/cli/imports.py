@@ -28,6 +28,7 @@ def configure_import(parser: argparse.ArgumentParser) -> None:
     formats = "; ".join(f"{known.name}: {known.help}" for known in FORMATS)
     parser.add_argument("format", metavar="FORMAT", help=formats)
     parser.add_argument("files", metavar="FILE", nargs="+", help="files of that format, plain or gzip")
+    parser.add_argument("--base", metavar="URL", help="rsl: the site that paths in the file (`/articles/`) belong to")
     parser.add_argument(
         "--dry-run", action="store_true",
         help="log nothing: show what would be logged, and what not; without a node, as if nothing were on the log",
@@ -49,7 +50,7 @@ def run_import(args: argparse.Namespace) -> int:
     """Read the files first, then compare with the log, then log what is missing."""
     if args.report:
         check_file(args.report, field="--report")
-    read = reader_of(args.format)
+    read = reader_of(args.format, base=args.base)
     reading = merge([(path, read(path, place=path)) for path in args.files])
     terms = make_files(reading)
     if args.dry_run:

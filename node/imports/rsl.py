@@ -10,8 +10,9 @@ from __future__ import annotations
 from urllib.parse import urljoin
 
 from node.errors import FileError
+from node.imports.drafting import Drafts
 from node.imports.foreignfile import read_bytes
-from node.imports.model import AMBIGUOUS, GUESSED, NOT_CARRIED, REFUSED, Material, Note, Reading, TermsDraft
+from node.imports.model import AMBIGUOUS, GUESSED, NOT_CARRIED, REFUSED, Reading, TermsDraft
 from node.imports.rsllicenses import Licence, note_stranger, read_licence
 from node.imports.rslterms import join_licences
 from node.imports.rslwords import NAMESPACE
@@ -58,17 +59,22 @@ def _check_root(namespace: str, name: str) -> None:
         )
 
 
+def _place(element: Node) -> str:
+    return f"line {element.line}"
+
+
 class _Document:
     """What was read so far. Belongs to the thread that reads the file."""
 
     def __init__(self, place: str, base: str | None) -> None:
         self.reading = Reading(source=place)
+        self._drafts = Drafts(self.reading)
         self._base = base
-        self._lines: dict[str, int] = {}  # where each name stood first
+        self._contents = 0
 
     def note(self, element: Node, field: str, value: object, reason: str, detail: str) -> None:
         """Note what wasn't simply carried over, by the line of its element."""
-        self.reading.notes.append(Note.of(f"line {element.line}", field, value, reason, detail))
+        self._drafts.note(_place(element), field, value, reason, detail)
 
     def finish(self, root: Node) -> None:
         """What stood around the contents."""
@@ -82,26 +88,23 @@ class _Document:
         name = self._name_of(content)
         if name is None:
             return
-        if len(self._lines) == CONTENTS_MAX:
+        self._contents += 1
+        if self._contents > CONTENTS_MAX:
             raise InputError("too many contents", field="FILE", expected=f"at most {CONTENTS_MAX:,}")
-        if name in self._lines:
-            detail = f"line {self._lines[name]} has this content already: the first was taken"
-            self.note(content, "content url", name, REFUSED, detail)
+        draft = self._drafts.begin(name, "work", _place(content))
+        if draft is None:
             return
-        self._lines[name] = content.line
         self._note_beside(content)
         licences = [read_licence(child, self.note) for child in content.all("license")]
         if not licences:
             self.note(content, "license", "", REFUSED, "a content without a licence says nothing: left out")
             return
         taken = [licence for licence in licences if not licence.limited]
-        license_ = self._license_of(content, taken)
-        fields: dict[str, object] = {} if license_ is None else {"license": license_}
-        where = f"line {content.line}"
-        self.reading.materials.append(Material(name, "work", where, fields))
+        draft.put("license", self._license_of(content, taken), "standard")
+        draft.finish()
         if taken:
-            terms = {**join_licences(content, taken, self.note), **fields, **self._url_of(content)}
-            self.reading.terms.append(TermsDraft(name, where, terms))
+            terms = {**join_licences(content, taken, self.note), **draft.fields, **self._url_of(content)}
+            self.reading.terms.append(TermsDraft(name, draft.place, terms))
 
     def _name_of(self, content: Node) -> str | None:
         written = content.attributes.get("url", "").strip()
