@@ -31,9 +31,10 @@ _TOKENS = {
 }
 _CALLS = {"input_cost_per_query": "call", "input_cost_per_request": "call"}
 _SECONDS = {"input_cost_per_second": "second", "output_cost_per_second": "second"}
+_VIDEOS = {"output_cost_per_second": "second", "output_cost_per_video_per_second": "second"}
 _IMAGES = {"input_cost_per_image": "item", "output_cost_per_image": "item"}
 _BY_MODE = {  # where a unit means one thing: a second of sound, not of a rented machine; an image made, not one shown
-    "audio_transcription": _SECONDS, "audio_speech": _SECONDS, "video_generation": _SECONDS,
+    "audio_transcription": _SECONDS, "audio_speech": _SECONDS, "video_generation": _VIDEOS,
     "image_generation": _IMAGES, "image_edit": _IMAGES, "ocr": {"ocr_cost_per_page": "item"},
 }  # fmt: skip
 _USES = {"embedding": "embed"}
@@ -84,6 +85,8 @@ def _read_entry(drafts: Drafts, others: Counter[str], key: str, entry: dict[str,
     draft.put("modality", _MODALITIES.get(mode), "mode")
     draft.finish()
     units = {**_TOKENS, **_CALLS, **_BY_MODE.get(mode, {})}
+    if entry.get("output_cost_per_image") is not None:  # then the other one is of images shown, not of images made
+        units.pop("input_cost_per_image", None)
     prices: dict[str, list[tuple[str, tuple[int, int]]]] = {}
     for field, value in entry.items():
         if field in _KNOWN or value is None:

@@ -101,6 +101,15 @@ def test_different_prices_for_one_unit() -> None:
     assert [draft.name for draft in made.terms] == ["model:a/y"]
 
 
+def test_an_image_shown_is_no_image_made() -> None:
+    """Where images made have a price of their own, the other is of images shown to the model, and no offer's."""
+    entry = {"litellm_provider": "a", "mode": "image_generation", "input_cost_per_image": 0.001}
+    made = read_document(read, {"x": {**entry, "output_cost_per_image": 0.1}, "y": entry})
+    assert offers(made, "model:a/x") == {("infer", "item"): (100_000_000, 1)}
+    assert [(note.place, note.reason) for note in notes(made, "input_cost_per_image")] == [("x", NOT_CARRIED)]
+    assert offers(made, "model:a/y") == {("infer", "item"): (1_000_000, 1)}
+
+
 def test_two_entries_of_one_name() -> None:
     """The second is noted and left out, its prices too."""
     made = read_document(
