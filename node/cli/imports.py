@@ -19,6 +19,7 @@ from node.imports.plan import UNCHANGED, Plan, make_plan, merge, present_descrip
 from node.imports.report import note_rows, summary, whole
 from node.imports.run import open_work
 from node.imports.termsfiles import TermsFile, make_files, records_to_publish, write_files
+from proofs.errors import InputError
 
 EXAMPLES_SHOWN = 10
 
@@ -29,6 +30,9 @@ def configure_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("format", metavar="FORMAT", help=formats)
     parser.add_argument("files", metavar="FILE", nargs="+", help="files of that format, plain or gzip")
     parser.add_argument("--base", metavar="URL", help="rsl: the site that paths in the file (`/articles/`) belong to")
+    parser.add_argument(
+        "--name", help="hfcard: ORG/NAME, cawg: the work's external name, where the file doesn't say it (one FILE only)"
+    )
     parser.add_argument(
         "--dry-run", action="store_true",
         help="log nothing: show what would be logged, and what not; without a node, as if nothing were on the log",
@@ -50,7 +54,9 @@ def run_import(args: argparse.Namespace) -> int:
     """Read the files first, then compare with the log, then log what is missing."""
     if args.report:
         check_file(args.report, field="--report")
-    read = reader_of(args.format, base=args.base)
+    if args.name is not None and len(args.files) > 1:
+        raise InputError(f"one name for {len(args.files)} files", field="--name", expected="one FILE")
+    read = reader_of(args.format, base=args.base, name=args.name)
     reading = merge([(path, read(path, place=path)) for path in args.files])
     terms = make_files(reading)
     if args.dry_run:
