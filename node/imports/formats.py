@@ -48,7 +48,7 @@ FORMATS = (
 )  # fmt: skip
 
 
-def reader_of(name: str, **options: str | None) -> Reader:
+def reader_of(name: str, /, **options: str | None) -> Reader:
     """The reader of a format; its module is loaded now. `options`: those given, the reader gets; None is not given.
     Raises InputError for a name that isn't in the table, and for an option that its format has no use for."""
     for known in FORMATS:
