@@ -274,16 +274,16 @@ def _parties(args: argparse.Namespace, *options: str) -> list[bytes | None]:
 
 def run_rsl(args: argparse.Namespace) -> int:
     """Find the asset and its terms, write them."""
-    from node.exports.rsl import write_rsl
+    from node.exports.rsl import export_rsl
 
-    return _material(args, write_rsl)
+    return _material(args, export_rsl)
 
 
 def run_croissant(args: argparse.Namespace) -> int:
     """Find the asset, its terms and files, write them."""
-    from node.exports.croissant import write_croissant
+    from node.exports.croissant import export_croissant
 
-    return _material(args, write_croissant, manifest=args.manifest)
+    return _material(args, export_croissant, manifest=args.manifest)
 
 
 def _material(args: argparse.Namespace, write: Callable[..., Exported], *, manifest: str | None = None) -> int:
