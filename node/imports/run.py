@@ -50,7 +50,8 @@ class Work:
         logged = 0
         if journal.flight is not None:
             self._file.truncate(journal.flight.marks[-1].offset)
-            logged = self._send(lambda lines: None).logged
+            settled, before = self._send(lambda lines: None), journal.done.logged
+            logged = settled.logged + settled.before - before
         self._forget()
         return logged
 

@@ -88,7 +88,7 @@ def iterate_lines(
                     )
                 if not raw.strip():
                     continue
-                value = _parse(decode(raw, place=f"{path}, line {number},"), path, number, DEPTH_MAX)
+                value = _parse(decode(raw.rstrip(b"\r\n"), place=f"{path}, line {number},"), path, number, DEPTH_MAX)
             except FileError as error:
                 if on_bad is None:
                     raise
