@@ -168,7 +168,7 @@ def _item_lines(one: Item) -> Iterator[str]:
 
 def _said(answer: Answer) -> str:
     who = ", ".join(
-        f"{escaped(one.party_name)} `{one.party[:16]}…` in {code(one.record)}" for one in answer.sources
+        f"{escaped(one.party_name)} {code(one.party[:16] + '…')} in {code(one.record)}" for one in answer.sources
     )  # fmt: skip
     return f"{answer.standing} by {who}" if who else answer.standing
 
