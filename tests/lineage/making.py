@@ -180,6 +180,16 @@ def ring() -> dict[str, Any]:
     return make.json()
 
 
+def chain(count: int = 500) -> dict[str, Any]:
+    """Version after version of one thing."""
+    make = Maker("0")
+    for index in range(count):
+        make.asset(index, f"step-{index}")
+        if index:
+            make.edge(str(index - 1), str(index))
+    return make.json()
+
+
 def large(count: int = 500, seed: int = 4) -> dict[str, Any]:
     """A lab's model with everything behind it and after it: about 1.4 edges a node, wide in the middle."""
     rng = random.Random(seed)
@@ -200,7 +210,7 @@ def large(count: int = 500, seed: int = 4) -> dict[str, Any]:
                 row.append(make.asset(index, title, type=rng.choice(("dataset", "dataset", "outputs", "work")),
                                       record={"license": "CC-BY-4.0"} if at % 2 else {}))  # fmt: skip
             if depth:
-                for source in rng.sample(rows[rng.randrange(depth)] + rows[-1], k=rng.choice((1, 1, 1, 2))):
+                for source in rng.sample(rows[rng.randrange(depth)] + rows[-1], k=rng.choice((1, 1, 1, 2, 2))):
                     make.edge(row[-1], source, rng.choice(("derived_from", "contains", "derived_from")))
         rows.append(row)
     root = make.asset(100_000, "chat-model@4", type="model", party=LAB, record={"name": "chat-model", "version": "4"})

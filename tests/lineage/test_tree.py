@@ -128,12 +128,7 @@ def test_long_lists_are_folded() -> None:
 
 def test_a_long_chain_is_no_trouble() -> None:
     """Thousands of steps: indented only so far, then told by their level; no recursion."""
-    make = making.Maker("0")
-    for index in range(3000):
-        make.asset(index, f"step-{index}")
-        if index:
-            make.edge(str(index - 1), str(index))
-    lines = _tree(make.json(), width=80)
+    lines = _tree(making.chain(3000), width=80)
     assert max(map(cells, lines)) <= 80
     assert _line(lines, "[level 2999] derived from: step-2999")
 
