@@ -7,6 +7,7 @@ type that is, and finishes it. What comes out makes a record: every field has be
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from decimal import Decimal
 from typing import Any
 
 from node.imports.model import AMBIGUOUS, NOT_CARRIED, REFUSED, UNKNOWN, Material, Note, Reading, SourceOf
@@ -44,6 +45,8 @@ class Drafts:
     def note(self, place: str, foreign: str, value: object, reason: str, detail: str) -> None:
         """What was not, or not simply, carried over. `foreign`: the format's own name of it."""
         notes = self.reading.notes
+        if isinstance(value, Decimal):
+            value = str(value)  # as the file has it, not as Python shows it
         if len(notes) < NOTES_MAX:
             notes.append(Note.of(place, shown(foreign), value, reason, detail))
         elif len(notes) == NOTES_MAX:

@@ -1,7 +1,7 @@
 """Hugging Face cards: the YAML header of a data set's or a model's README.md.
 
 A card doesn't say whose it is, so its name comes from the caller, or from the folder that the file lies in: the hub's
-cache (`datasets--ORG--NAME/snapshots/REVISION/`) or a clone (`ORG/NAME/`). A data set becomes
+cache (`datasets--ORG--NAME/snapshots/REVISION/`) or a clone (`ORG/NAME/README.md`). A data set becomes
 `pkg:huggingface/ORG/NAME`, a model `model:org/name`. The header is read as YAML 1.2 (node/imports/safeyaml.py); the
 words below it are not read.
 """
@@ -105,7 +105,8 @@ def _find_name(path: str, place: str, name: str | None, header: dict[str, Any]) 
             external = dataset_name(repository) if cached[1] == "datasets" else hub_model_name(repository)
             return external, version, ""
     repository = "/".join(folders[-2:])
-    if len(folders) < 3 or not is_repository(repository):
+    is_card = os.path.basename(path).casefold() == "readme.md"
+    if not is_card or len(folders) < 3 or not is_repository(repository):
         raise FileError(f"{place} doesn't say whose card it is", field="--name", expected="--name ORG/NAME")
     return _by_content(repository, "", "the folders' names, as no other was given", header)
 

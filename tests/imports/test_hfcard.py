@@ -135,6 +135,8 @@ def test_whose_card_it_is(tmp_path: Path) -> None:
         assert refused.value.field == "--name"
     with pytest.raises(FileError, match="whose card"):
         read_hfcard(place(tmp_path, "a b", "c"), place="README.md")
+    with pytest.raises(FileError, match="whose card"):  # folders of anything don't name a card
+        read_hfcard(str(DATA / "dataset-card.md"), place="dataset-card.md")
 
 
 def test_a_card_that_doesnt_say_what_it_is() -> None:

@@ -78,6 +78,7 @@ def test_what_no_offer_can_hold_is_noted(reading: Reading) -> None:
         assert (note.reason, note.place) in (
             (NOT_CARRIED, "herring-mini"), (NOT_CARRIED, "herring-speak"),
         )  # fmt: skip
+    assert notes(reading, "input_cost_per_character")[0].value == "'0.000015'"
     (note,) = notes(reading, "supports_vision")
     assert note.value == "'1 entries'"
 
