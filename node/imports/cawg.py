@@ -175,4 +175,4 @@ def _note_trainings(draft: Draft, said: dict[str, str]) -> None:
     uses = {said.get(kind) for kind in _TRAININGS}
     if len(uses) > 1 and "notAllowed" in uses:
         detail = "training of generative and of other models isn't told apart: what forbids one was taken for both"
-        draft.note(shown(" and ".join(_TRAININGS)), sorted(map(str, uses)), GUESSED, detail)
+        draft.note(shown(" and ".join(_TRAININGS)), sorted(use or "not said" for use in uses), GUESSED, detail)
