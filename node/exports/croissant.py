@@ -20,14 +20,14 @@ from node.imports.datasetnames import page_of
 from node.imports.jsonld import PREFIXES
 from node.imports.model import NOT_CARRIED, Note
 from proofs.errors import InputError
-from proofs.fields import is_external_name
+from proofs.fields import URL, is_external_name
 from proofs.ref import unpack_ref
 
 VERSION = "http://mlcommons.org/croissant/1.1"
 _CROISSANT_TERMS = """
-annotation arrayShape citeAs column containedIn equivalentProperty excludes extract field fileObject fileProperty fileSet
-format includes isArray isLiveDataset jsonPath key md5 parentField path readLines recordSet references regex repeated
-replace samplingRate sdVersion separator source subField transform unArchive value
+annotation arrayShape citeAs column containedIn equivalentProperty excludes extract field fileObject fileProperty
+fileSet format includes isArray isLiveDataset jsonPath key md5 parentField path readLines recordSet references regex
+repeated replace samplingRate sdVersion separator source subField transform unArchive value
 """
 _RELATIONS = {relation: name for name, relation in SOURCES.items() if name != "isBasedOn"}
 _OWN_NAMES = {field: name for name, field in OWN.items()}
@@ -99,20 +99,20 @@ class _Writer:
 
     def _add_names(self) -> None:
         name, made = self._material.name, self._document
-        page = None
+        others = [other for other in self._record.get("aka", ()) if other != name]  # type: ignore[attr-defined]
         if is_external_name(name):
             made["identifier"] = {"@type": "sc:PropertyValue", "propertyID": NAME_PROPERTY, "value": name}
             page = page_of(name)
+            if page is not None and page not in (name, self._record.get("uri")):
+                others.append(page)
         else:
             self._note("name", name, "it has no external name, by which others could import it: add an aka")
-        address = self._record.get("uri") or page
-        if address is not None:
-            made["url"] = address
+        if "uri" in self._record or URL.ok(name):
+            made["url"] = self._record.get("uri", name)
         else:
             self._note("url", "", "Croissant asks for it, and the log doesn't know it: add it")
-        if "uri" in self._record and self._record["uri"] == page:
-            self._note("uri", page, "it is the page of the name, which an import doesn't repeat")
-        others = [other for other in self._record.get("aka", ()) if other != name]  # type: ignore[attr-defined]
+        if self._record.get("uri") == name:
+            self._note("uri", name, "it is the name, which an import doesn't repeat")
         if others:
             made["sameAs"] = others
         who = self._material.owner_name or self._material.said_by

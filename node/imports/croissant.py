@@ -13,7 +13,7 @@ from node.errors import FileError
 from node.imports import safejson
 from node.imports.croissantterms import read_usage_info
 from node.imports.croissanttimes import read_timeframe
-from node.imports.datasetnames import best_name, external_name, page_of
+from node.imports.datasetnames import best_name, external_name
 from node.imports.drafting import Draft, Drafts, name_license
 from node.imports.jsonld import Context, each, text_of
 from node.imports.model import AMBIGUOUS, GUESSED, NOT_CARRIED, REFUSED, Reading, TermsDraft
@@ -147,7 +147,7 @@ def _read_texts(draft: Draft, data: dict[str, Any]) -> None:
         draft.put("title", title or None, "name")
     draft.put("version", _one(draft, data, "version"), "version")
     address = _one(draft, data, "url")
-    if address is not None and external_name(address) != draft.name and address != page_of(draft.name):
+    if address != draft.name:
         draft.put("uri", address, "url")
     for foreign in ("usance:origin", "usance:modality", "usance:iscc"):
         draft.put(OWN[foreign], _one(draft, data, foreign), foreign)

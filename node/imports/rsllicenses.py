@@ -87,7 +87,8 @@ def note_stranger(element: Node, note: NoteOf) -> None:
     if element.name:
         note(element, element.name, element.text, UNKNOWN, "RSL 1.0 has no such element here: left out")
     else:
-        note(element, "extension", element.text, NOT_CARRIED, "an element of another namespace")
+        shown = element.text or " ".join(element.attributes.values())
+        note(element, "extension", shown, NOT_CARRIED, "an element of another namespace")
 
 
 def _usages(element: Node, name: str, licence: Licence, note: NoteOf) -> tuple[str, ...] | None:
