@@ -48,8 +48,8 @@ def _first(training: Training) -> Iterable[Section]:
         no_field("Description", "What is logged is in which way each went in, with the sources under (a)(1)"),
     ))  # fmt: skip
     yield Section("(a)(3)", "Number of data points", (
-        sum_item("Items of the direct sources", direct, "items", "items (files of the manifests)"),
-        sum_item("Bytes of the direct sources", direct, "bytes", "bytes"),
+        sum_item("Items of the direct sources", [("", direct)], "items", "items (files of the manifests)"),
+        sum_item("Bytes of the direct sources", [("", direct)], "bytes", "bytes"),
         said("Items of each source", data, "items", lambda count: f"{count:,} items"),
         no_field("Data points", "An item of a manifest is a file, which may hold many data points"),
     ))  # fmt: skip

@@ -58,20 +58,27 @@ def silence(silent: int, total: int) -> str:
     return f"Not logged for {silent:,} of {total:,} sources" if silent else ""
 
 
-def sum_item(label: str, used: Iterable[Used], name: str, unit: str) -> Item:
-    """A sum of one figure over direct sources, each counted once: the owner's, else what all curators agree on."""
-    every = tuple(used)
-    figures = [fact for fact in (one.material.figure(name) for one in every) if fact is not None]
+def sum_item(label: str, groups: Iterable[tuple[str, tuple[Used, ...]]], name: str, unit: str) -> Item:
+    """Sums of one figure over direct sources, for each group with its name (a stranger's text, or ""); each source
+    counts once, by the owner's figure, else what all curators agree on. How many say none, or differ, is noted."""
+    answers, unclear, total = [], 0, 0
+    for group, used in groups:
+        figures = [fact for fact in (one.material.figure(name) for one in used) if fact is not None]
+        unclear += len(used) - len(figures)
+        total += len(used)
+        if figures:
+            answers.append(_sum_answer(figures, group, unit, len(used)))
+    note = f"Not logged, or said differently, for {unclear:,} of {total:,} direct sources: no sum has them"
+    return item(label, answers, note=note if answers and unclear else "")
+
+
+def _sum_answer(figures: list[Fact], group: str, unit: str, count: int) -> Answer:
     total = sum(fact.value for fact in figures)
-    unclear = len(every) - len(figures)
-    note = f"Not logged, or said differently, for {unclear:,} of {len(every):,} sources: the sum is of the others"
-    if not figures:
-        return item(label, ())
     sources = tuple(dict.fromkeys(fact.source for fact in figures))
     kept = sources if len(sources) <= SPEAKERS_MAX else ()
-    of = f" (sum over {len(figures):,} of {len(every):,} direct sources; the records stand with each source)"
-    answer = Answer(f"{total:,} {unit}{of}", COUNTED, kept, value=str(total))
-    return item(label, (answer,), note=note if unclear else "")
+    words = f"{total:,} {unit} (sum over {len(figures):,} of {count:,} sources; the records stand with each source)"
+    value = {"sum": str(total), "of": len(figures), "sources": count, "group": group or None}
+    return Answer(f"{words}, modality" if group else words, COUNTED, kept, quoted=group, value=value)
 
 
 def source_items(label: str, used: Iterable[Used], training: Training) -> Item:

@@ -74,7 +74,9 @@ def _identification(training: Training) -> Iterable[Item]:
 def _size(training: Training) -> Iterable[Item]:
     direct = training.direct
     yield said("Modality", direct, "modality")
-    yield from _by_modality(direct)
+    groups = _by_modality(direct)
+    yield sum_item("Training data size in bytes", groups, "bytes", "bytes")
+    yield sum_item("Training data size in items", groups, "items", "items (files of the manifests)")
     yield no_field(
         "Training data size in the template's ranges (tokens, images, hours)",
         "A log counts files and bytes of what is registered; tokens stand in the records of uses",
@@ -85,28 +87,17 @@ def _size(training: Training) -> Iterable[Item]:
     yield no_field("Description of the linguistic characteristics of the overall training data")
     yield no_field("Other relevant characteristics of the overall training data")
     if training.evaluated:
-        text = f"{training.evaluated:,} further: only evaluated on, so not training content"
+        text = f"{training.evaluated:,} further: only evaluated on, searched or grounded on, so not training content"
         yield item("Additional comments", (Answer(text, COUNTED, value=training.evaluated),))
 
 
-def _by_modality(direct: tuple[Used, ...]) -> Iterable[Item]:
-    """Bytes and items, apart for each modality that a source's own figure names."""
+def _by_modality(direct: tuple[Used, ...]) -> list[tuple[str, tuple[Used, ...]]]:
+    """The sources apart by the modality that is said of them; "" for those of which none is, or several are."""
     groups: dict[str, list[Used]] = {}
     for one in direct:
         fact = one.material.figure("modality")
         groups.setdefault("" if fact is None else str(fact.value), []).append(one)
-    if not groups:
-        yield item("Training data size", ())
-    for at, modality in enumerate(sorted(groups)[:_MODALITIES_MAX]):
-        which = "sources without one modality" if not modality else f"modality {at + (0 if '' in groups else 1)}"
-        if modality:
-            name = Answer("", LOGGED, quoted=modality, value=modality)
-            yield item(f"Sources of {which}", (name,), note=f"{len(groups[modality]):,} sources")
-        yield sum_item(f"Size in bytes, {which}", groups[modality], "bytes", "bytes")
-        yield sum_item(f"Size in items, {which}", groups[modality], "items", "items (files of the manifests)")
-
-
-_MODALITIES_MAX = 32
+    return [(modality, tuple(groups[modality])) for modality in sorted(groups)]
 
 
 def _sources(training: Training) -> Iterable[Section]:

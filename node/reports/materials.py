@@ -2,7 +2,7 @@
 
 A *material* is one thing, known by one name or several: an asset, the external names that its owner claims, and for an
 external name the assets that claim it. Sources are what edges (`trained_on`, `derived_from`, …) or logged uses
-(`train`, `finetune`, …) join with the model; `evaluated_on` and `evaluate` put nothing into it. Base models and
+(`train`, `finetune`, …) join with the model; evaluating, searching and grounding put nothing into it. Base models and
 models whose outputs were used are named, and not gone through: what these were trained on is for their own summaries.
 """
 
@@ -22,7 +22,8 @@ MODEL = "model"
 BASE_RELATIONS = ("derived_from", "contains", "trained_on")
 OUTPUT_RELATIONS = ("generated_by", "distilled_from")
 _THROUGH_MAX = 8
-NOT_IN_IT = ("evaluated_on", "evaluate")
+NOT_IN_IT = ("evaluated_on", "evaluate", "search", "index", "ground")
+"""Relations and uses that put nothing into what was made: what a model is asked to look into isn't in it."""
 _INTEGERS = ("bytes", "items", "collected_from", "collected_until")
 """Large ones are decimal strings in a record's JSON form."""
 ORIGINS = ("public", "licensed", "crawled", "user", "synthetic", "other")
@@ -101,7 +102,7 @@ class Used:
 class Training:
     """What went into a model. `data`: data sets, works and outputs, direct ones first; `bases`: models that it was made
     from; `writers`: models whose outputs are in it, each with the material that they wrote (the model itself where it
-    was distilled); `evaluated`: how many were only evaluated on."""
+    was distilled); `evaluated`: how many put nothing into it."""
 
     model: Material
     data: tuple[Used, ...]

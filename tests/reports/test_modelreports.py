@@ -122,16 +122,17 @@ def test_sums_say_of_how_many() -> None:
     source(make, 12, modality="text")
     make.asset(13, "part", record={"modality": "text", "bytes": 7, "items": 1, "root": "cc" * 32})
     make.edge("10", "13", "contains")
+    source(make, 14, modality="image", bytes=9, items=1, root="dd" * 32)
     report = art53(make)
-    size = found(report, "1.3", "Size in bytes, modality 1")
-    (answer,) = size.answers
-    assert (answer.value, answer.text) == (
-        "1500", "1,500 bytes (sum over 2 of 3 direct sources; the records stand with each source)",
-    )  # fmt: skip
-    assert "1 of 3 sources" in size.note
+    size = found(report, "1.3", "Training data size in bytes")
+    image, answer = size.answers
+    assert (image.value["sum"], image.quoted) == ("9", "image")
+    assert answer.value == {"sum": "1500", "of": 2, "sources": 3, "group": "text"}
+    assert answer.text == "1,500 bytes (sum over 2 of 3 sources; the records stand with each source), modality"
+    assert "1 of 4 direct sources" in size.note
     assert {one.record for one in answer.sources} == {f"{at}:{at:064x}" for at in (10, 11)}
     (items,) = found(ab2013(make), "(a)(3)", "Items of the direct sources").answers
-    assert items.value == "4"
+    assert items.value["sum"] == "5"
 
 
 def test_large_integers_are_exact() -> None:
@@ -139,8 +140,8 @@ def test_large_integers_are_exact() -> None:
     make = model()
     source(make, 10, bytes=str(2**62), items=str(2**60), root="aa" * 32)
     source(make, 11, bytes=str(2**62 + 1), items=1, root="bb" * 32)
-    (answer,) = found(art53(make), "1.3", "Size in bytes, sources without one modality").answers
-    assert answer.value == str(2**63 + 1)
+    (answer,) = found(art53(make), "1.3", "Training data size in bytes").answers
+    assert answer.value["sum"] == str(2**63 + 1)
 
 
 def test_figures_that_curators_dispute_are_not_added_up() -> None:
@@ -157,8 +158,8 @@ def test_figures_that_curators_dispute_are_not_added_up() -> None:
     make.external("pkg:generic/x/own", {"bytes": 99, "items": 1, "root": "cc" * 32}, claimed_by=["10"])
     make.edge("pkg:generic/x/own", "10", kind="claim", relations=[])
     make.edge("30", "pkg:generic/x/own", "trained_on")
-    (answer,) = found(art53(make), "1.3", "Size in bytes, sources without one modality").answers
-    assert answer.value == "107"
+    (answer,) = found(art53(make), "1.3", "Training data size in bytes").answers
+    assert answer.value["sum"] == "107"
 
 
 def test_the_latest_date_is_the_latest_that_is_logged() -> None:
@@ -221,10 +222,11 @@ def test_what_it_was_evaluated_on_is_no_training_content() -> None:
     make = model()
     make.asset(10, "bench", record={"origin": "public"})
     make.edge("30", "10", "evaluated_on")
-    make.asset(11, "bench2", record={"origin": "public"}, uses=[use("evaluate", into="30")])
+    for at, kind in ((11, "evaluate"), (12, "ground"), (13, "search")):
+        make.asset(at, f"bench{at}", record={"origin": "public"}, uses=[use(kind, into="30")])
     report = art53(make)
     assert not found(report, "2.1", "Used").answers
-    assert found(report, "1.3", "Additional comments").answers[0].value == 2
+    assert found(report, "1.3", "Additional comments").answers[0].value == 4
 
 
 def test_uses_logged_into_the_model_count_as_sources() -> None:
