@@ -53,33 +53,36 @@ def read_provenance(path: str, *, place: str) -> Reading:
 
 def _rows(path: str, place: str, drafts: Drafts) -> list[Row]:
     """The rows with a usable id; a second one of an id is told apart by a number, and noted."""
+    found: list[tuple[int, str, dict[str, Any]]] = []
 
     def refuse(line: int, error: InputError) -> None:
         drafts.note(f"line {line}", "", "", REFUSED, error.detail)
 
-    rows: list[Row] = []
-    seen: Counter[str] = Counter()
-    keys: set[str] = set()
-    first: dict[str, Row] = {}
     for line, values in safejson.iterate_lines(path, on_bad=refuse):
-        if len(rows) == ROWS_MAX:
+        if len(found) == ROWS_MAX:
             raise InputError(f"{place} holds too many rows", field="FILE", expected=f"at most {ROWS_MAX:,}")
         known = values.get("id") if isinstance(values, dict) else None
-        if not isinstance(known, str) or not known.strip():
+        if isinstance(known, str) and known.strip():
+            found.append((line, known, values))
+        else:
             drafts.note(f"line {line}", "id", known, REFUSED, "no data set: an object with an id is expected")
-            continue
+    keys = {known for _, known, _ in found}
+    count: Counter[str] = Counter()
+    rows: list[Row] = []
+    first: dict[str, Row] = {}
+    for line, known, values in found:
         key, title = known, known
-        while key in keys:  # at most once for each row that has this id, or an id that looks like such a key
-            seen[known] += 1
-            key, title = f"{known}:{seen[known] + 1}", f"{known} ({seen[known] + 1})"
-        row = Row(line, known, key, title, values)
-        keys.add(key)
+        count[known] += 1
         if known in first:
+            while (key := f"{known}:{count[known]}") in keys:
+                count[known] += 1
+            title = f"{known} ({count[known]})"
             same = "says the same" if first[known].values == values else "says something else"
             detail = f"{first[known].place} has this id too, and {same}: this one is taken as {title}"
-            drafts.note(row.place, "id", known, AMBIGUOUS, detail)
-        first.setdefault(known, row)
-        rows.append(row)
+            drafts.note(f"line {line}", "id", known, AMBIGUOUS, detail)
+        keys.add(key)
+        rows.append(Row(line, known, key, title, values))
+        first.setdefault(known, rows[-1])
     return rows
 
 
