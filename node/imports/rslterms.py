@@ -27,9 +27,10 @@ def join_licences(content: Node, licences: list[Licence], note: NoteOf) -> dict[
             note(
                 licence.element, "permits usage", " ".join(lost), AMBIGUOUS, "another licence prohibits it: prohibited"
             )
-    prices = _one_currency(_highest([price for licence in licences for price in licence.prices], note), note)
+    stated = [price for licence in licences for price in licence.prices if price.use in allowed]
+    prices = _one_currency(_highest(stated, note), note)
     free = _free_uses(licences, allowed, note)
-    offers = [_offer(price) for price in prices if price.use in allowed]
+    offers = [_offer(price) for price in prices]
     offers += [{"use": use, "unit": FREE_UNIT, "price": 0, "per": 1} for use in free]
     terms: dict[str, object] = {"offers": sorted(offers, key=_place)}
     prohibited = [use for use in COVERED if use not in allowed]
@@ -40,9 +41,9 @@ def join_licences(content: Node, licences: list[Licence], note: NoteOf) -> dict[
         if any(price.price for price in prices):
             detail = "only its free uses ask for it: terms ask for it of all"
             note(content, "payment attribution", "attribution", AMBIGUOUS, detail)
-    stated = [price.currency for price in prices if not _is_free(price)]
-    if stated:
-        terms["currency"] = stated[0]
+    currencies = [price.currency for price in prices if not _is_free(price)]
+    if currencies:
+        terms["currency"] = currencies[0]
     else:
         detail = "no price states one, and terms need one: add it before you publish them"
         note(content, "currency", "", NOT_CARRIED, detail)
