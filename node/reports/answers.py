@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from node.reports.document import COUNTED, LOGGED, NO_FIELD, NOBODY, Answer, Item, Source, item
+from node.reports.document import COUNTED, LOGGED, NO_FIELD, NOBODY, Answer, Item, Source, item, listed
 from node.reports.materials import Fact, Training, Used, sources_of
 
 USAGES = "its usage records"
@@ -48,9 +48,10 @@ def said(
 ) -> Item:
     """An item with everything that was said in one field of these sources; how many say nothing is noted."""
     every = tuple(used)
-    answers = [fact_answer(one, fact, words, text) for one, fact in sources_of(every, name)]
-    silent = sum(not any(one.material.facts(name)) for one in every)
-    return item(label, answers, note=silence(silent, len(every)) if answers else "")
+    pairs = list(sources_of(every, name))
+    silent = len(every) - len({id(one) for one, _ in pairs})
+    note = silence(silent, len(every)) if pairs else ""
+    return listed(label, pairs, lambda pair: fact_answer(*pair, words, text), note=note)
 
 
 def silence(silent: int, total: int) -> str:
@@ -83,7 +84,7 @@ def _sum_answer(figures: list[Fact], group: str, unit: str, count: int) -> Answe
 
 def source_items(label: str, used: Iterable[Used], training: Training) -> Item:
     """A list of sources: title, size, period, and how each got into the model."""
-    return item(label, (source_answer(one, training) for one in used))
+    return listed(label, tuple(used), lambda one: source_answer(one, training))
 
 
 def source_answer(one: Used, training: Training) -> Answer:
@@ -132,13 +133,11 @@ def use_value(use: Any) -> dict[str, Any]:
 def period_item(label: str, used: Iterable[Used]) -> Item:
     """When sources were collected: each with its own period."""
     every = tuple(used)
-    answers = [fact_answer(one, fact, day, "from ") for one, fact in sources_of(every, "collected_from")]
-    answers += [fact_answer(one, fact, day, "until ") for one, fact in sources_of(every, "collected_until")]
-    silent = sum(
-        not any(one.material.facts(name)) for one in every for name in ("collected_from", "collected_until")
-    )  # fmt: skip
-    note = f"Not logged: {silent:,} of {2 * len(every):,} beginnings and ends" if answers and silent else ""
-    return item(label, answers, note=note)
+    words = {"collected_from": "from ", "collected_until": "until "}
+    said_of = [(one, fact, words[name]) for name in words for one, fact in sources_of(every, name)]
+    silent = sum(not any(one.material.facts(name)) for one in every for name in words)
+    note = f"Not logged: {silent:,} of {2 * len(every):,} beginnings and ends" if said_of and silent else ""
+    return listed(label, said_of, lambda one: fact_answer(one[0], one[1], day, one[2]), note=note)
 
 
 def latest_item(label: str, used: Iterable[Used]) -> Item:

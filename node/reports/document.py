@@ -8,9 +8,9 @@ link, picture, table, code or HTML.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from node.printable import safe_line
 
@@ -21,6 +21,7 @@ NOBODY = "nobody logged it"
 NO_FIELD = "no record of a log has a field for it"
 ANSWERS_MAX = 1000
 """Of one item; how many more there are is said."""
+T = TypeVar("T")
 _MARKS = re.compile(r"([\\`*_{}\[\]<>()#+.!|~&:@$=-])")
 _TICKS = re.compile(r"`+")
 
@@ -93,8 +94,15 @@ class Report:
 
 def item(label: str, answers: Iterable[Answer], *, missing: str = NOBODY, note: str = "") -> Item:
     """An item with at most ANSWERS_MAX answers; the others are counted."""
-    kept = tuple(answers)
-    return Item(label, kept[:ANSWERS_MAX], missing, note, max(0, len(kept) - ANSWERS_MAX))
+    return listed(label, tuple(answers), lambda answer: answer, missing=missing, note=note)
+
+
+def listed(
+    label: str, things: Sequence[T], answer: Callable[[T], Answer], *, missing: str = NOBODY, note: str = ""
+) -> Item:
+    """An item with an answer for each thing; for those beyond ANSWERS_MAX none is made, they are counted."""
+    kept = tuple(answer(thing) for thing in things[:ANSWERS_MAX])
+    return Item(label, kept, missing, note, max(0, len(things) - ANSWERS_MAX))
 
 
 def escaped(text: str) -> str:

@@ -40,15 +40,15 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """One thing under its names. `id`: that by which it was reached."""
+    """One thing under its names, assets first. `id`: that by which it was reached."""
 
     id: str
     title: str
     nodes: tuple[Node, ...]
 
     def facts(self, name: str) -> Iterator[Fact]:
-        """What the records say in one field, each with its author; an asset's first."""
-        for node in sorted(self.nodes, key=lambda one: not one.is_asset):
+        """What the records say in one field, each with its author."""
+        for node in self.nodes:
             if node.is_asset:
                 if name in node.record:
                     source = Source(str(node.ref), str(node.party), str(node.party_name))
@@ -142,7 +142,7 @@ class _Sources:
         """The material of a node: everything that claims join with it, however long that chain."""
         if node_id not in self._materials:
             reached = same_material(self._graph, node_id)
-            nodes = tuple(self._graph.node(one) for one in reached)
+            nodes = tuple(sorted((self._graph.node(one) for one in reached), key=lambda node: not node.is_asset))
             for one in reached:
                 self._materials[one] = Material(one, self._graph.node(one).title, nodes)
         return self._materials[node_id]

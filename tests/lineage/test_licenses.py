@@ -39,6 +39,7 @@ from node.lineage.licenses import (
 from proofs.errors import InputError
 from tests.lineage.making import CURATOR, LAB, OWNER, Maker, use
 
+SECONDS_MAX = 60  # a machine may be busy; what grows with the square of the nodes takes far longer
 FILE_CLASS = {"All": ALLOWED, "NC": NON_COMMERCIAL, "Acad": ACADEMIC, "Unspecified": UNSPECIFIED}
 FILE_FLAG = {"0": False, "1": True, "?": None}
 
@@ -363,7 +364,7 @@ def test_ten_thousand_nodes_are_bounded() -> None:
     found = reason(graph, OWN)
     value = json.dumps(license_value(found))
     lines = list(license_lines(found))
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < SECONDS_MAX
     last = found.findings[-1].path
     assert (last.length, len(last.steps), last.omitted) == (9_999, PATH_STEPS_MAX, 9_999 - PATH_STEPS_MAX)
     assert [last.steps[0].node, last.steps[-1].node] == ["pkg:generic/x/1", "pkg:generic/x/9999"]

@@ -15,6 +15,7 @@ from proofs.errors import InputError
 from tests.lineage.making import CURATOR, LAB, OWNER, Maker, use
 
 DAY = 86_400_000
+SECONDS_MAX = 60  # a machine may be busy; what grows with the square of the sources takes far longer
 TEMPLATE = ["1", "1.1", "1.2", "1.3", "2", *(f"2.{text}" for text in ("1", "2", "2.1", "2.2", "3", "4", "5", "6")), "3"]
 TEMPLATE += ["3.1", "3.2", "3.3"]
 
@@ -301,7 +302,7 @@ def test_ten_thousand_sources_are_bounded() -> None:
     report = report_art53(graph)
     text = "\n".join(markdown(report))
     value = json.dumps(as_value(report_ab2013(graph)))
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < SECONDS_MAX
     assert len(text) < 2_000_000
     assert len(value) < 20_000_000
     assert found(report, "2.1", "List of publicly available datasets").more == 9_000
