@@ -36,6 +36,9 @@ def world(node: NodeProcess) -> World:
     made.use(made.lab, tricky, quantities={"token": 7}, from_=LATER_MS, until=LATER_MS)
     made.use(made.maker, made.corpus, quantities={"token": 1}, from_=LATER_MS, until=LATER_MS)
     made.use(made.publisher, made.corpus, quantities={"token": 50})  # its own: paid to the partner alone
+    seen = {"use": "train", "quantities": {"token": 1100}, "from_": NOW_MS, "until": NOW_MS, "seen_by": "provider"}
+    made.publisher.log(body("usage", asset=made.corpus.pack(), party=made.lab.key, **seen))
+    made.maker.log(body("usage", asset=made.corpus.pack(), party=made.lab.key, **seen))
     return made
 
 

@@ -36,6 +36,8 @@ def world(node: NodeProcess) -> World:
     dear = made.refs(made.maker.log(body("asset", type="dataset", name="dear", terms=terms, aka=["pkg:generic/dear"])))
     for _ in range(2):
         made.use(made.partner, dear[0], quantities={"token": HUGE})
+    made.use(made.maker, made.corpus, quantities={"token": 1000})
+    made.state(made.maker, made.publisher)  # right after the line that it covers last
     seen = {"seen_by": "provider", "party": made.lab.key, "call": "=1+1", "quantities": {"token": 3}, "terms": None}
     fields = {name: value for name, value in seen.items() if value is not None}
     use = {"asset": made.corpus.pack(), "use": "train", "from_": 1, "until": 2**62}
@@ -79,7 +81,9 @@ def test_charges_and_lines_add_up_exactly(ask: Ask, world: World, node: NodeProc
     """Charges by payer are those told by hand, beyond 2^63 too; lines and credits of each account are what the node's
     accounts say."""
     charged = dict(ask("SELECT used_by, sum(charge_nanos) FROM records WHERE kind = 'usage' GROUP BY used_by"))
-    assert charged == {world.lab.key.hex(): 51 * EUR, world.partner.key.hex(): 2 * HUGE * EUR}
+    assert charged == {
+        world.lab.key.hex(): 51 * EUR, world.partner.key.hex(): 2 * HUGE * EUR, world.maker.key.hex(): 10 * EUR,
+    }  # fmt: skip
     sums = {
         (payer, payee, currency): (count, int(total))
         for payer, payee, currency, count, total in ask(
@@ -97,13 +101,15 @@ def test_charges_and_lines_add_up_exactly(ask: Ask, world: World, node: NodeProc
 
 
 def test_lines_name_the_statement_that_covers_them(ask: Ask, world: World) -> None:
-    """The lines of the first statement are as many as it says and add up to its gross; later ones have none."""
-    stated = ask("SELECT index, body FROM records WHERE kind = 'statement'")
-    assert len(stated) == 1
-    fields = json.loads(stated[0][1])
-    found = ask(f"SELECT count(*), sum(amount_nanos) FROM lines WHERE statement_index = {stated[0][0]}")
-    assert found == [(fields["lines"], int(fields["gross"]))]
-    assert ask("SELECT count(*) FROM lines WHERE statement_index IS NULL") == [(8,)]
+    """The lines that name a statement are those that are new in it: as many, and as much, as it says."""
+    stated = [json.loads(row[0]) for row in ask("SELECT body FROM records WHERE kind = 'statement' ORDER BY index")]
+    found = ask(
+        "SELECT payer, payee, count(*), sum(amount_nanos) FROM lines WHERE statement_index IS NOT NULL "
+        "GROUP BY payer, payee, statement_index ORDER BY statement_index"
+    )
+    assert found == [(row["payer"], row["payee"], row["lines"], int(row["gross"])) for row in stated]
+    assert len(stated) == 2
+    assert ask("SELECT count(*) FROM lines WHERE statement_index IS NULL") == [(9,)]
     assert ask("SELECT count(*) FROM credits WHERE statement_index IS NOT NULL") == [(0,)]
     assert ask(
         "SELECT count(*) FROM lines l JOIN records r USING (index) WHERE l.asset_index <> r.asset_index OR l.use <> "
@@ -180,12 +186,22 @@ def test_what_is_there_is_left_alone(cli: Cli, world: World) -> None:
     (cli.folder / "full" / "mine").write_text("x")
     (cli.folder / "file").write_text("x")
     (cli.folder / "link").symlink_to("nowhere")
-    for name in ("full", "file", "link"):
+    (cli.folder / "void").mkdir()
+    (cli.folder / "to-void").symlink_to("void")
+    for name in ("full", "file", "link", "to-void"):
         assert "is there already" in cli.fails(2, "export", "parquet", name)
     assert "can't be made" in cli.fails(2, "export", "parquet", "no/where")
     (cli.folder / "empty").mkdir()
     assert "6 tables" in cli.ok("export", "parquet", "empty").out
-    assert sorted(path.name for path in cli.folder.iterdir()) == ["empty", "file", "full", "link", "state"]
+    assert sorted(path.name for path in cli.folder.iterdir()) == [
+        "empty",
+        "file",
+        "full",
+        "link",
+        "state",
+        "to-void",
+        "void",
+    ]
 
 
 def test_a_folder_comes_whole_or_not_at_all(cli: Cli, world: World, monkeypatch: pytest.MonkeyPatch) -> None:

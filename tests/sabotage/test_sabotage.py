@@ -12,6 +12,7 @@ import pytest
 
 from tests.sabotage.admissionbreaks import ADMISSION_BREAKS
 from tests.sabotage.breaks import BREAKS, Break
+from tests.sabotage.exportbreaks import EXPORT_BREAKS
 from tests.sabotage.librarybreaks import LIBRARY_BREAKS
 from tests.sabotage.moneybreaks import MONEY_BREAKS
 from tests.sabotage.operatebreaks import OPERATE_BREAKS
@@ -20,7 +21,16 @@ from tests.sabotage.storagebreaks import STORAGE_BREAKS
 
 TIMEOUT_S = 600
 WHOLE_TIMEOUT_S = 3600  # most of the suite
-DEFECTS = (*ADMISSION_BREAKS, *BREAKS, *LIBRARY_BREAKS, *MONEY_BREAKS, *OPERATE_BREAKS, *SPOOL_BREAKS, *STORAGE_BREAKS)
+DEFECTS = (
+    *ADMISSION_BREAKS,
+    *BREAKS,
+    *EXPORT_BREAKS,
+    *LIBRARY_BREAKS,
+    *MONEY_BREAKS,
+    *OPERATE_BREAKS,
+    *SPOOL_BREAKS,
+    *STORAGE_BREAKS,
+)
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
