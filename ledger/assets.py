@@ -175,9 +175,11 @@ def unpack_into(raw: bytes) -> Target:
     return int.from_bytes(raw[1:], "big") if raw[:1] == b"#" else raw[1:].decode()
 
 
-def _has_names(state: State, sources: tuple[Target, ...], aka: tuple[str, ...]) -> bool:
-    """Whether external names stand behind something that is made of these and claims those."""
-    return bool(aka) or any(isinstance(source, str) or state.asset_more(source).has_names for source in sources)
+def _more(state: State, sources: tuple[Target, ...], aka: tuple[str, ...], *, has_names: bool = False) -> AssetMore:
+    assets = tuple(source for source in sources if isinstance(source, int))
+    names = tuple(source for source in sources if isinstance(source, str))
+    has_names = has_names or bool(names or aka) or any(state.asset_more(source).has_names for source in assets)
+    return AssetMore(assets, names, aka, has_names)
 
 
 def asset(state: State, context: Context, body: Body) -> str:
@@ -194,7 +196,7 @@ def asset(state: State, context: Context, body: Body) -> str:
     if "terms" in body:
         publish(state, context, asset=context.index, row=row, fields=body["terms"], closure=closure, prefix="terms.")
     if sources or aka:
-        overlay.put(keys.ASSET_MORE + index, AssetMore(sources, aka, _has_names(state, sources, aka)).pack())
+        overlay.put(keys.ASSET_MORE + index, _more(state, sources, aka).pack())
     overlay.put(keys.ASSET_NAME + keys.text(body["name"]) + index, b"a")
     overlay.put(keys.ASSET_PARTY + context.party + index, b"")
     if "root" in body:
@@ -211,7 +213,7 @@ def description(state: State, context: Context, body: Body) -> str:
     sources, _ = _sources(state, context, body)
     index = keys.number(context.index)
     if sources:
-        state.overlay.put(keys.ASSET_MORE + index, AssetMore(sources, (), has_names=True).pack())
+        state.overlay.put(keys.ASSET_MORE + index, _more(state, sources, (), has_names=True).pack())
     note_description(state.overlay, context, body)
     for name in {body["name"], body.get("title", body["name"])}:
         state.overlay.put(keys.ASSET_NAME + keys.text(name) + index, b"d")

@@ -180,8 +180,9 @@ def said_of(state: State, source: Target) -> Iterator[Said]:
 
 def standing_names(state: State, asset: int) -> Iterator[str]:
     """External names that the asset claims."""
-    row = state.asset(asset)
-    for name in () if row is None else state.asset_more(asset).aka:
+    names = state.asset_more(asset).aka
+    row = state.asset(asset) if names else None
+    for name in names:
         if row is not None and state.view.get(keys.AKA + keys.text(name) + row.party + keys.number(asset)) is not None:
             yield name
 

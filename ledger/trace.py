@@ -37,7 +37,7 @@ LISTS_MAX = 20_000
 LISTS_MATERIAL_MAX = 2_000
 """Of one material."""
 DISPUTES_MAX = 32
-EVALUATED_ON = ["evaluated_on"]
+EVALUATED_ON = "evaluated_on"
 
 UP, DOWN, BOTH = "up", "down", "both"
 
@@ -154,19 +154,27 @@ class Tracer:
         if asked.party is not None:
             return self._ways_to(asked.party)
         levels: dict[Target, int] = {asked.root: 0}
-        most = asked.most
-        for direction, sign, step in ((UP, -1, self._sources), (DOWN, 1, self._made)):
+        for direction, sign, step, tests in ((UP, -1, sources_of, self._tested_on), (DOWN, 1, made_from, self._tested)):
             if asked.direction not in (direction, BOTH):
                 continue
             # Half of the room is each direction's own: else a wide one would leave nothing for the other.
-            room = (
-                1 + max(1, (most - 1) // 2) if direction == UP and asked.direction == BOTH else 1 + most - len(levels)
-            )
-            found = walk(self._state, asked.root, step(), depth=asked.depth, materials_max=room, edges_max=EDGES_MAX)
+            is_half = direction == UP and asked.direction == BOTH
+            room = 1 + (max(1, (asked.most - 1) // 2) if is_half else asked.most - len(levels))
+            found = walk(self._state, asked.root, step, depth=asked.depth, materials_max=room, edges_max=EDGES_MAX)
             self._note_whole(found, direction)
+            self._add_tests(found, tests, room)
             for target, level in found.levels.items():
                 levels.setdefault(target, sign * level)
         return levels
+
+    def _add_tests(self, found: Found, tests: Callable[[Target], Iterator[Target]], room: int) -> None:
+        """What these were tested on, or what was tested on them: one step, and no further."""
+        for target, level in list(found.levels.items()):
+            for other in tests(target) if level < self._asked.depth else ():
+                if len(found.levels) == room:
+                    self._left_out["more of what was evaluated"] = None
+                    return
+                found.levels.setdefault(other, level + 1)
 
     def _note_whole(self, found: Found, direction: str) -> None:
         if not found.is_whole:
@@ -195,40 +203,16 @@ class Tracer:
             levels.update((one, -found.levels[one]) for one in way)
         return levels
 
-    def _sources(self) -> Callable[[State, Target], Iterator[Target]]:
-        """A step up that shows evaluated_on too, but doesn't go on from there."""
-        ends: set[Target] = set()
-
-        def step(state: State, target: Target) -> Iterator[Target]:
-            if target in ends:
-                return
-            lasting = list(sources_of(state, target))
-            yield from lasting
-            for source, (relations, _) in self._listed(target):
-                if relations == EVALUATED_ON and source not in lasting:
-                    ends.add(source)
+    def _tested_on(self, target: Target) -> Iterator[Target]:
+        for index, _ in self._sayings(target):
+            for source, (relations, _) in sources_in(self._body(index)).items():
+                if EVALUATED_ON in relations:
                     yield source
 
-        return step
-
-    def _made(self) -> Callable[[State, Target], Iterator[Target]]:
-        ends: set[Target] = set()
-
-        def step(state: State, target: Target) -> Iterator[Target]:
-            if target in ends:
-                return
-            yield from made_from(state, target)
-            for said in said_of(state, target):
-                if list(said.relations) == EVALUATED_ON:
-                    ends.add(said.made)
-                    yield said.made
-
-        return step
-
-    def _listed(self, target: Target) -> Iterator[tuple[Target, tuple[list[str], int]]]:
-        """What the records about a material list, with relations and share."""
-        for index, _ in self._sayings(target):
-            yield from sources_in(self._body(index)).items()
+    def _tested(self, target: Target) -> Iterator[Target]:
+        for said in said_of(self._state, target):
+            if EVALUATED_ON in said.relations:
+                yield said.made
 
     def _sayings(self, target: Target) -> list[tuple[int, bytes]]:
         """(index, author) of the records that say what a material was made from."""

@@ -22,13 +22,13 @@ from proofs.entry import parse_entry
 from proofs.merkle import check_inclusion, leaf_hash
 from proofs.records import check_body
 from proofs.tlogproof import parse_tlog_proof
-from scripts.benchmark import backup, floors, money, recorder
+from scripts.benchmark import backup, floors, lineage, money, recorder
 from scripts.benchmark.load import Connection, blast, paced
 from scripts.benchmark.node import ORIGIN, USANCE, Node, requests_of, say, set_up
 from scripts.benchmark.span import Span
 from scripts.benchmark.workload import Workload
 
-PARTS = ("log", "money", "recorder")
+PARTS = ("log", "money", "recorder", "lineage")
 
 
 def throughput(
@@ -147,6 +147,8 @@ def run(args: argparse.Namespace, folder: str) -> dict[str, Any]:
         result["money"] = run_money(args, folder)
     if "recorder" in args.parts:
         result["recorder"] = run_recorder(args, folder)
+    if "lineage" in args.parts:
+        result["lineage"] = run_lineage(args, folder)
     return result
 
 
@@ -225,6 +227,27 @@ def run_recorder(args: argparse.Namespace, folder: str) -> dict[str, Any]:
         node.stop()
 
 
+def run_lineage(args: argparse.Namespace, folder: str) -> dict[str, Any]:
+    """What lineage costs, on a node of its own, and an import into another."""
+    node = Node(os.path.join(folder, "lineage"))
+    try:
+        say(f"a web of {args.assets} assets")
+        halves = lineage.web(node, args.seed, assets=args.assets)
+        say("ways through it")
+        result: dict[str, Any] = {"paths": lineage.paths(node, halves, args.seed, questions=100)}
+        say("a trace, drawn")
+        result["drawing"] = lineage.drawing(node, halves)
+    finally:
+        node.stop()
+    node = Node(os.path.join(folder, "import"))
+    try:
+        say("the real collection, twice")
+        result["import"] = lineage.importing(node, folder)
+    finally:
+        node.stop()
+    return result
+
+
 def main() -> int:
     """Parse arguments, run, print."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
@@ -232,6 +255,7 @@ def main() -> int:
     parser.add_argument("--latency-seconds", type=int, default=20, help="length of the latency run")
     parser.add_argument("--grow", type=int, default=0, metavar="N", help="grow the log to N entries first (1000000)")
     parser.add_argument("--lines", type=int, default=100_000, metavar="N", help="lines of the long account (1000000)")
+    parser.add_argument("--assets", type=int, default=10_000, metavar="N", help="assets in the web (100000)")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="measure only these (default: all)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", default=".bench", help="where the temporary node is made: its disk is measured")

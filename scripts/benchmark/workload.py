@@ -108,6 +108,10 @@ class Workload:
         """A batch of one record with these fields."""
         return self._sign(place, [make_body(fields)], head)
 
+    def signed_many(self, place: int, bodies: list[bytes], head: tuple[int, bytes]) -> Batch:
+        """A batch of these records."""
+        return self._sign(place, bodies, head)
+
     def unsent(self, place: int, body: bytes, head: tuple[int, bytes], *, gap: int = 0) -> Batch:
         """A batch of one at the key's next number (or so far behind it), which stays the next: for what is refused."""
         return sign_batch(
