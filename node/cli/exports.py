@@ -8,26 +8,29 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
-from urllib.parse import quote
 
 from ledger.accounts import account_row, accounts_of, statement_row
 from ledger.signrecord import write_durably
 from ledger.stored import party_of as signer_of
+from ledger.trace import DEPTH_MAX
 from node.agents import statementview
 from node.agents.focus import csv_head, statement_rows
 from node.agents.statementview import MovementWatch, StatementView, asset_name, view_statement
 from node.cli.common import add_node, now_ms, open_client, party_bytes
 from node.cli.files import check_file, joined
+from node.cli.lineagefetch import LIMIT, Fetched, Wanted, add_verify, check_bounds, fetch_lineage
 from node.cli.outcome import OK
 from node.cli.progress import progress
 from node.cli.replays import Replayed, open_store, replay_node
 from node.cli.text import MS_MAX, counted, emit, note_line, parse_time
+from node.client import Client
 from node.exports.model import Exported
-from node.imports.model import Note
+from node.imports.model import NOT_CARRIED, Note
 from node.manifests import read_manifest
 from node.resolve import find_kind, resolve
 from proofs.amounts import show_amount
@@ -83,7 +86,10 @@ def configure_export(parser: argparse.ArgumentParser) -> None:
     for action in (rsl, croissant, prov, events):
         action.add_argument("asset", metavar="ASSET", help="an asset or a description, or an external name")
     for action in (prov, events):
-        action.add_argument("--depth", metavar="N", type=int, help="so many steps up and down (default: the node's)")
+        action.add_argument("--depth", type=int, default=DEPTH_MAX, metavar="N", help="at most N steps (default: all)")
+        action.add_argument("--limit", type=int, default=LIMIT, metavar="N",
+                            help=f"at most N materials (default: {LIMIT})")  # fmt: skip
+        add_verify(action)
     for action in (parquet, focus, dsr, rsl, croissant, prov, events):
         add_node(action)
 
@@ -301,29 +307,35 @@ def _material(args: argparse.Namespace, write: Callable[..., Exported], *, manif
 
 
 def run_prov(args: argparse.Namespace) -> int:
-    """Ask the node for the lineage, write it."""
+    """The lineage as one document, indented; as `usance trace --format prov-json` draws it."""
     from node.lineage.prov import prov_json
 
-    return _lineage(args, prov_json)
+    client, fetched = _lineage(args)
+    document = prov_json(fetched.graph, origin=client.signer().name)
+    return _finish_lineage(args, fetched, json.dumps(document, ensure_ascii=False, indent=2) + "\n")
 
 
 def run_openlineage(args: argparse.Namespace) -> int:
-    """Ask the node for the lineage, write it."""
+    """The lineage as events, one a line."""
     from node.lineage.openlineage import openlineage_events
 
-    return _lineage(args, openlineage_events)
+    client, fetched = _lineage(args)
+    events = openlineage_events(fetched.graph, origin=client.signer().name, time_ms=now_ms())
+    return _finish_lineage(args, fetched, "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events))
 
 
-def _lineage(args: argparse.Namespace, write: Callable[..., Any]) -> int:
-    from node.lineage.graph import parse_graph
-
+def _lineage(args: argparse.Namespace) -> tuple[Client, Fetched]:
     _check(args)
+    check_bounds(depth=args.depth, limit=args.limit)
     client = open_client(args)
-    client.checkpoint()
-    found = resolve(client, args.asset)
-    query = "" if args.depth is None else f"?depth={args.depth}"
-    graph = parse_graph(client.transport.get_json(f"/assets/{quote(found.text, safe=':')}/lineage{query}"))
-    said = {"nodes": len(graph.nodes), "edges": len(graph.edges), "size": graph.size, "verified": False,
-            "truncated": list(graph.truncated)}  # fmt: skip
-    lines = [f"  {counted(len(graph.nodes), 'node')}, {counted(len(graph.edges), 'edge')}; the node's word"]
-    return _finish(args, write(graph), said=said, lines=lines + [f"  left out: {text}" for text in graph.truncated])
+    return client, fetch_lineage(args, client, resolve(client, args.asset), Wanted(depth=args.depth, limit=args.limit))
+
+
+def _finish_lineage(args: argparse.Namespace, fetched: Fetched, text: str) -> int:
+    graph = fetched.graph
+    notes = [Note("", "lineage", "", NOT_CARRIED, text) for text in graph.truncated]
+    said = {"root": graph.root, "size": graph.size, "verified": fetched.is_verified, "materials": len(graph.nodes),
+            "edges": len(graph.edges)}  # fmt: skip
+    word = "recomputed from the whole log" if fetched.is_verified else "the node's word: --verify recomputes it"
+    head = f"  {counted(len(graph.nodes), 'material')}, {counted(len(graph.edges), 'edge')}; {word}"
+    return _finish(args, joined([text], what="the file"), said=said, lines=[head], notes=notes)
