@@ -16,7 +16,7 @@ from node.exports.licenseurls import license_url
 from node.exports.model import Exported, ExportMaterial
 from node.imports.croissant import ANY_BYTES, FILES_MAX, GENERATED, NAME_PROPERTY, OWN, SOURCES
 from node.imports.croissanttimes import MS_MAX, OPEN, show_time
-from node.imports.datasetnames import page_of
+from node.imports.datasetnames import external_name, page_of
 from node.imports.jsonld import PREFIXES
 from node.imports.model import NOT_CARRIED, Note
 from proofs.errors import InputError
@@ -101,7 +101,7 @@ class _Writer:
         name, made = self._material.name, self._document
         others = [other for other in self._record.get("aka", ()) if other != name]  # type: ignore[attr-defined]
         if is_external_name(name):
-            made["identifier"] = {"@type": "sc:PropertyValue", "propertyID": NAME_PROPERTY, "value": name}
+            made["identifier"] = _identifier(name)
             page = page_of(name)
             if page is not None and page not in (name, self._record.get("uri")):
                 others.append(page)
@@ -143,9 +143,9 @@ class _Writer:
                     "sources", f"{relation} {name}: {source['bps']} bps", "shares mean something on the log only"
                 )
             if relation == "generated_by":
-                agents.append({"@id": name})
+                agents.append(_thing(name))
             else:
-                self._document.setdefault(_RELATIONS[relation], []).append({"@id": name})
+                self._document.setdefault(_RELATIONS[relation], []).append(_thing(name))
         if agents:
             self._document[GENERATED] = {"@type": "prov:Activity", "prov:wasAssociatedWith": agents}
 
@@ -170,6 +170,16 @@ class _Writer:
         ]  # fmt: skip
         if files:
             self._document["distribution"] = files
+
+
+def _identifier(name: str) -> dict[str, str]:
+    """The external name, as an identifier that says what it is."""
+    return {"@type": "sc:PropertyValue", "propertyID": NAME_PROPERTY, "value": name}
+
+
+def _thing(name: str) -> dict[str, Any]:
+    """A thing by its external name, exactly: an address that an import would call otherwise has an identifier, too."""
+    return {"@id": name} if external_name(name) == name else {"@id": name, "identifier": _identifier(name)}
 
 
 def _context() -> Mapping[str, Any]:

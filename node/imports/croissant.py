@@ -114,10 +114,11 @@ def _read_dataset(drafts: Drafts, context: Context, data: dict[str, Any], where:
             drafts.reading.terms.append(TermsDraft(name, where, terms))
 
 
-def _name_of(context: Context, data: dict[str, Any]) -> tuple[str | None, list[str]]:
+def _name_of(context: Context, thing: dict[str, Any]) -> tuple[str | None, list[str]]:
+    """The external name of a data set or another thing, and the others that it has."""
     texts: list[str] = []
     for field in NAMED:
-        for item in each(data.get(field)):
+        for item in each(thing.get(field)):
             if isinstance(item, dict):
                 inner = context.view(item)
                 value = text_of(inner.get("value")) or text_of(inner.get("@id")) or text_of(item)
@@ -292,8 +293,6 @@ def _add_source(draft: Draft, context: Context, item: object, relation: str, fie
 
 def _source_name(context: Context, item: object) -> str | None:
     if isinstance(item, dict):
-        inner = context.view(item)
-        texts = [text for field in NAMED for text in map(text_of, each(inner.get(field))) if text]
-        return best_name(texts)[0]
+        return _name_of(context, context.view(item))[0] or external_name(text_of(item) or "")
     text = text_of(item)
     return None if text is None else external_name(text)

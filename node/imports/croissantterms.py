@@ -49,7 +49,11 @@ def read_usage_info(draft: Draft, context: Context, value: object) -> dict[str, 
 
 
 def _has_our_uses(context: Context, item: dict[str, Any]) -> bool:
-    return any(context.short(name).startswith(_ACTION) for name in item)
+    """Whether an offer is of our uses: by its own names, or by an action."""
+    policy = context.view(item)
+    rules = [*each(policy.get("odrl:permission")), *each(policy.get("odrl:prohibition"))]
+    actions = [_thing(context, context.view(rule).get("odrl:action")) for rule in rules if isinstance(rule, dict)]
+    return any(name.startswith(_ACTION) for name in (*policy, *actions))
 
 
 def _read_policy(draft: Draft, context: Context, policy: dict[str, Any]) -> dict[str, object] | None:

@@ -26,6 +26,8 @@ PREFIXES = {
 """The prefixes that our own documents declare."""
 
 _USUAL = {**PREFIXES, "schema": PREFIXES["sc"], "dcterms": PREFIXES["dct"], "croissant": PREFIXES["cr"]}
+_USUAL_TERMS = {"conformsTo": "dct:conformsTo"}
+"""Croissant's own examples use it without declaring it."""
 _SHORT = (  # longest first
     ("mlcommons.org/croissant/RAI/", "rai:"), ("mlcommons.org/croissant/", ""), ("schema.org/", ""),
     ("purl.org/dc/terms/", "dct:"), ("www.w3.org/ns/prov#", "prov:"), ("www.w3.org/ns/odrl/2/", "odrl:"),
@@ -66,7 +68,7 @@ class Context:
         return {self.short(item) for item in each(value.get("@type")) if isinstance(item, str)}
 
     def _expand(self, name: str) -> str:
-        alias = self._terms.get(name)
+        alias = self._terms.get(name, _USUAL_TERMS.get(name))
         if alias is not None and not name.endswith(":"):
             name = alias  # one step: an alias of an alias isn't followed
         prefix, colon, rest = name.partition(":")
