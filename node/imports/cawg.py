@@ -1,4 +1,4 @@
-"""CAWG's training and data mining assertion (`cawg.training-mining`, version 1.1; `c2pa.training-mining` of C2PA 1.x).
+"""CAWG's training and data mining assertion (`cawg.training-mining`; `c2pa.training-mining` of C2PA 1.x).
 
 Read as JSON: a manifest store as c2patool prints it (of which the active manifest counts: the others are the
 ingredients'), one manifest, or the bare assertion. The asset becomes a material of type work, what isn't allowed a
