@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 
 from node.lineage.graph import UP, Edge, Graph, Node
 from node.lineage.layout import Arc, Layout, Sizes, Step, lay_out
+from node.lineage.palette import BOXES, CLAIMED, LINES, box_style, line_style
 from node.lineage.wording import (
     cells,
     curators,
@@ -25,7 +26,6 @@ from node.lineage.wording import (
     where_words,
 )  # fmt: skip
 from node.printable import safe_line
-from proofs.fields import ASSET_TYPES, RELATIONS
 
 NODES_MAX = 1_500
 """Boxes drawn; those farther from the root are left out, and the drawing says so."""
@@ -38,24 +38,10 @@ TITLE_PX, SMALL_PX, HEADING_PX = 12.5, 10.5, 17
 BOLD = 1.06
 """How much wider bold letters are."""
 TOOLTIP_CHARS_MAX = 1_200
-CLAIMED = "claim"
-STYLES = (*RELATIONS, CLAIMED)
+STYLES = tuple(LINES)
 SIZES = Sizes(
     box_width=BOX_WIDTH, box_height=BOX_HEIGHT, box_gap=10, track_gap=7, column_gap=72, column_gap_max=120
 )  # fmt: skip
-
-# For each type the tint of its box in light and in dark, and for each relation its line; chosen so that they differ in
-# lightness too, and every line has a dash of its own or none.
-_BOXES = {
-    "dataset": ("#e3eefb", "#20354d"), "model": ("#fbe7d4", "#4d3520"), "outputs": ("#efe3fa", "#3c2a4f"),
-    "work": ("#e2f3e4", "#203f29"), "unknown": ("#eeeeee", "#333333"),
-}  # fmt: skip
-_LINES = {
-    "derived_from": ("#5b6b7c", "#9fb0c2", ""), "contains": ("#2f7d4f", "#6cc391", "2 3"),
-    "generated_by": ("#8a3fb0", "#c893e6", ""), "trained_on": ("#c25a12", "#f0a060", ""),
-    "distilled_from": ("#b3264a", "#f0809a", "8 3"), "evaluated_on": ("#8a7a1f", "#d0c060", "1 4"),
-    CLAIMED: ("#1f6fbf", "#6db3f2", "10 3 2 3"),
-}  # fmt: skip
 
 
 def render_svg(graph: Graph) -> str:
@@ -64,7 +50,7 @@ def render_svg(graph: Graph) -> str:
     nodes = sorted(graph.nodes, key=lambda node: (abs(node.level), node.level))[:NODES_MAX]
     number = {node.id: at for at, node in enumerate(nodes)}
     edges = [edge for edge in graph.edges if edge.source in number and edge.derived in number][:EDGES_MAX]
-    arcs = [Arc(number[edge.source], number[edge.derived], STYLES.index(_style(edge))) for edge in edges]
+    arcs = [Arc(number[edge.source], number[edge.derived], STYLES.index(line_style(edge))) for edge in edges]
     layout = lay_out(len(nodes), arcs, SIZES)
     width = max(WIDTH_MIN, round(layout.width + 2 * MARGIN))
     legend, legend_height = _legend(graph, edges, width)
@@ -83,14 +69,6 @@ def render_svg(graph: Graph) -> str:
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
-
-
-def _style(edge: Edge) -> str:
-    return CLAIMED if edge.is_claim else edge.relations[0]
-
-
-def _text(text: str) -> str:
-    return escape(safe_line(text))
 
 
 def _head(graph: Graph, nodes: list[Node], edges: list[Edge]) -> Iterator[str]:
@@ -122,10 +100,10 @@ def _head(graph: Graph, nodes: list[Node], edges: list[Edge]) -> Iterator[str]:
 def _css() -> str:
     """Colours in light, and again for whoever prefers dark; plain classes, since not every viewer knows variables."""
     light, dark = [], []
-    for name, (fill, dim) in _BOXES.items():
+    for name, (fill, dim) in BOXES.items():
         light.append(f".b-{name}{{fill:{fill}}}")
         dark.append(f".b-{name}{{fill:{dim}}}")
-    for name, (line, dim, dash) in _LINES.items():
+    for name, (line, dim, dash) in LINES.items():
         dashes = f";stroke-dasharray:{dash}" if dash else ""
         light.append(f".e-{name}{{stroke:{line}{dashes}}}.h-{name}{{fill:{line}}}")
         dark.append(f".e-{name}{{stroke:{dim}}}.h-{name}{{fill:{dim}}}")
@@ -142,8 +120,8 @@ def _css() -> str:
 def _legend(graph: Graph, edges: list[Edge], width: int) -> tuple[list[str], int]:
     """What the colours, lines and marks mean, as far as they occur; in as many rows as it takes."""
     items: list[tuple[str, str]] = []
-    kinds = {node.type or "unknown" for node in graph.nodes}
-    for kind in (*ASSET_TYPES, "unknown"):
+    kinds = {box_style(node) for node in graph.nodes}
+    for kind in BOXES:
         if kind in kinds:
             items.append((f'<rect class="b b-{kind}" y="-9" width="22" height="13" rx="3"/>', kind))
     for node_kind, words in ((True, "asset of this log"), (False, "external name")):
@@ -151,7 +129,7 @@ def _legend(graph: Graph, edges: list[Edge], width: int) -> tuple[list[str], int
             dashed = "" if node_kind else " x"
             items.append((f'<rect class="b{dashed}" fill="none" y="-9" width="22" height="13" rx="3"/>', words))
     for style in STYLES:
-        if any(_style(edge) == style for edge in edges):
+        if any(line_style(edge) == style for edge in edges):
             line = f'<path class="e e-{style}" d="M0 -3H24" marker-end="url(#to-{style})"/>'
             items.append((line, "claimed by its owner" if style == CLAIMED else style.replace("_", " ")))
     if any(edge.earned for edge in edges):
@@ -183,7 +161,7 @@ def _lines(graph: Graph, edges: list[Edge], layout: Layout) -> Iterator[str]:
 
 
 def _line(graph: Graph, edge: Edge, path: str, end: str) -> str:
-    style, money = _style(edge), " m" if edge.earned else ""
+    style, money = line_style(edge), " m" if edge.earned else ""
     return (
         f'<path class="e e-{style}{money}" d="{path}" {end}="url(#to-{style})">'
         f"<title>{_edge_tooltip(graph, edge)}</title></path>"
@@ -218,7 +196,7 @@ def _loops(graph: Graph, edges: list[Edge], layout: Layout, number: dict[str, in
 
 def _boxes(graph: Graph, nodes: list[Node], layout: Layout) -> Iterator[str]:
     for node, (x, y) in zip(nodes, layout.boxes, strict=True):
-        shape = "b b-" + (node.type or "unknown")
+        shape = "b b-" + box_style(node)
         shape += "" if node.is_asset else " x"
         shape += " r" if node.id == graph.root else ""
         shape += " o" if node.retired else ""

@@ -1,0 +1,123 @@
+"""W3C PROV: the reference library reads it back, nothing is missing, and no curator's word reads as the owner's."""
+
+import io
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from prov.model import ProvBundle, ProvDocument
+
+from node.lineage.graph import parse_graph
+from node.lineage.prov import local_name, prov_json
+from tests.lineage import making
+
+ORIGIN = "log.example.org/uses"
+MADE = [making.small, making.hostile, making.star, making.ring, making.large]
+# PROV-N's PN_LOCAL, as far as local_name goes.
+_LOCAL = re.compile(r"(?:[A-Za-z0-9_/@-]|%[0-9A-F]{2})(?:(?:[A-Za-z0-9_/@.-]|%[0-9A-F]{2})*(?:[\w/@-]|%[0-9A-F]{2}))?")
+
+
+def _read(value: dict[str, Any]) -> ProvDocument:
+    return ProvDocument.deserialize(content=json.dumps(prov_json(parse_graph(value), origin=ORIGIN)), format="json")
+
+
+def _id(node_id: str) -> str:
+    return f"asset:{node_id}" if node_id.isdigit() else f"name:{local_name(node_id)}"
+
+
+def _pairs(bundle: ProvBundle, kind: str, first: str, second: str) -> set[tuple[str, str]]:
+    found = set()
+    for record in bundle.get_records():
+        if record.get_type().localpart == kind:
+            said = {name.localpart: str(value) for name, value in record.attributes}
+            found.add((said[first], said[second]))
+    return found
+
+
+@pytest.mark.parametrize("make", MADE, ids=lambda make: make.__name__)
+def test_the_reference_library_finds_every_node_and_edge(make: Callable[[], dict[str, Any]]) -> None:
+    """Each node is an entity; each edge a derivation or, for a claim, an alternate; no more, no less."""
+    value = make()
+    document = _read(value)
+    everywhere = [document, *document.bundles]
+    entities = {str(record.identifier) for record in document.get_records() if record.get_type().localpart == "Entity"}
+    records = {str(bundle.identifier) for bundle in document.bundles}
+    assert entities - records == {_id(node["id"]) for node in value["nodes"]}
+    derived = set().union(*(_pairs(one, "Derivation", "generatedEntity", "usedEntity") for one in everywhere))
+    edges = [edge for edge in value["edges"] if edge["kind"] == "source"]
+    assert derived == {(_id(edge["from"]), _id(edge["to"])) for edge in edges}
+    same = set().union(*(_pairs(one, "Alternate", "alternate1", "alternate2") for one in everywhere))
+    claims = [edge for edge in value["edges"] if edge["kind"] == "claim"]
+    assert same == {(_id(edge["from"]), _id(edge["to"])) for edge in claims}
+
+
+@pytest.mark.parametrize("make", MADE, ids=lambda make: make.__name__)
+def test_what_is_read_is_written_the_same(make: Callable[[], dict[str, Any]]) -> None:
+    """A round trip through the library keeps the document, and its PROV-N has no name that must be quoted."""
+    document = _read(make())
+    again = io.StringIO()
+    document.serialize(again, format="json")
+    assert ProvDocument.deserialize(content=again.getvalue(), format="json") == document
+    for record in document.get_records():
+        if record.identifier is not None and not str(record.identifier).startswith("_:"):
+            assert _LOCAL.fullmatch(record.identifier.localpart), record.identifier
+    text = document.get_provn()
+    assert text.startswith("document\n")
+    assert text.rstrip().endswith("endDocument")
+
+
+def test_a_curators_word_stands_in_a_bundle_of_his() -> None:
+    """Licence, title, type and sources that a description says are in the bundle of its record, attributed to its
+    author; the document says nothing of them, and the owner's licence is in no bundle."""
+    value = making.small()
+    document = _read(value)
+    alpaca = "name:" + local_name("pkg:huggingface/tatsu-lab/alpaca")
+    plain = document.get_record(alpaca)[0]
+    assert {str(name) for name, _ in plain.attributes} == {"usance:name"}
+    by_license = {}
+    for bundle in document.bundles:
+        for record in bundle.get_record(alpaca):
+            said = {str(name): str(text) for name, text in record.attributes}
+            by_license[said["usance:license"]] = (str(bundle.identifier), said["prov:type"])
+    assert set(by_license) == {"CC-BY-NC-4.0", "Apache-2.0"}
+    attributed = _pairs(document, "Attribution", "entity", "agent")
+    curator = by_license["CC-BY-NC-4.0"][0]
+    assert (curator, f"party:{making.CURATOR}") in attributed
+    assert (by_license["Apache-2.0"][0], f"party:{making.LAB}") in attributed
+    assert (alpaca, f"party:{making.CURATOR}") not in attributed
+    assert ("asset:10", f"party:{making.OWNER}") in attributed
+    archive = {str(name): str(text) for name, text in document.get_record("asset:10")[0].attributes}
+    assert archive["usance:license"] == "CC-BY-4.0"
+    assert all("asset:10" not in {str(record.identifier) for record in one.get_records()} for one in document.bundles)
+
+
+def test_trainings_and_uses_are_activities() -> None:
+    """What was trained on or generated by something was made by an activity that used it; each sum of uses is one, with
+    its status and who it was."""
+    document = _read(making.small())
+    making_it = "activity:making/30"
+    places = [document, *document.bundles]
+    assert any((making_it, "asset:10") in _pairs(one, "Usage", "activity", "entity") for one in places)
+    assert any(("asset:30", making_it) in _pairs(one, "Generation", "entity", "activity") for one in places)
+    uses = [record for record in document.get_records() if "activity:use/" in str(record.identifier)]
+    assert len(uses) == 4
+    said = {str(name): str(value) for name, value in uses[1].attributes}
+    assert said["prov:type"] == "usance:train"
+    assert (said["usance:status"], said["usance:charge"]) == ("licensed", "12.00 USD")
+    assert said["usance:uses"] == '"3" %% xsd:integer'
+    agents = _pairs(document, "Association", "activity", "agent")
+    assert {agent for _, agent in agents} == {f"party:{making.LAB}"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a", ".", "a.", "..", ".a", "a b", 'q"<>\\', "é", "%41", "~", "pkg:a/b@c#d", "\u2028", "-", "'(,;=)"],
+)
+def test_local_names_are_safe_and_one_to_one(text: str) -> None:
+    """Any text is a local name by PROV-N's grammar, and can be told back from it."""
+    name = local_name(text)
+    assert _LOCAL.fullmatch(name), name
+    assert unquote(name) == text
