@@ -13,7 +13,9 @@ import pytest
 from tests.sabotage.admissionbreaks import ADMISSION_BREAKS
 from tests.sabotage.breaks import BREAKS, Break
 from tests.sabotage.exportbreaks import EXPORT_BREAKS
+from tests.sabotage.formatbreaks import FORMAT_BREAKS
 from tests.sabotage.librarybreaks import LIBRARY_BREAKS
+from tests.sabotage.lineagebreaks import LINEAGE_BREAKS
 from tests.sabotage.moneybreaks import MONEY_BREAKS
 from tests.sabotage.operatebreaks import OPERATE_BREAKS
 from tests.sabotage.spoolbreaks import SPOOL_BREAKS
@@ -27,6 +29,7 @@ DEFECTS = (
     *EXPORT_BREAKS,
     *FORMAT_BREAKS,
     *LIBRARY_BREAKS,
+    *LINEAGE_BREAKS,
     *MONEY_BREAKS,
     *OPERATE_BREAKS,
     *SPOOL_BREAKS,

@@ -1,0 +1,147 @@
+"""One-line defects of the reading and writing of lineages, as in breaks.py."""
+
+from tests.sabotage.breaks import Break
+
+_GRAPH, _TREE, _SVG = "tests/lineage/test_graph.py", "tests/lineage/test_tree.py", "tests/lineage/test_svg.py"
+_DOT, _PROV, _EVENTS = "tests/lineage/test_dot.py", "tests/lineage/test_prov.py", "tests/lineage/test_openlineage.py"
+
+LINEAGE_BREAKS = (
+    Break(
+        "a lineage's edge may lead nowhere", "node/lineage/graph.py",
+        "        if end not in known:\n", "        if False:\n",
+        (_GRAPH,),
+    ),
+    Break(
+        "a node may stand twice in a lineage", "node/lineage/graph.py",
+        "        if node.id in known:\n", "        if False:\n",
+        (_GRAPH,),
+    ),
+    Break(
+        "a description's record may be of another name", "node/lineage/graph.py",
+        'if one.record["name"] != node_id:', "if False:",
+        (_GRAPH,),
+    ),
+    Break(
+        "records of a lineage aren't judged", "node/lineage/graph.py",
+        "        make_body(from_json(said))\n", "        pass\n",
+        (_GRAPH,),
+    ),
+    Break(
+        "records of a lineage may be of any depth", "node/lineage/graph.py",
+        "if form.levels(said) > form.LEVELS_MAX:", "if False:",
+        (_GRAPH,),
+    ),
+    Break(
+        "a curator's licence is taken for the owner's", "node/lineage/graph.py",
+        'said = [self.record.get("license"), self.terms.license if self.terms else None]',
+        'said = [*(one.record.get("license") for one in self.descriptions), self.record.get("license")]',
+        (_GRAPH, _TREE),
+    ),
+    Break(
+        "two claims of one party contest a name", "node/lineage/graph.py",
+        "        return len(owners) > 1\n", "        return len(node.claimed_by) > 1\n",
+        (_GRAPH,),
+    ),
+    Break(
+        "amounts of a lineage may be numbers", "node/lineage/form.py",
+        "if type(value) is not str or _NANOS.fullmatch(value) is None or int(value) >= SUM_MAX:",
+        "if _NANOS.fullmatch(str(value)) is None or int(value) >= SUM_MAX:",
+        (_GRAPH,),
+    ),
+    Break(
+        "the tree follows cycles", "node/lineage/tree.py",
+        "opens = node.id not in opened and node.id not in printed", "opens = len(opened) < 9",
+        (_TREE,),
+    ),
+    Break(
+        "the tree opens a node where it meets it first", "node/lineage/tree.py",
+        "        at = queue.popleft()\n", "        at = queue.pop()\n",
+        (_TREE,),
+    ),
+    Break(
+        "the tree folds without a word", "node/lineage/tree.py",
+        "            plan.folded[at] = len(found) - len(kept)\n", "            pass\n",
+        (_TREE,),
+    ),
+    Break(
+        "the tree prints titles as they are", "node/lineage/tree.py",
+        "    return cut(safe_line(node.title), TITLE_CELLS)\n", "    return cut(node.title, TITLE_CELLS)\n",
+        (_TREE,),
+    ),
+    Break(
+        "layers aren't folded", "node/lineage/layout.py",
+        "        parts = math.ceil(len(nodes) / rows_max)\n", "        parts = 1\n",
+        (_SVG,),
+    ),
+    Break(
+        "bands have no end", "node/lineage/layout.py",
+        "math.ceil(len(self.columns) / COLUMNS_MAX)", "0",
+        (_SVG,),
+    ),
+    Break(
+        "boxes of a column have no room", "node/lineage/layout.py",
+        "boxes + (sizes.track_gap if tracks else sizes.box_gap)", "boxes",
+        (_SVG,),
+    ),
+    Break(
+        "lines take no room beside boxes", "node/lineage/layout.py",
+        "                boxes = (2 - tracks) * sizes.box_height / 2\n",
+        "                boxes = sizes.box_height if not tracks else 0.0\n",
+        (_SVG,),
+    ),
+    Break(
+        "arcs that close a ring aren't turned", "node/lineage/svg.py",
+        'end = "marker-start" if at in layout.turned else "marker-end"', 'end = "marker-end"',
+        (_SVG,),
+    ),
+    Break(
+        "a drawing's tooltips are taken as they are", "node/lineage/svg.py",
+        "<title>{_node_tooltip(graph, node)}</title>", "<title>{node.title}</title>",
+        (_SVG,),
+    ),
+    Break(
+        "a drawing leaves nodes out without a word", "node/lineage/svg.py",
+        "    if len(nodes) < len(graph.nodes) or len(edges) < len(graph.edges):\n", "    if False:\n",
+        (_SVG,),
+    ),
+    Break(
+        "DOT labels end at a quote", "node/lineage/dot.py",
+        """.replace('"', '\\\\"')""", "",
+        (_DOT,),
+    ),
+    Break(
+        "DOT labels obey backslashes", "node/lineage/dot.py",
+        '.replace("\\\\", "\\\\\\\\")', "",
+        (_DOT,),
+    ),
+    Break(
+        "PROV names keep their colons and quotes", "node/lineage/prov.py",
+        'plain = quote(text, safe="/@").replace("~", "%7E")', "plain = text",
+        (_PROV,),
+    ),
+    Break(
+        "PROV states a curator's word as the log's", "node/lineage/prov.py",
+        "bundle.put(\"entity\", name, {\"prov:type\"", "self.own.put(\"entity\", name, {\"prov:type\"",
+        (_PROV,),
+    ),
+    Break(
+        "PROV forgets who made an asset", "node/lineage/prov.py",
+        'self.own.state("wasAttributedTo", {"prov:entity": name, "prov:agent": party})', "pass",
+        (_PROV,),
+    ),
+    Break(
+        "OpenLineage runs have random ids", "node/lineage/openlineage.py",
+        "uuid.uuid5(uuid.NAMESPACE_URL, ", "uuid.uuid4() or (",
+        (_EVENTS,),
+    ),
+    Break(
+        "OpenLineage takes any clock", "node/lineage/openlineage.py",
+        "type(one) is int and 0 <= one <= MS_MAX", "type(one) is int",
+        (_EVENTS,),
+    ),
+    Break(
+        "OpenLineage declares what curators conclude", "node/lineage/openlineage.py",
+        "for text in node.declared],", "for text in node.declared or [one for one, _ in node.concluded]],",
+        (_EVENTS,),
+    ),
+)  # fmt: skip
