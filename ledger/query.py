@@ -21,6 +21,10 @@ from proofs.ref import Ref
 
 PAGE_MAX = 1000
 SCAN_MAX = 10_000
+_REGISTERED = (
+    "asset",
+    "description",
+)  # what is indexed by party as well: a curator's words need no walk over all others'
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,8 @@ class Query:
                 keys.BY_ASSET + keys.number(asset) if isinstance(asset, int) else keys.BY_NAME_USE + keys.text(asset)
             )
             return self._indices(prefix, start)
+        if party is not None and kind in _REGISTERED:
+            return self._indices(keys.ASSET_PARTY + party, start)
         if kind is not None and kind != "usage":
             return self._indices(keys.BY_KIND + keys.text(kind), start)
         if party is not None:
@@ -120,7 +126,11 @@ class Query:
             yield from range(max(first, start), first + int.from_bytes(value, "big"))
 
     def _fits(self, index: int, *, kind: str | None, asset: int | str | None, party: bytes | None) -> bool:
-        if kind is not None and (kind == "usage" or asset is not None) and self._kind(index) != kind:
+        # The index of a kind, or of a party's assets and descriptions, has answered a part of it.
+        is_listed = kind is not None and kind != "usage" and asset is None
+        if is_listed and party is not None and kind in _REGISTERED:
+            return self._kind(index) == kind
+        if kind is not None and not is_listed and self._kind(index) != kind:
             return False
         if party is not None and (asset is not None or (kind is not None and kind != "usage")):
             return self._party(index) == party

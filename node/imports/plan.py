@@ -113,7 +113,7 @@ def record_of(material: Material) -> dict[str, Any]:
 
 def present_descriptions(client: Client, party: bytes, names: Collection[str]) -> dict[str, dict[str, Any]]:
     """The newest description that a party gave of each of these names, in JSON form without `at`; of what it hasn't
-    described, nothing. Cost: a walk over the log's descriptions, a request for each 1,000. Raises as Client.get."""
+    described, nothing. Cost: a walk over the party's descriptions, a request for each 1,000. Raises as Client.get."""
     found: dict[str, dict[str, Any]] = {}
     for row in rows_of(client, "/records", "records", kind="description", party=party.hex()):
         record = row.get("record")

@@ -28,7 +28,7 @@ from node.submit import Options, Progress, Submission, Summary
 from proofs.ed25519 import public_bytes
 
 REJECTS_BYTES_MAX = 256 * 1024 * 1024
-_OPTIONS = Options(skip_bad=True)
+_OPTIONS = Options(request_batches=4, skip_bad=True)
 
 
 class Work:
