@@ -39,10 +39,11 @@ OWN = {
     "usance:root": "root", "usance:items": "items", "usance:bytes": "bytes",
 }  # fmt: skip
 COLLECTION_TYPES = {"web scraping": "crawled", "user-generated content data": "user"}
-_TAKEN = frozenset((
+TAKEN = frozenset((
     "@context", "@type", "dct:conformsTo", "name", "version", "license", "encodingFormat", "distribution", "usageInfo",
     "rai:dataCollectionTimeframe", "rai:dataCollectionType", GENERATED, *NAMED, *SOURCES, *OWN,
 ))  # fmt: skip
+"""Properties that are read; all others of a data set are noted as not carried."""
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII | re.IGNORECASE)
 _SIZE = re.compile(r"([0-9]{1,18})(?: ?(?:B|bytes?))?", re.ASCII | re.IGNORECASE)
 
@@ -106,7 +107,7 @@ def _read_dataset(drafts: Drafts, context: Context, data: dict[str, Any], where:
     _read_collection(draft, data)
     _read_distribution(draft, context, data)
     _read_sources(draft, context, data)
-    draft.leave_out(data, _TAKEN)
+    draft.leave_out(data, TAKEN)
     draft.finish()
     if "usageInfo" in data:
         terms = read_usage_info(draft, context, data["usageInfo"])
