@@ -20,6 +20,7 @@ from tests.sabotage.moneybreaks import MONEY_BREAKS
 from tests.sabotage.operatebreaks import OPERATE_BREAKS
 from tests.sabotage.spoolbreaks import SPOOL_BREAKS
 from tests.sabotage.storagebreaks import STORAGE_BREAKS
+from tests.sabotage.webformatbreaks import WEB_FORMAT_BREAKS
 
 TIMEOUT_S = 600
 WHOLE_TIMEOUT_S = 3600  # most of the suite
@@ -34,6 +35,7 @@ DEFECTS = (
     *OPERATE_BREAKS,
     *SPOOL_BREAKS,
     *STORAGE_BREAKS,
+    *WEB_FORMAT_BREAKS,
 )
 
 
