@@ -43,7 +43,7 @@ def license_lines(found: Reasoning) -> Iterator[str]:
             lines += [f"    {one.license} of {one.node}, {_speaker(one)}" for one in said]
         yield from _cut(lines, LINES_MAX)
     if found.unlicensed:
-        yield f"nobody says a licence of {len(found.unlicensed):,} materials:"
+        yield f"nobody says a licence of {len(found.unlicensed):,} of the materials:"
         yield from _cut([f"  {title} ({node})" for node, title in found.unlicensed], NAMES_MAX)
     for text in found.left_out:
         yield f"left out of the lineage: {text}"
@@ -108,7 +108,7 @@ def effect_text(effect: Effect) -> str:
 
 def path_text(root: str, path: Path) -> str:
     """`12 -trained_on-> pkg:a/b -derived_from-> doi:10.1/x`; its middle counted where it was left out."""
-    text = root
+    text = root if path.steps else f"{root} itself"
     for at, step in enumerate(path.steps):
         if path.omitted and at == path.at:
             text += f" … {path.omitted:,} steps …"

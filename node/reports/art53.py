@@ -55,7 +55,7 @@ def _provider(training: Training) -> Iterable[Item]:
         for one in training.model.owners
     ]  # fmt: skip
     yield item("Provider name", names, note="A name is a party's own claim; its key counts" if names else "")
-    yield no_field("Contact details")
+    yield item("Contact details", (), missing="not in a lineage; the provider's party record may have a URL")
     yield no_field("Authorised representative: name and contact details")
 
 
