@@ -14,6 +14,7 @@ from node.errors import ProblemError
 from node.exports.model import ExportMaterial
 from node.resolve import candidate, resolve
 from proofs.errors import InputError, VerifyError, excerpt
+from proofs.fields import is_text
 from proofs.manifest import Item, Manifest
 from proofs.ref import Ref, unpack_ref
 
@@ -94,7 +95,7 @@ def _name_of(client: Client, party: str) -> str | None:
         name = client.get(f"/parties/{party}").get("name")
     except ProblemError:
         return None
-    return name if isinstance(name, str) else None
+    return name if isinstance(name, str) and is_text(name) else None
 
 
 def _source_names(client: Client, record: dict[str, Any]) -> dict[str, str]:

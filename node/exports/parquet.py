@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ledger.errors import StorageError
 from ledger.signrecord import settle
 from node.errors import FileError
 from node.exports.tables import COUNTS, FLAG, INT, TABLES, TEXT, TEXTS, Row, Tables
@@ -86,14 +87,14 @@ def check_folder(folder: str) -> str:
 
 def write_tables(folder: str, tables: Tables, *, said: Mapping[str, str], progress: Any) -> list[Written]:
     """Write every table to FOLDER/<table>.parquet. `said`: of the log, kept in each file's metadata; `progress(rows)`.
-    Raises FileError, and then there is no folder."""
+    Raises FileError for a folder that can't be used and StorageError where writing fails: then there is no folder."""
     path = check_folder(folder)
     try:
         with _beside(path) as part:
             found = _write(part, tables, said=said, progress=progress)
             os.rename(part, path)
     except OSError as error:
-        raise FileError(f"{folder} can't be written: {error.strerror or error}", field="DIR") from None
+        raise StorageError(f"can't write {folder}: {error.strerror or error}; free space or mend the disk") from None
     settle(path)
     return found
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import resource
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ import pytest
 from node.exports import parquet
 from node.exports.tables import TABLES, Row, Tables
 from proofs.errors import InputError
-from tests.node.clitool import Cli
+from tests.node.clitool import TIMEOUT_S, Cli
 from tests.node.harness import NodeProcess, body, nil_body
 from tests.node.moneyworld import HOSTILE, World, make_world, offer, settle_once
 
@@ -215,7 +216,19 @@ def test_a_folder_comes_whole_or_not_at_all(cli: Cli, world: World, monkeypatch:
             yield row
 
     monkeypatch.setattr(Tables, "rows", cut)
-    assert "No space left" in cli.fails(2, "export", "parquet", "out")
+    assert "No space left" in cli.fails(5, "export", "parquet", "out")
+    assert [path.name for path in cli.folder.iterdir()] == ["state"]
+
+
+def test_a_file_that_can_t_grow(cli: Cli, world: World) -> None:
+    """A real limit on the size of files ends the command with one line that says what to do, and no folder."""
+    limit = (4096, resource.RLIM_INFINITY)
+    with cli.start(
+        "export", "parquet", "out", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    ) as run:
+        out, err = run.communicate(timeout=TIMEOUT_S)
+    assert (run.returncode, out, err.count("\n")) == (5, "", 1)
+    assert "can't write out" in err
     assert [path.name for path in cli.folder.iterdir()] == ["state"]
 
 
