@@ -178,8 +178,13 @@ def unpack_into(raw: bytes) -> Target:
 def _more(state: State, sources: tuple[Target, ...], aka: tuple[str, ...], *, has_names: bool = False) -> AssetMore:
     assets = tuple(source for source in sources if isinstance(source, int))
     names = tuple(source for source in sources if isinstance(source, str))
-    has_names = has_names or bool(names or aka) or any(state.asset_more(source).has_names for source in assets)
-    return AssetMore(assets, names, aka, has_names)
+    roots = 0
+    has_names = has_names or bool(names or aka)
+    for source in assets:
+        behind_it = state.roots(source)
+        has_names = has_names or not behind_it
+        roots |= behind_it
+    return AssetMore(assets, names, aka, has_names, 0 if has_names else roots)
 
 
 def asset(state: State, context: Context, body: Body) -> str:

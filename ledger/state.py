@@ -35,7 +35,8 @@ NONE = 2**63
 """No asset, or no terms, in a row of numbers."""
 
 _USAGE = struct.Struct(">BB32sQQQ")
-_MORE = struct.Struct(">?H")
+ROOT_BITS = 1024
+_MORE = struct.Struct(f">?{ROOT_BITS // 8}sH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +93,14 @@ class AssetRow:
 @dataclass(frozen=True, slots=True)
 class AssetMore:
     """What an asset lists. `assets`, `names`: its sources, evaluated_on left out; `aka`: names that it claims.
-    `has_names`: it has names, or what it lists has, so its lineage isn't for ever: of names anybody may say more."""
+    `has_names`: it has names, or what it lists has, so its lineage isn't for ever: of names anybody may say more.
+    `roots`: a bit, by root_bit, for each asset behind it that lists nothing itself; 0 where that isn't known."""
 
     assets: tuple[int, ...] = ()
     names: tuple[str, ...] = ()
     aka: tuple[str, ...] = ()
     has_names: bool = False
+    roots: int = 0
 
     @property
     def sources(self) -> tuple[int | str, ...]:
@@ -108,12 +111,18 @@ class AssetMore:
         """The row's value: the assets in a form that walks through many rows can take apart fast."""
         count = len(self.assets)
         rest = codec.pack([self.names, self.aka]) if self.names or self.aka else b""
-        return _MORE.pack(self.has_names, count) + struct.pack(f">{count}Q", *self.assets) + rest
+        head = _MORE.pack(self.has_names, self.roots.to_bytes(ROOT_BITS // 8, "big"), count)
+        return head + struct.pack(f">{count}Q", *self.assets) + rest
+
+
+def root_bit(index: int) -> int:
+    """Where an asset that lists nothing stands among `roots`. Others may stand there too."""
+    return 1 << (index * 0x9E3779B97F4A7C15 >> 32) % ROOT_BITS
 
 
 def unpack_assets(row: bytes) -> tuple[int, ...]:
     """The assets alone of an AssetMore row."""
-    return struct.unpack_from(f">{_MORE.unpack_from(row)[1]}Q", row, _MORE.size)
+    return struct.unpack_from(f">{_MORE.unpack_from(row)[2]}Q", row, _MORE.size)
 
 
 class UsageRow(NamedTuple):
@@ -242,10 +251,15 @@ class State:
         data = self.view.get(keys.ASSET_MORE + keys.number(index))
         if data is None:
             return AssetMore()
-        has_names, count = _MORE.unpack_from(data)
+        has_names, roots, count = _MORE.unpack_from(data)
         rest = data[_MORE.size + 8 * count :]
         names, aka = _row(rest) if rest else ((), ())
-        return AssetMore(unpack_assets(data), tuple(names), tuple(aka), has_names)
+        return AssetMore(unpack_assets(data), tuple(names), tuple(aka), has_names, int.from_bytes(roots, "big"))
+
+    def roots(self, asset: int) -> int:
+        """The bits of the assets behind this one that list nothing, or of itself; 0 where they aren't known."""
+        more = self.asset_more(asset)
+        return more.roots or (0 if more.has_names else root_bit(asset))
 
     def asset_by_ref(self, ref: Ref) -> AssetRow | None:
         """The asset that a reference names; None where the leaf is another kind or has another hash."""

@@ -132,7 +132,7 @@ class Tracer:
         for name, value, high in (("depth", asked.depth, DEPTH_MAX), ("limit", asked.most, MATERIALS_MAX)):
             if not 1 <= value <= high:
                 raise InputError(f"{name} {value}", field=name, expected=f"1 to {high}")
-        for name, target in (("ref", asked.root), ("to", asked.to)):
+        for name, target in (("material", asked.root), ("to", asked.to)):
             if target is not None and not is_material(state, target):
                 raise InputError(f"entry {target} is no asset", field=name, expected="an asset, or an external name")
         self._state, self._asked = state, asked

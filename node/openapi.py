@@ -34,6 +34,7 @@ PATH_PARAMETERS: dict[str, Schema] = {
     "payee": HEX,
     "currency": CURRENCY,
     "ref": INDEX_OR_REF,
+    "material": {"anyOf": [INDEX_OR_REF, text(description=EXTERNAL.expected)]},
     "path": text(description="`<L>/<N>[.p/<W>]` or `entries/<N>[.p/<W>]`, as C2SP tlog-tiles writes it"),
 }
 
@@ -95,6 +96,11 @@ OPERATIONS = (
     Operation("GET", "/assets", "A page of assets and descriptions, by one of the last four", {JSON: ref("Assets")},
               {"from": DECIMAL, "limit": LIMIT, "name": NAME, "party": HEX, "root": HEX, "aka": NAME}),
     Operation("GET", "/assets/{ref}", "One asset or description", {JSON: ref("Asset")}, statuses=(404,)),
+    Operation("GET", "/assets/{material}/lineage", "What a material was made from, and what was made from it",
+              {JSON: ref("Lineage")},
+              {"direction": one_of("both", "up", "down"), "depth": LIMIT, "since": DECIMAL, "limit": LIMIT,
+               "party": HEX, "to": {"anyOf": [DECIMAL, REF, text(description=EXTERNAL.expected)]}},
+              statuses=(404,)),
     Operation("GET", "/accounts", "A page of accounts", {JSON: ref("Accounts")},
               {"party": HEX, "from": text(pattern=f"^(pays|paid):{_HEX}:{_HEX}:{_CURRENCY}$"), "limit": LIMIT}),
     Operation("GET", _ACCOUNT, "One account, with its newest statements", {JSON: ref("Account")}),

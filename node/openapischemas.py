@@ -7,6 +7,7 @@ from typing import Any
 
 from ledger.errors import PROBLEM_TYPES
 from node.health import REASONS
+from proofs.fields import RELATIONS, USES
 from proofs.kinds import KINDS
 
 Schema = dict[str, Any]
@@ -104,6 +105,49 @@ _FIGURES = {
 
 _EVENT = shape({"index": COUNT, "kind": one_of(*KINDS)})
 
+_PARTY_NAMED = {"party": HEX, "party_name": text()}
+_USE_SUM = shape(
+    {
+        "use": one_of(*USES), "status": text(), **_PARTY_NAMED, "into": or_null(text()), "uses": COUNT,
+        "charge": NANOS, "currency": or_null(CURRENCY),
+    }
+)  # fmt: skip
+_EARNED = shape(
+    {
+        "through": text(), "payer": HEX, "payer_name": text(), "currency": CURRENCY, "uses": COUNT, "amount": NANOS,
+    },
+    {"credited": NANOS},
+)  # fmt: skip
+_MATERIAL = {
+    "id": text(), "level": {"type": "integer"}, "title": text(), "uses": array(_USE_SUM),
+    "disputes": array(shape({"index": COUNT, "target": COUNT, "state": text()})),
+}  # fmt: skip
+_DESCRIPTION = shape({"index": COUNT, "ref": REF, **_PARTY_NAMED, "record": ref("RecordFields")})
+_LINEAGE_NODE = {
+    "anyOf": [
+        shape(
+            {
+                **_MATERIAL, "kind": {"const": "asset"}, "ref": REF, **_PARTY_NAMED, "retired": BOOL,
+                "record": ref("RecordFields"), "earned": array(_EARNED),
+                "terms": or_null(shape({"ref": REF, "license": or_null(text()), "currency": CURRENCY})),
+            }
+        ),
+        shape(
+            {
+                **_MATERIAL, "kind": {"const": "external"}, "descriptions": array(_DESCRIPTION),
+                "claimed_by": array(text()),
+            }
+        ),
+    ]
+}  # fmt: skip
+_LINEAGE_EDGE = shape(
+    {
+        "from": text(), "to": text(), "kind": one_of("source", "claim"), "relations": array(one_of(*RELATIONS)),
+        "bps": BPS, "said_by": array(shape({"index": COUNT, **_PARTY_NAMED})), "uses": array(_USE_SUM),
+        "earned": array(_EARNED),
+    }
+)  # fmt: skip
+
 SCHEMAS: dict[str, Schema] = {
     "Problem": shape({"type": {"const": "about:blank"}, **_PROBLEM}, {**_HELP, "reasons": array(one_of(*REASONS))}),
     "Refusal": shape(
@@ -172,6 +216,20 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "AssetRow": shape(_ROW, _ROW_MORE),
     "Assets": shape({"assets": array(ref("AssetRow")), "next": or_null(COUNT)}),
+    "Lineage": shape(
+        {
+            "format": {"const": "usance/lineage/v1"},
+            "root": text(),
+            "size": COUNT,
+            "since": COUNT,
+            "direction": one_of("both", "up", "down"),
+            "depth": COUNT,
+            "truncated": array(text()),
+            "nodes": array(_LINEAGE_NODE, minItems=1),
+            "edges": array(_LINEAGE_EDGE),
+        },
+        {"path": or_null(array(text(), minItems=1))},
+    ),
     "Terms": shape(
         {
             "currency": CURRENCY,

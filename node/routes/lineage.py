@@ -1,4 +1,4 @@
-"""The lineage of a material: `GET /assets/<ref or external name>/lineage` (docs/http.md)."""
+"""The lineage of a material: `GET /assets/<material>/lineage` (docs/http.md)."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ async def get_lineage(request: web.Request) -> web.StreamResponse:
     limit = _number(args, "limit", LIMIT_DEFAULT, high=MATERIALS_MAX)
     since = decimal(args.get("since", "0"), "since")
     party = hex_bytes(args["party"], 32, "party") if "party" in args else None
-    text = request.match_info["ref"]
+    text = request.match_info["material"]
 
     def find(query: Query) -> bytes:
         asked = Asked(
-            _target(text, query, "ref"), direction, depth, since, limit, party,
+            _target(text, query, "material"), direction, depth, since, limit, party,
             _target(args["to"], query, "to") if "to" in args else None,
         )  # fmt: skip
         tree = query.reader.tree
@@ -71,4 +71,5 @@ def _encode(value: dict[str, Any]) -> bytes:
 
 def setup(app: web.Application) -> None:
     """Add the route."""
-    app.router.add_get("/assets/{ref}/lineage", get_lineage, expect_handler=expect)
+    # A name's slashes may come escaped or as they are.
+    app.router.add_get("/assets/{material:.+}/lineage", get_lineage, expect_handler=expect)

@@ -15,7 +15,7 @@ import node.connections
 import node.readers
 from ledger.errors import PROBLEM_TYPES
 from node.problems import TITLES
-from node.routes import evidence, log, money, operate, reads, writes
+from node.routes import evidence, lineage, log, money, operate, reads, writes
 from proofs.entry import encode_request
 from proofs.ref import parse_ref
 from tests.node.harness import Actor, NodeProcess, body, nil_body, use_body
@@ -23,7 +23,7 @@ from tests.node.moneyworld import make_world, offer
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "http.md"
 HEADING = re.compile(r"^### `(GET|POST) (/[^`]*)`$", re.M)
-MODULES = (log, reads, writes, money, evidence, operate)
+MODULES = (log, reads, lineage, writes, money, evidence, operate)
 
 
 def page() -> str:
@@ -65,7 +65,7 @@ def test_every_route_is_documented_and_no_other() -> None:
 def test_the_application_has_these_routes() -> None:
     """The application is made of the modules that the tests here look at."""
     source = inspect.getsource(node.app.make_app)
-    assert re.search(r"for module in \(log_routes, writes, reads, money, evidence, operate\)", source)
+    assert re.search(r"for module in \(log_routes, writes, reads, lineage, money, evidence, operate\)", source)
 
 
 @pytest.mark.parametrize("route", sorted(ROUTES), ids="{0[0]} {0[1]}".format)
@@ -138,6 +138,21 @@ def assets(node: NodeProcess, lab: Actor) -> dict[str, Any]:
     return {"GET /assets": listed, "GET /assets/<ref>": node.json(f"/assets/{first}")}
 
 
+def lineages(node: NodeProcess, lab: Actor) -> dict[str, Any]:
+    """The answer about a model that was made from an asset with terms and an external name, with a use of the asset."""
+    maker = Actor(node).join("Press")
+    terms = {"currency": "EUR", "offers": [offer("train", "token", 7)], "license": "CC-BY-4.0", "derivatives": 500}
+    fields = {"type": "dataset", "name": "lineage corpus", "terms": terms}
+    corpus = parse_ref(node.json(f"/records/{maker.log(body('asset', **fields))['first_index']}")["ref"])
+    name = "model:p/lineage"
+    maker.log(body("description", type="model", name=name, title="A model"))
+    sources = [{"asset": corpus.pack(), "as": "trained_on", "bps": 500}, {"asset": name, "as": "distilled_from"}]
+    made = lab.log(body("asset", type="model", name="lineage model", version="1", sources=sources))["first_index"]
+    into = parse_ref(node.json(f"/records/{made}")["ref"]).pack()
+    lab.log(use_body(asset=corpus.pack(), terms=corpus.pack(), into=into))
+    return {"GET /assets/<material>/lineage": node.json(f"/assets/{made}/lineage?direction=up")}
+
+
 def accounts(node: NodeProcess) -> dict[str, Any]:
     """Answers about a usage that was corrected, a statement with a receipt, and their account."""
     world = make_world(node)
@@ -173,7 +188,7 @@ def not_ready(folder: Path) -> Any:
 def answers(node: NodeProcess, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Real answers by the labels of the examples."""
     lab = Actor(node).join("Example lab")
-    shown = {**assets(node, lab), **accounts(node)}
+    shown = {**assets(node, lab), **lineages(node, lab), **accounts(node)}
     gap = node.submit(lab.sign(nil_body(), first=lab.next + 1))[0]
     node.submit(lab.sign(nil_body(), first=0))
     taken = node.post(encode_request([lab.sign(use_body())])).json()

@@ -57,6 +57,7 @@ def requests_of(world: World) -> list[dict[str, Any]]:
     """Requests with a good answer, or with a problem that was asked for, for every route of the document."""
     node, size = world.node, world.node.checkpoint().size
     account = {"payer": world.lab.key.hex(), "payee": world.publisher.key.hex(), "currency": "EUR"}
+    lineage = "/assets/{material}/lineage"
     one = "/accounts/{payer}/{payee}/{currency}"
     usage = next(at for at in range(size) if node.json(f"/records/{at}")["record"]["kind"] == "usage")
     dispute = world.lab.log(body("dispute", target=world.ref(usage).pack(), reason="wrong", note="x"))
@@ -89,6 +90,11 @@ def requests_of(world: World) -> list[dict[str, Any]]:
         get("/parties/{party}", party=world.lab.key.hex()), get("/parties/{party}", 404, party="00" * 32),
         get("/assets/{ref}", ref=corpus), get("/assets/{ref}", ref=world.model.index), get("/assets/{ref}", 404, ref=0),
         get("/assets", query={"party": world.maker.key.hex()}),
+        get(lineage, material=corpus), get(lineage, material="model:p/unknown"), get(lineage, 404, material=10**6),
+        get(lineage, material=world.model.index, query={"direction": "up", "since": 3, "depth": 2, "limit": 7}),
+        get(lineage, material=world.model.index, query={"to": corpus}),
+        get(lineage, material=corpus, query={"to": "doi:10.1234/none"}),
+        get(lineage, 400, material=corpus, query={"depth": 0}),
         get(one, **account), get(f"{one}/draft", **account), get(f"{one}/lines", **account),
         get(f"{one}/lines", **account, query={"of": "credits"}), get(f"{one}/draft", **account, query={"to": 3}),
         get("/accounts", query={"party": world.lab.key.hex(), "limit": 1}),
