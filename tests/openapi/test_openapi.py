@@ -24,6 +24,7 @@ RUN_LONG_S = 1800
 # A request of the documented form that a node refuses all the same: what the document can't say.
 REFUSED_BY_MORE = {
     "/assets": "at most one filter at a time",
+    "/assets/{material}/lineage": "an asset, and one of party and to",
     "/consistency": "sizes up to the log's, the first one the smaller",
     "/proof/{index}": "a size above the index, up to the log's",
     "/records": "the asset an external name; on a write, batches in canonical MessagePack",
