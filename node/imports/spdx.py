@@ -65,6 +65,7 @@ class _Reader:
     def __init__(self, graph: Graph, drafts: Drafts, place: str) -> None:
         self._graph, self._drafts, self._place = graph, drafts, place
         self._made: dict[str, Draft] = {}  # by the element's identifier
+        self._names: dict[str, str] = {}
         self._licenses: dict[str, dict[str, list[str]]] = defaultdict(lambda: {kind: [] for kind in _LICENSES})
         self._others = Counter[tuple[str, str]]()  # (property, value): what was passed over
         self._downloads = Counter(  # an address that several share names none of them
@@ -85,8 +86,13 @@ class _Reader:
                 self._take_properties(draft, element)
 
     def _name(self, identifier: str) -> str:
-        """An external name for an element: its package URL, another identifier that is one, where it is downloaded,
-        or its own IRI."""
+        """An external name for an element; found once, for a thousand relationships may end there."""
+        if identifier not in self._names:
+            self._names[identifier] = self._find_name(identifier)
+        return self._names[identifier]
+
+    def _find_name(self, identifier: str) -> str:
+        """Its package URL, another identifier that is one, where it is downloaded, or its own IRI."""
         element = self._graph.elements.get(identifier, {})
         found = [text for text in texts_of(element.get("software_packageUrl")) if text.startswith("pkg:")]
         listed = element.get("externalIdentifier")
