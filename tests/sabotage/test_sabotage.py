@@ -18,6 +18,7 @@ from tests.sabotage.librarybreaks import LIBRARY_BREAKS
 from tests.sabotage.lineagebreaks import LINEAGE_BREAKS
 from tests.sabotage.moneybreaks import MONEY_BREAKS
 from tests.sabotage.operatebreaks import OPERATE_BREAKS
+from tests.sabotage.reportbreaks import REPORT_BREAKS
 from tests.sabotage.spoolbreaks import SPOOL_BREAKS
 from tests.sabotage.storagebreaks import STORAGE_BREAKS
 from tests.sabotage.webformatbreaks import WEB_FORMAT_BREAKS
@@ -33,6 +34,7 @@ DEFECTS = (
     *LINEAGE_BREAKS,
     *MONEY_BREAKS,
     *OPERATE_BREAKS,
+    *REPORT_BREAKS,
     *SPOOL_BREAKS,
     *STORAGE_BREAKS,
     *WEB_FORMAT_BREAKS,

@@ -1,0 +1,140 @@
+"""One-line defects of licence reasoning and of the reports about models, as in breaks.py."""
+
+from tests.sabotage.breaks import Break
+
+_LICENSES = ("tests/lineage/test_licenses.py",)
+_REPORTS = ("tests/reports/test_modelreports.py",)
+_DOCUMENT = ("tests/reports/test_document.py",)
+
+REPORT_BREAKS = (
+    Break(
+        "evaluation carries a licence", "node/lineage/licenses.py",
+        "if relation != _NOTHING_CARRIED)", "if relation)",
+        _LICENSES,
+    ),
+    Break(
+        "uses for evaluation carry a licence", "node/lineage/licenses.py",
+        " and one.use != _UNCARRIED_USE:", ":",
+        _LICENSES,
+    ),
+    Break(
+        "outputs carry as the material itself does", "node/lineage/licenses.py",
+        "after = (step.node, state[1] or is_outputs)", "after = (step.node, False)",
+        _LICENSES,
+    ),
+    Break(
+        "beyond a model's outputs all is direct again", "node/lineage/licenses.py",
+        "after = (step.node, state[1] or is_outputs)", "after = (step.node, is_outputs)",
+        _LICENSES,
+    ),
+    Break(
+        "a curator's word is the owner's", "node/lineage/licenses.py",
+        "yield Statement(node.id, node.title, text, CONCLUDED,", "yield Statement(node.id, node.title, text, DECLARED,",
+        _LICENSES,
+    ),
+    Break(
+        "what terms say of the licence is passed over", "node/lineage/licenses.py",
+        "        if node.terms and node.terms.license:\n", "        if False:\n",
+        _LICENSES,
+    ),
+    Break(
+        "a claimed name's descriptions aren't looked at", "node/lineage/licenses.py",
+        "    for edge in graph.made_from(node_id):\n        if edge.is_claim:\n",
+        "    for edge in graph.made_from(node_id):\n        if False:\n",
+        _LICENSES,
+    ),
+    Break(
+        "any choice's ask counts as certain", "node/lineage/licenseexpr.py",
+        "    return all(map(test, outcomes))\n", "    return any(map(test, outcomes))\n",
+        _LICENSES,
+    ),
+    Break(
+        "AND takes the mildest", "node/lineage/licenseexpr.py",
+        "    return frozenset(max(pair, key=rank.__getitem__)", "    return frozenset(min(pair, key=rank.__getitem__)",
+        _LICENSES,
+    ),
+    Break(
+        "OR binds as strong as AND", "node/lineage/licenseexpr.py",
+        '_BINDS = {"(": 0, "OR": 1, "AND": 2}', '_BINDS = {"(": 0, "OR": 1, "AND": 1}',
+        _LICENSES,
+    ),
+    Break(
+        "an unknown licence allows everything", "node/lineage/licenseclasses.py",
+        "        return found or UNKNOWN_CLASS\n", '        return found or self.rows["mit"]\n',
+        _LICENSES,
+    ),
+    Break(
+        "a file of classes says that rivals are free", "node/lineage/licenseclasses.py",
+        "replace(read, rivals=own.rivals, outputs=own.outputs, reason=own.reason)",
+        "replace(read, rivals=False, outputs=own.outputs, reason=own.reason)",
+        _LICENSES,
+    ),
+    Break(
+        "the middle of a long path isn't counted", "node/lineage/licenses.py",
+        "    return Path(steps, end.length - len(steps), len(end.head))\n",
+        "    return Path(steps, 0, len(end.head))\n",
+        _LICENSES,
+    ),
+    Break(
+        "claims join no materials", "node/lineage/material.py",
+        "        for other in near:\n", "        for other in ():\n",
+        _LICENSES + _REPORTS,
+    ),
+    Break(
+        "nothing logged is no", "node/reports/answers.py",
+        'return item(label, (), missing=f"{NOBODY}; that is no `no`")',
+        'return item(label, (Answer("no", COUNTED, value=False),))',
+        _REPORTS,
+    ),
+    Break(
+        "sums take what stands behind sources too", "node/reports/materials.py",
+        "return tuple(one for one in self.data if one.is_direct)", "return self.data",
+        _REPORTS,
+    ),
+    Break(
+        "disputed figures are added up", "node/reports/materials.py",
+        "return said[0] if len({one.value for one in said}) == 1 else None", "return said[0] if said else None",
+        _REPORTS,
+    ),
+    Break(
+        "a curator's figure goes before the owner's", "node/reports/materials.py",
+        "standing = DECLARED if any(one.standing == DECLARED for one in said) else CONCLUDED",
+        "standing = CONCLUDED if any(one.standing == CONCLUDED for one in said) else DECLARED",
+        _REPORTS,
+    ),
+    Break(
+        "a base model's training data are this model's", "node/reports/materials.py",
+        "            if used.material.is_model:\n", "            if False:\n",
+        _REPORTS,
+    ),
+    Break(
+        "benchmarks are training content", "node/reports/materials.py",
+        "            if all(word in NOT_IN_IT for word in kept):\n", "            if False:\n",
+        _REPORTS,
+    ),
+    Break(
+        "large sizes stay texts", "node/reports/materials.py",
+        "return int(record[name]) if name in _INTEGERS else record[name]", "return record[name]",
+        _REPORTS,
+    ),
+    Break(
+        "anything gets a model's report", "node/reports/materials.py",
+        "    if not model.is_model:\n", "    if False:\n",
+        _REPORTS,
+    ),
+    Break(
+        "a stranger's HTML stands in a report", "node/reports/document.py",
+        r'(r"([\\`*_{}\[\]<>()#+.!|~&:@$=-])")', r'(r"([\\`*_{}\[\]()#+.!|~&:@$=-])")',
+        _DOCUMENT,
+    ),
+    Break(
+        "a backtick ends a code span", "node/reports/document.py",
+        '    fence = "`" * (longest + 1)\n', '    fence = "`"\n',
+        _DOCUMENT,
+    ),
+    Break(
+        "what the lineage left out isn't said", "node/reports/document.py",
+        '*(f"Left out of the lineage: {escaped(text)}." for text in report.left_out)', "*()",
+        _REPORTS,
+    ),
+)  # fmt: skip
