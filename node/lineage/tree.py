@@ -83,7 +83,7 @@ def render_tree(
             lines.append(f"  {_NOTHING[way]}")
         lines += _section(graph, plan, way, signs, width, printed)
     if graph.truncated:
-        lines += ["", "not shown: " + "; ".join(safe_line(note) for note in graph.truncated)]
+        lines += ["", *(cut(f"not shown: {safe_line(note)}", width) for note in graph.truncated)]
     if not is_ascii:
         return lines
     return [line.replace("…", "...").replace("×", "x").encode("ascii", "backslashreplace").decode() for line in lines]

@@ -118,6 +118,24 @@ def test_above_and_below_are_told_apart() -> None:
     assert len([line for line in lines if "derived from: c" in line]) == 2
 
 
+def test_a_node_is_opened_where_it_is_nearest() -> None:
+    """Two steps from the root rather than three, whichever way comes first in the list."""
+    for near, pointer in (("a", "↑ shown above"), ("z", "↓ shown below")):
+        make = making.Maker("0")
+        for index, name in enumerate(("root", near, "b", "c", "shared")):
+            make.asset(index, name)
+        for derived, source in (("0", "1"), ("0", "2"), ("2", "3"), ("3", "4"), ("1", "4")):
+            make.edge(derived, source)
+        lines = _tree(make.json(), direction=UP)
+        assert pointer in _line(lines, "derived from: shared", "shown ")
+
+
+def test_what_was_left_out_is_said_within_the_width() -> None:
+    """Each note of the node on a line of its own, cut to fit."""
+    lines = _tree(making.small() | {"truncated": ["depth 3 reached", "x" * 500]}, width=80)
+    assert lines[-2:] == ["not shown: depth 3 reached", "not shown: " + "x" * 68 + "…"]
+
+
 def test_long_lists_are_folded() -> None:
     """The first so many of a node's children, and how many more there are; 0 shows all."""
     lines = _tree(making.star(250), limit=20)
