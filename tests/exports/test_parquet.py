@@ -258,6 +258,18 @@ def test_a_log_of_another_key_writes_nothing(
     assert not (cli.folder / "out").exists()
 
 
+def test_the_documented_questions_are_answered(cli: Cli, world: World) -> None:
+    """The SQL of docs/export.md runs on an export as it stands there."""
+    cli("export", "parquet", "log-parquet")
+    block = re.search(r"^```sql\n(.*?)^```", DOCS.read_text(encoding="utf-8"), re.M | re.S)
+    assert block
+    questions = [part for part in block[1].replace("'log-parquet/", f"'{cli.folder}/log-parquet/").split(";\n") if part]
+    charged, owed, made = (duckdb.execute(question).fetchall() for question in questions)
+    assert (world.lab.key.hex(), "2023-11", "EUR", 51 * EUR) in charged
+    assert owed == []  # of a party that the page made up
+    assert made == [(str(world.corpus.index),), (str(world.model.index),)]
+
+
 def test_columns_are_the_documented_ones() -> None:
     """docs/export.md has every table and column, in order and in the code's words."""
     part = DOCS.read_text(encoding="utf-8").partition("\n## Parquet\n")[2].partition("\n## ")[0]
