@@ -1,6 +1,7 @@
 """What a writer of a licence or data set format gets of the log: one asset or description, its terms, its owner.
 
-Entries are verified. Which terms are the newest, whose a key is and what a party is called are the node's word.
+Entries are verified. Which terms are the newest, whether an asset was withdrawn, whose a key is and what a party is
+called are the node's word.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ def find_material(client: Client, text: str, *, manifest: Manifest | None = None
         return ExportMaterial(
             str(record["name"]), record, ref=str(entry.ref), said_by=said_by, source_names=names, files=files
         )
-    terms = terms_in_force(client, entry.ref)
+    # An asset that was withdrawn is offered no more, whatever its last terms say.
+    retired = bool(client.get(f"/assets/{entry.ref}").get("retired"))
+    terms = None if retired else terms_in_force(client, entry.ref)
     return ExportMaterial(
         str((record.get("aka") or [record["name"]])[0]), record, ref=str(entry.ref),
         terms=None if terms is None else terms.fields, terms_ref=None if terms is None else str(terms.ref),

@@ -108,13 +108,16 @@ def test_what_can_t_be_exported_is_named(cli: Cli, library: Library) -> None:
 
 
 def test_a_retired_asset_gives_way_to_a_description(cli: Cli, node: NodeProcess) -> None:
-    """Once the owner withdrew it, its claim on the name is no more."""
+    """Once the owner withdrew it, its claim on the name is no more, and its last terms are no offer."""
     owner, curator = Actor(node).join("Owner"), Actor(node).join("Another")
     name = "pkg:generic/retired"
-    asset = ref_of(node, owner.log(body("asset", type="dataset", name="mine", aka=[name])))
+    terms = {"currency": "EUR", "offers": [offer("search", "call", 5)]}
+    asset = ref_of(node, owner.log(body("asset", type="dataset", name="mine", aka=[name], uri=NAME, terms=terms)))
     curator.log(body("description", name=name, type="dataset", title="theirs", collected_from=NOW_MS))
     assert json.loads(cli("export", "croissant", name).out)["name"] == "mine"
+    assert cli("export", "rsl", asset.index).code == 0
     owner.log(body("withdraw", target=asset.pack()))
+    assert "no terms" in cli.fails(2, "export", "rsl", asset.index)
     assert json.loads(cli("export", "croissant", name).out)["name"] == "theirs"
 
 

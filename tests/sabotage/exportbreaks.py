@@ -89,6 +89,11 @@ EXPORT_BREAKS = (
         _MATERIALS,
     ),
     Break(
+        "a withdrawn asset's terms are an offer", "node/exports/material.py",
+        "terms = None if retired else terms_in_force(client, entry.ref)", "terms = terms_in_force(client, entry.ref)",
+        _MATERIALS,
+    ),
+    Break(
         "an author's oldest description counts", "node/exports/material.py",
         "max(row, newest.get(", "min(row, newest.get(",
         _MATERIALS,
