@@ -220,10 +220,11 @@ class Graph:
         return self._down.get(node_id, ())
 
     def children(self, node_id: str, direction: str) -> tuple[tuple[Edge, Node], ...]:
-        """A node's children in a tree that goes UP or DOWN, each with the edge that leads to it."""
-        if direction == UP:
-            return tuple((edge, self._by_id[edge.source]) for edge in self.sources(node_id))
-        return tuple((edge, self._by_id[edge.derived]) for edge in self.made_from(node_id))
+        """A node's children in a tree that goes UP or DOWN, each with the edge that leads to it. A name and an asset
+        that claims it are the same material, so each is the other's child, whichever way the tree goes."""
+        up = ((edge, edge.source) for edge in self.sources(node_id) if direction == UP or edge.is_claim)
+        down = ((edge, edge.derived) for edge in self.made_from(node_id) if direction == DOWN or edge.is_claim)
+        return tuple((edge, self._by_id[other]) for edge, other in (*up, *down))
 
 
 def _source_of(edge: Edge) -> str:

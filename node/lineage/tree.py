@@ -81,7 +81,7 @@ def render_tree(
         plan = _planned(graph, way, limit, printed)
         if not plan.children:
             lines.append(f"  {_NOTHING[way]}")
-        lines += _section(graph, plan, way, signs, width, printed)
+        lines += _section(graph, plan, signs, width, printed)
     if graph.truncated:
         lines += ["", *(cut(f"not shown: {safe_line(note)}", width) for note in graph.truncated)]
     if not is_ascii:
@@ -128,6 +128,8 @@ def _planned(graph: Graph, way: str, limit: int, printed: set[str]) -> _Plan:
             plan.folded[at] = len(found) - len(kept)
         for edge, node in kept:
             opens = node.id not in opened and node.id not in printed
+            if edge.is_claim and not opens:
+                continue  # it stands where it was met, and both ends say so
             plan.children.setdefault(at, []).append(_Child(edge, node, opens))
             if opens:
                 opened.add(node.id)
@@ -135,7 +137,7 @@ def _planned(graph: Graph, way: str, limit: int, printed: set[str]) -> _Plan:
     return plan
 
 
-def _section(graph: Graph, plan: _Plan, way: str, signs: _Signs, width: int, printed: set[str]) -> Iterator[str]:
+def _section(graph: Graph, plan: _Plan, signs: _Signs, width: int, printed: set[str]) -> Iterator[str]:
     """The lines of one direction, depth first along the plan; adds to `printed`."""
     stack = [_level(plan, graph.root, "", 0)]
     indented = min(INDENT_LEVELS_MAX, width // 3 // len(signs.space))
@@ -151,7 +153,12 @@ def _section(graph: Graph, plan: _Plan, way: str, signs: _Signs, width: int, pri
         head = prefix + (signs.last if is_last else signs.branch)
         below = prefix + (signs.space if is_last else signs.pass_by) if level < indented else prefix
         deep = f"[level {level + 1}] " if level >= indented else ""
-        parts = [deep + relation_words(child.edge, way) + ": " + _title(child.node)]
+        parts = [
+            deep
+            + relation_words(child.edge, UP if child.node.id == child.edge.source else DOWN)
+            + ": "
+            + _title(child.node)
+        ]
         if child.opens:
             printed.add(child.node.id)
             parts += list(_node_parts(graph, child.node))[1:]
