@@ -16,6 +16,7 @@ from node.cli.text import emit, note_line
 from node.lineage.licenseclasses import FILE_BYTES_MAX, OWN, read_classes
 from node.lineage.licensepage import license_lines, license_value
 from node.lineage.licenses import reason
+from node.printable import safe_line
 from node.reports.ab2013 import report_ab2013
 from node.reports.art53 import report_art53
 from node.reports.document import as_value, markdown
@@ -103,7 +104,7 @@ def _put(
     args: argparse.Namespace, fetched: Fetched, value: dict[str, Any], lines: Iterable[str], *, as_json: bool
 ) -> int:
     if args.output:
-        text = [json.dumps(value, indent=2), "\n"] if as_json else (f"{line}\n" for line in lines)
+        text = [json.dumps(value, indent=2), "\n"] if as_json else (f"{safe_line(line)}\n" for line in lines)
         write_parts(args.output, text)
         note_line(f"wrote {args.output}")
     else:

@@ -8,7 +8,7 @@ Data Provenance Collection, with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from node.imports.safejson import loads
@@ -164,10 +164,6 @@ class Classes:
         if found is None and license_id.endswith("+"):
             found = self.rows.get(license_id[:-1].lower())
         return found or UNKNOWN_CLASS
-
-    def known(self) -> Iterator[tuple[str, LicenseClass]]:
-        """All rows, names in lower case, in no order that means anything."""
-        yield from self.rows.items()
 
 
 OWN = Classes(_table())

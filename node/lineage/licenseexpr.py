@@ -17,7 +17,6 @@ from proofs.fields import is_spdx_expression
 
 YES, NO, OPEN = "yes", "no", "unknown"
 ASPECTS = ("attribution", "share_alike", "rivals", "outputs")
-BRANCHES_MAX = 32
 _TOKEN = re.compile(r" *([()]|[A-Za-z0-9.:+-]+)")
 _BINDS = {"(": 0, "OR": 1, "AND": 2}
 
@@ -163,11 +162,6 @@ def _licenses_and_symbols(text: str) -> Iterable[tuple[str, int, int]]:
         else:
             yield token, start, end
             at += 1
-
-
-def worst(effect: Effect) -> str:
-    """The strictest outcome for commercial use that some choice leads to."""
-    return max(effect.commercial, key=_RANK.__getitem__)
 
 
 def is_sure(outcomes: Outcomes, test: Callable[[str], bool]) -> bool:

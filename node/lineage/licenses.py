@@ -25,7 +25,9 @@ RIVALS, COMMERCE, SHARE_ALIKE, ATTRIBUTION, NOT_KNOWN = (
 )  # fmt: skip
 ASKS = (RIVALS, COMMERCE, SHARE_ALIKE, ATTRIBUTION, NOT_KNOWN)
 CLAIMS, CLAIMED = "claims", "claimed_by"
-"""Steps between an asset and the external name that its owner claims: the same material."""
+CONTESTED = "contested"
+"""Steps between an asset and the external name that its owner claims: the same material, by that owner's word. Stands
+beside them where several parties claim the name."""
 PATH_STEPS_MAX = 32
 """Of a longer path the middle is left out, and counted."""
 SPEAKERS_MAX = 8
@@ -238,7 +240,7 @@ def _steps(graph: Graph, node_id: str, used: dict[str, list[Step]]) -> Iterator[
     joined = set()
     for edge in graph.sources(node_id):
         if edge.is_claim:
-            yield Step(edge.source, (CLAIMED,), edge.said_by[:SPEAKERS_MAX]), False
+            yield _claim(graph, edge, edge.source, CLAIMED), False
             continue
         relations = carried(edge)
         if relations:
@@ -246,10 +248,15 @@ def _steps(graph: Graph, node_id: str, used: dict[str, list[Step]]) -> Iterator[
             yield Step(edge.source, relations, edge.said_by[:SPEAKERS_MAX]), set(relations) == {_OUTPUTS}
     for edge in graph.made_from(node_id):
         if edge.is_claim:
-            yield Step(edge.derived, (CLAIMS,), edge.said_by[:SPEAKERS_MAX]), False
+            yield _claim(graph, edge, edge.derived, CLAIMS), False
     for step in used.get(node_id, ()):
         if step.node not in joined:
             yield step, False
+
+
+def _claim(graph: Graph, edge: Edge, to: str, relation: str) -> Step:
+    is_contested = graph.is_contested(graph.node(edge.derived))
+    return Step(to, (relation, CONTESTED) if is_contested else (relation,), edge.said_by[:SPEAKERS_MAX])
 
 
 def carried(edge: Edge) -> tuple[str, ...]:

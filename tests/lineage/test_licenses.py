@@ -266,6 +266,19 @@ def test_a_root_has_what_is_said_of_the_name_it_claims() -> None:
     assert next(found.asking(COMMERCE))[0].path.steps[0].relations == ("claims",)
 
 
+def test_a_name_that_several_claim_is_contested() -> None:
+    """Anybody may claim a name: the step to each claimant says that there are several, and both words are shown."""
+    make = model()
+    for at, party in ((10, OWNER), (11, LAB)):
+        make.asset(at, f"c{at}", party=party, record={"license": "CC-BY-NC-4.0", "aka": ["pkg:generic/x/c"]})
+        make.edge("pkg:generic/x/c", str(at), kind="claim", relations=[])
+    make.external("pkg:generic/x/c", claimed_by=["10", "11"])
+    make.edge("30", "pkg:generic/x/c", "trained_on")
+    found = reasoned(make)
+    assert {one.statement.party for one in found.findings} == {OWNER, LAB}
+    assert {one.path.steps[-1].relations for one in found.findings} == {("claimed_by", "contested")}
+
+
 def test_evaluation_carries_nothing() -> None:
     """What a model was evaluated on, or used for evaluating, restricts it not; joined with another relation it does."""
     make = model()
