@@ -14,6 +14,7 @@ from tests.sabotage.admissionbreaks import ADMISSION_BREAKS
 from tests.sabotage.breaks import BREAKS, Break
 from tests.sabotage.exportbreaks import EXPORT_BREAKS
 from tests.sabotage.formatbreaks import FORMAT_BREAKS
+from tests.sabotage.importbreaks import IMPORT_BREAKS
 from tests.sabotage.librarybreaks import LIBRARY_BREAKS
 from tests.sabotage.lineagebreaks import LINEAGE_BREAKS
 from tests.sabotage.moneybreaks import MONEY_BREAKS
@@ -30,6 +31,7 @@ DEFECTS = (
     *BREAKS,
     *EXPORT_BREAKS,
     *FORMAT_BREAKS,
+    *IMPORT_BREAKS,
     *LIBRARY_BREAKS,
     *LINEAGE_BREAKS,
     *MONEY_BREAKS,
