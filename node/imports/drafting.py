@@ -46,7 +46,7 @@ class Drafts:
         """What was not, or not simply, carried over. `foreign`: the format's own name of it."""
         notes = self.reading.notes
         if isinstance(value, Decimal):
-            value = str(value)  # as the file has it, not as Python shows it
+            value = str(value)  # the number, without Python's name of its type
         if len(notes) < NOTES_MAX:
             notes.append(Note.of(place, shown(foreign), value, reason, detail))
         elif len(notes) == NOTES_MAX:

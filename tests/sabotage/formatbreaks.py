@@ -86,6 +86,16 @@ FORMAT_BREAKS = (
         ("tests/imports/test_litellm.py", "tests/imports/test_spdx.py"),
     ),
     Break(
+        "notes fill memory", "node/imports/drafting.py",
+        "        if len(notes) < NOTES_MAX:\n", "        if notes is not None:\n",
+        ("tests/imports/test_drafting.py",),
+    ),
+    Break(
+        "a file's names are shown as they are", "node/imports/drafting.py",
+        "return name if is_text(name) and len(name) <= _NAME_CHARS_MAX else excerpt(name)", "return name[:_NAME_CHARS_MAX]",
+        ("tests/imports/test_drafting.py", "tests/imports/test_litellm.py"),
+    ),
+    Break(
         "fields are taken as they come", "node/imports/drafting.py",
         "        if not rule.ok(value):\n", "        if isinstance(value, bytes):\n",
         ("tests/imports/test_hfcard.py", "tests/imports/test_spdx.py", "tests/imports/test_cawg.py"),
