@@ -201,7 +201,7 @@ class Tracer:
                 self._left_out["more of the party's assets"] = None
                 break
             levels.update((one, -found.levels[one]) for one in way)
-        return levels
+        return dict(sorted(levels.items(), key=lambda item: -item[1]))  # the nearest first
 
     def _tested_on(self, target: Target) -> Iterator[Target]:
         for index, _ in self._sayings(target):

@@ -22,6 +22,7 @@ from tests.sabotage.operatebreaks import OPERATE_BREAKS
 from tests.sabotage.reportbreaks import REPORT_BREAKS
 from tests.sabotage.spoolbreaks import SPOOL_BREAKS
 from tests.sabotage.storagebreaks import STORAGE_BREAKS
+from tests.sabotage.tracebreaks import TRACE_BREAKS
 from tests.sabotage.webformatbreaks import WEB_FORMAT_BREAKS
 
 TIMEOUT_S = 600
@@ -39,6 +40,7 @@ DEFECTS = (
     *REPORT_BREAKS,
     *SPOOL_BREAKS,
     *STORAGE_BREAKS,
+    *TRACE_BREAKS,
     *WEB_FORMAT_BREAKS,
 )
 

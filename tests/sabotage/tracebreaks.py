@@ -1,0 +1,94 @@
+"""One-line defects of lineage rows, walks and traces, as in breaks.py."""
+
+from tests.sabotage.breaks import Break
+
+RANDOM = ("tests/money/test_random_lineage.py",)
+TRACE = ("tests/node/test_trace.py",)
+
+TRACE_BREAKS = (
+    Break(
+        "a replaced description still counts", "ledger/lineage.py",
+        "        elif state.view.get(keys.DESCRIBED + keys.text(name) + author) == keys.number(index):\n",
+        "        else:\n",
+        TRACE,
+    ),
+    Break(
+        "evaluated_on is a step of every walk", "ledger/walk.py",
+        "        if said.relations != EVALUATED_ON:\n", "        if said.relations:\n",
+        RANDOM,
+    ),
+    Break(
+        "a name isn't the asset that claims it", "ledger/walk.py",
+        "        for _, asset in state.claimants(target, most=CLAIMANTS_MAX):\n",
+        "        for _, asset in state.claimants(target, most=0):\n",
+        RANDOM,
+    ),
+    Break(
+        "a retired asset still claims names in traces", "ledger/lineage.py",
+        "        if row is not None and state.view.get(", "        if row is not None or state.view.get(",
+        RANDOM,
+    ),
+    Break(
+        "shares paid to the payer itself count as earned", "ledger/lineage.py",
+        "        return 0 if splits[0][0] == party else amount\n", "        return amount\n",
+        RANDOM,
+    ),
+    Break(
+        "a share that went on counts as the used asset's own", "ledger/lineage.py",
+        "    not_kept = amount - _to_others(left, plan.rest, party)\n",
+        "    not_kept = left - _to_others(left, plan.rest, party)\n",
+        RANDOM,
+    ),
+    Break(
+        "credits aren't shown", "ledger/corrections.py",
+        "        note_credit(context, row, account, base - lowered)\n", "",
+        RANDOM,
+    ),
+    Break(
+        "since counts from the beginning", "ledger/trace.py",
+        "                count, total = count - before.count, total - before.total\n", "                pass\n",
+        TRACE,
+    ),
+    Break(
+        "a use judged by terms counts for the name", "ledger/lineage.py",
+        "    judged = row.asset if row.terms is not None else None\n", "    judged = None\n",
+        RANDOM,
+    ),
+    Break(
+        "disputes of uses aren't found by what was used", "ledger/disputes.py",
+        "    note_dispute(state, context, target.usage, index, target.body)\n", "",
+        TRACE,
+    ),
+    Break(
+        "a way isn't looked for where all that it rests on is there", "ledger/walk.py",
+        "    if made < source or not behind or behind & ~state.roots(made):\n",
+        "    if made < source or not behind or behind & state.roots(made):\n",
+        RANDOM,
+    ),
+    Break(
+        "an asset that claims a name has no names", "ledger/assets.py",
+        "    has_names = has_names or bool(names or aka)\n", "    has_names = has_names or bool(names)\n",
+        RANDOM,
+    ),
+    Break(
+        "the pass over the rows stops a row short", "ledger/walk.py",
+        "        start = max(source + 1, end - SWEEP_LEAVES)\n",
+        "        start = max(source + 2, end - SWEEP_LEAVES)\n",
+        RANDOM,
+    ),
+    Break(
+        "a bound on materials isn't told", "ledger/trace.py",
+        "        if not found.is_whole:\n            side", "        if False:\n            side",
+        TRACE,
+    ),
+    Break(
+        "a trace is counted into another's material", "ledger/lineage.py",
+        "    elif \"into_name\" in body:\n        made = b\"=\" + keys.text(body[\"into_name\"])\n", "",
+        TRACE,
+    ),
+    Break(
+        "a replay's trace forgets who replaced what", "ledger/keys.py",
+        "LINEAGE = (MADE_FROM, DESCRIBED, DISPUTED)\n", "LINEAGE = (DESCRIBED, DISPUTED)\n",
+        TRACE,
+    ),
+)  # fmt: skip
