@@ -55,7 +55,7 @@ def find_material(client: Client, text: str, *, manifest: Manifest | None = None
 
 def _described(client: Client, name: str) -> VerifiedEntry:
     """The asset that alone claims an external name, else the newest description by the one party that describes it."""
-    rows = [row for row in _rows(client, aka=name) if row["kind"] == "asset" and not row.get("retired")]
+    rows = [row for row in _rows(client, aka=name) if row["kind"] == "asset"]  # a withdrawn one claims nothing
     if not rows:
         newest: dict[str, dict[str, Any]] = {}
         for row in _rows(client, name=name):

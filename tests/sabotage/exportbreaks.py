@@ -84,11 +84,6 @@ EXPORT_BREAKS = (
         _FOCUS,
     ),
     Break(
-        "a retired asset still stands for its name", "node/exports/material.py",
-        ' and not row.get("retired")]', "]",
-        _MATERIALS,
-    ),
-    Break(
         "a withdrawn asset's terms are an offer", "node/exports/material.py",
         "terms = None if retired else terms_in_force(client, entry.ref)", "terms = terms_in_force(client, entry.ref)",
         _MATERIALS,
