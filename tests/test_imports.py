@@ -33,8 +33,9 @@ LEDGER_STDLIB_BANNED = {
 LEDGER_PACKAGES = {"cryptography", "msgpack"}
 LEVELDB = {"plyvel", "plyvel_next"}
 LEVELDB_ONLY_IN = "ledger/leveldb.py"
-NODE_PACKAGES = {"cryptography", "msgpack", "aiohttp", "uvloop", "rich", "prometheus_client"}
+NODE_PACKAGES = {"cryptography", "msgpack", "aiohttp", "uvloop", "rich", "prometheus_client", "yaml"}
 METRICS_ONLY_IN = "node/metrics.py"
+YAML_ONLY_IN = "node/imports/safeyaml.py"  # which bounds it
 PARQUET_ONLY_IN = "node/exports/parquet.py"  # an extra of its own: imported when a folder of tables is asked for
 
 # Other people's libraries that we have something for, and the one module that may import each.
@@ -154,6 +155,12 @@ def test_only_the_leveldb_store_imports_leveldb() -> None:
 def test_only_the_metrics_import_prometheus() -> None:
     """Whoever counts does so in plain numbers: the writer and the hot path know nothing of a format."""
     wrong = [i for i in layer_imports("node") if i.top == "prometheus_client" and i.path != METRICS_ONLY_IN]
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+def test_only_the_safe_reader_imports_yaml() -> None:
+    """What strangers wrote is read without aliases, tags and recursion, everywhere."""
+    wrong = [i for i in layer_imports("node") if i.top == "yaml" and i.path != YAML_ONLY_IN]
     assert not wrong, "\n".join(map(str, wrong))
 
 

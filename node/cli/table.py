@@ -128,6 +128,6 @@ COMMANDS = (
             "  usance export openlineage corpus -o corpus.openlineage.jsonl"),
     Command("import", "imports", "describe material from files of other formats: licences, sources, makers, prices",
             "  usance import provenance datasets.jsonl.gz --dry-run\n"
-            "  usance import provenance datasets.jsonl.gz --report import.json",
-            ("description",)),
+            "  usance import provenance datasets.jsonl.gz --report import.json\n"
+            "  usance import litellm model_prices_and_context_window.json --terms-dir terms"),
 )  # fmt: skip

@@ -128,7 +128,9 @@ def test_the_newest_description_of_each_name_counts() -> None:
 
 def test_pages_without_an_end_are_refused() -> None:
     """A node that goes round in circles keeps nobody."""
+    pages = Pages({"records": [], "next": 7})
     with pytest.raises(RetryableError, match="without an end"):
-        present_descriptions(Pages({"records": [], "next": 7}), bytes(32), {A})
+        present_descriptions(pages, bytes(32), {A})
+    assert pages.asked == [0, 7]
     with pytest.raises(RetryableError, match="without an end"):
         present_descriptions(Pages({"records": [], "next": "x"}), bytes(32), {A})

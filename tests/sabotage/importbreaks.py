@@ -115,7 +115,7 @@ IMPORT_BREAKS = (
     ),
     Break(
         "a node's pages may go round in circles", "node/imports/plan.py",
-        "type(following) is not int or following <= (start or 0)", "type(following) is not int", _PLAN,
+        "following <= (start or 0):\n            break\n", "following < 0:\n            break\n", _PLAN,
     ),
     Break(
         "of two with one name the second is dropped in silence", "node/imports/plan.py",
