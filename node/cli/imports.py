@@ -93,10 +93,10 @@ def _plan(
     party = signing.client.key_state(signing.public).party if signing else None
     if signing is None or party is None:
         return make_plan(reading, {}), []
-    with progress("comparing", unit="records", quiet=args.json):
-        names = {material.name for material in reading.materials}
-        plan = make_plan(reading, present_descriptions(signing.client, party, names) if names else {})
-        return plan, records_to_publish(signing.client, party, terms) if args.publish_terms and terms else []
+    names = {material.name for material in reading.materials}
+    plan = make_plan(reading, present_descriptions(signing.client, party, names) if names else {})
+    is_asked = args.publish_terms and terms
+    return plan, records_to_publish(signing.client, party, terms, reading) if is_asked else []
 
 
 def _code(reading: Reading, plan: Plan) -> int:

@@ -143,14 +143,19 @@ def _write(path: str, data: bytes) -> None:
 
 
 def records_to_publish(
-    client: Client, party: bytes, files: Iterable[TermsFile]
+    client: Client, party: bytes, files: Iterable[TermsFile], reading: Reading
 ) -> list[tuple[TermsFile, dict[str, Any]]]:
     """Records of terms (in JSON form, without `at`) for those assets of the party that claim a material's name, where
-    other terms are in force or none. Raises as Client.get and Client.entry."""
+    other terms are in force or none. Terms without a currency are noted instead. Raises as Client.get and
+    Client.entry."""
     own = _claims(client, party)
     found = []
     for file in files:
-        if file.fields is None or file.draft.name not in own:
+        if file.draft.name not in own:
+            continue
+        if file.fields is None:
+            detail = "not published: no currency is stated, and terms need one"
+            reading.notes.append(Note.of(file.draft.place, "terms", file.draft.name, NOT_CARRIED, detail))
             continue
         asset = parse_ref(own[file.draft.name])
         body = codec.decode(make_body({"kind": "terms", "at": 0, "asset": asset.pack(), **file.fields}), field="terms")

@@ -241,6 +241,10 @@ def test_terms_are_written_for_owners_and_logged_only_where_asked_and_owned(cli,
     assert cli.json("import", "x", "f", "--publish-terms", "--dry-run")["terms_to_publish"] == 1
     assert cli.json("import", "x", "f", "--publish-terms")["logged"] == 1
     assert cli.json("import", "x", "f", "--publish-terms")["logged"] == 0
+    own = cli.json("asset", "--name", "o", "--type", "model", "--aka", "model:me/o")["ref"]
+    done = cli.json("import", "x", "f", "--publish-terms")
+    assert (done["logged"], [note["places"] for note in done["notes"]]) == (0, [["o"]])
+    cli.ok("withdraw", own)
     (cli.folder / "f").write_text(json.dumps([{**OFFERS[0], "price": 1}]))
     assert cli.json("import", "x", "f", "--publish-terms")["logged"] == 1
     cli.ok("withdraw", asset)
