@@ -17,6 +17,7 @@ Lists (ledger/sumlist.py), none of them with a tree:
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ Target = int | str
 """A leaf index or an external name."""
 
 NOWHERE = b"-"
+_VERSIONED = re.compile(r"(pkg:[^@?#]+)@[^?#/]+((?:[?#].*)?)", re.DOTALL)
+"""A version stands behind the last part of the path, before qualifiers and a part of the package (Package URL)."""
 USE_CODES = {use: code for code, use in enumerate(USE_NAMES)}
 """As they stand in keys: a use that is added comes at the end of proofs.fields.USES."""
 _SAID = struct.Struct(">BH32s")
@@ -185,6 +188,34 @@ def standing_names(state: State, asset: int) -> Iterator[str]:
     for name in names:
         if row is not None and state.view.get(keys.AKA + keys.text(name) + row.party + keys.number(asset)) is not None:
             yield name
+
+
+def unversioned(name: str) -> str:
+    """A package URL without its version, which is the package itself; any other name as it is."""
+    found = _VERSIONED.fullmatch(name)
+    return name if found is None else found[1] + (found[2] or "")
+
+
+def is_known(state: State, name: str) -> bool:
+    """Whether somebody describes or claims a name."""
+    prefix = keys.DESCRIBED + keys.text(name)
+    return next(iter(state.view.scan(prefix, keys.after(prefix))), None) is not None or state.claims(name)[0] > 0
+
+
+def versions(state: State, name: str) -> Iterator[str]:
+    """Versions of a package that records speak of: as a source, described, claimed or used. Costs a seek for each."""
+    head, mark, part = name.partition("#")
+    start = f"{head}@".encode()
+    seen: set[str] = set()
+    for prefix in (keys.MADE_FROM + b"=", keys.DESCRIBED, keys.AKA, keys.LIST_HEAD + USES + b"="):
+        at, end = prefix + start, keys.after(prefix + start)
+        while (row := next(iter(state.view.scan(at, end)), None)) is not None:
+            raw = row[0][len(prefix) : row[0].index(b"\0", len(prefix))]
+            at = prefix + raw + b"\1"
+            found = raw.decode()
+            if found not in seen and unversioned(found) == head + mark + part:
+                seen.add(found)
+                yield found
 
 
 def disputes_of(state: State, target: Target) -> Iterator[int]:

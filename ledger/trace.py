@@ -24,7 +24,7 @@ from ledger.lineage import (
 )
 from ledger.postings import CREDITED, EARNED, NOT_KEPT, USES
 from ledger.state import STATUS_NAMES, State
-from ledger.walk import AUTHORS_MAX, Found, find_path, is_material, made_from, same_as, sources_of, walk
+from ledger.walk import Found, find_path, is_material, made_from, package_of, same_as, sources_of, walk
 from proofs.errors import InputError
 from proofs.fields import USES as USE_NAMES
 
@@ -37,9 +37,13 @@ LISTS_MAX = 20_000
 LISTS_MATERIAL_MAX = 2_000
 """Of one material."""
 DISPUTES_MAX = 32
+AUTHORS_MAX = 64
+"""Of one name, whose descriptions are shown: the first by their keys."""
 EVALUATED_ON = "evaluated_on"
 
 UP, DOWN, BOTH = "up", "down", "both"
+VERSION_OF = "version_of"
+"""The one relation that no record states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +103,9 @@ class Material:
 
 @dataclass(slots=True)
 class Link:
-    """An edge of a trace. `said_by`: (index of the record, its author); `is_claim`: `made` is a name, and `source` an
-    asset that claims it."""
+    """An edge of a trace. `said_by`: (index of the record, its author). `relations`: of records, and VERSION_OF where
+    `made` is by its name a version of the package `source`; `is_claim`: `made` is a name, and `source` an asset that
+    claims it."""
 
     made: Target
     source: Target
@@ -303,13 +308,16 @@ class Tracer:
                     link.relations += [relation for relation in relations if relation not in link.relations]
                     link.bps = max(link.bps, bps)
                     link.said_by.append((index, author))
-            if isinstance(target, str):
-                for asset in same_as(self._state, target):
-                    row = self._state.asset(asset) if isinstance(asset, int) and asset in levels else None
-                    if row is not None and isinstance(asset, int):
-                        found.setdefault(
-                            (target, asset), Link(target, asset, [], 0, [(asset, row.party)], is_claim=True)
-                        )
+            if not isinstance(target, str):
+                continue
+            for asset in same_as(self._state, target):
+                row = self._state.asset(asset) if isinstance(asset, int) and asset in levels else None
+                if row is not None and isinstance(asset, int):
+                    found.setdefault((target, asset), Link(target, asset, [], 0, [(asset, row.party)], is_claim=True))
+            package = package_of(self._state, target)
+            if package in levels and package is not None:
+                link = found.setdefault((target, package), Link(target, package, [], 0, []))
+                link.relations.append(VERSION_OF)
         return list(found.values())
 
     def _share_out(self, materials: list[Material], links: list[Link]) -> None:

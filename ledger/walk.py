@@ -1,7 +1,8 @@
 """Walks through lineage: what stands behind a material, what was made from it, and how one leads to another.
 
 Assets refer backwards only, but what is said of external names may come at any time and say anything: there may be
-cycles. An asset that claims a name (`aka`) and the name are the same material, so walks step from each to the other.
+cycles. An asset that claims a name (`aka`) and the name are the same material, so walks step from each to the other. A
+version of a package (`pkg:…/name@revision`) leads up to the package, and the package down to its versions.
 `evaluated_on` is no step: what a model was tested on doesn't stand behind it.
 """
 
@@ -11,15 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from ledger import keys
-from ledger.lineage import Target, descriptions, said_of, standing_names
+from ledger.lineage import Target, descriptions, is_known, said_of, standing_names, unversioned, versions
 from ledger.state import State, unpack_assets
 from proofs.errors import InputError
 
 EVALUATED_ON = ("evaluated_on",)
-CLAIMANTS_MAX = 64
+CLAIMANTS_MAX = 4096
 """Of one name, that a walk steps to."""
-AUTHORS_MAX = 64
-"""Who describe one name, whose word a walk goes by: the first by their keys."""
 PATH_EDGES_MAX = 500_000
 """Edges met in search of a path through external names: a second or two of a read thread."""
 SEARCH_EDGES = 10_000
@@ -50,17 +49,20 @@ class Budget:
 
 
 def sources_of(state: State, target: Target) -> Iterator[Target]:
-    """One step up: what a material was made from, and what it is the same as."""
+    """One step up: what a material was made from, what it is a version of, and what it is the same as."""
     if isinstance(target, int):
         yield from state.asset_more(target).sources
     else:
         yield from described_sources(state, target)
+        package = package_of(state, target)
+        if package is not None:
+            yield package
     yield from same_as(state, target)
 
 
 def described_sources(state: State, name: str) -> Iterator[Target]:
     """What those who describe a name say that it was made from."""
-    for _, (_, index) in zip(range(AUTHORS_MAX), descriptions(state, name), strict=False):
+    for _, index in descriptions(state, name):
         yield from state.asset_more(index).sources
 
 
@@ -73,11 +75,20 @@ def same_as(state: State, target: Target) -> Iterator[Target]:
             yield asset
 
 
+def package_of(state: State, name: str) -> str | None:
+    """The package that a name is a version of, where somebody describes or claims it: what is said of it holds for its
+    versions, but what is said of one version doesn't hold for another."""
+    whole = unversioned(name)
+    return whole if whole != name and is_known(state, whole) else None
+
+
 def made_from(state: State, target: Target) -> Iterator[Target]:
-    """One step down: what was made from a material, and what it is the same as."""
+    """One step down: what was made from a material, its versions, and what it is the same as."""
     for said in said_of(state, target):
         if said.relations != EVALUATED_ON:
             yield said.made
+    if isinstance(target, str) and is_known(state, target):
+        yield from versions(state, target)
     yield from same_as(state, target)
 
 

@@ -62,7 +62,7 @@ class _View:
         return str(Ref(index, self._leaf_at(index)))
 
     def _record(self, index: int) -> dict[str, Any]:
-        body = to_json(self._state.body(index))
+        body: dict[str, Any] = to_json(self._state.body(index))
         return {name: value for name, value in body.items() if name not in _LEFT_OUT}
 
     def _node(self, found: Material) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class _View:
         terms = None
         if have is not None:
             published = state.body(have.newest)
-            fields: dict[str, Any] = published["terms"] if published["kind"] == "asset" else published
+            fields: dict[str, Any] = dict(published["terms"]) if published["kind"] == "asset" else published
             terms = {"ref": self._ref(have.newest), "license": fields.get("license"), "currency": have.currency}
         return {
             "kind": "asset",
@@ -95,7 +95,7 @@ class _View:
         }
 
     def _external(self, found: Material) -> dict[str, Any]:
-        descriptions = [
+        descriptions: list[dict[str, Any]] = [
             {"index": index, "ref": self._ref(index), "party": author.hex(), "party_name": self._name(author),
              "record": self._record(index)}
             for author, index in found.described

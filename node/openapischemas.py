@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from ledger.errors import PROBLEM_TYPES
+from ledger.trace import VERSION_OF
 from node.health import REASONS
 from proofs.fields import RELATIONS, USES
 from proofs.kinds import KINDS
@@ -142,7 +143,8 @@ _LINEAGE_NODE = {
 }  # fmt: skip
 _LINEAGE_EDGE = shape(
     {
-        "from": text(), "to": text(), "kind": one_of("source", "claim"), "relations": array(one_of(*RELATIONS)),
+        "from": text(), "to": text(), "kind": one_of("source", "claim"),
+        "relations": array(one_of(*RELATIONS, VERSION_OF)),
         "bps": BPS, "said_by": array(shape({"index": COUNT, **_PARTY_NAMED})), "uses": array(_USE_SUM),
         "earned": array(_EARNED),
     }

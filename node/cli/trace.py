@@ -96,7 +96,7 @@ def _tree(args: argparse.Namespace, graph: Graph, fetched: Fetched) -> str:
 
     is_ascii = not args.output and not _prints_signs()
     width = WIDTH_DEFAULT if args.output else shutil.get_terminal_size((WIDTH_DEFAULT, 24)).columns
-    lines = render_tree(graph, width=width, direction=graph.direction, is_ascii=is_ascii)
+    lines = render_tree(graph, width=width, direction=graph.direction, limit=args.limit, is_ascii=is_ascii)
     return "\n".join([*lines, "", _standing(fetched)])
 
 

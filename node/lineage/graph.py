@@ -33,7 +33,10 @@ SOURCE, CLAIM = "source", "claim"
 UP, DOWN, BOTH = "up", "down", "both"
 DIRECTIONS = (BOTH, UP, DOWN)
 
-_UNRELATED = len(RELATIONS)
+VERSION_OF = "version_of"
+"""The relation of a version to its package, by their names; no record states it."""
+RELATIONS_SHOWN = (*RELATIONS, VERSION_OF)
+_UNRELATED = len(RELATIONS_SHOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +240,7 @@ def _derived_of(edge: Edge) -> str:
 
 def _in_order(edges: Iterable[Edge], by_id: Mapping[str, Node], end: Callable[[Edge], str]) -> tuple[Edge, ...]:
     def key(edge: Edge) -> tuple[int, str, str]:
-        rank = RELATIONS.index(edge.relations[0]) if edge.relations else _UNRELATED
+        rank = RELATIONS_SHOWN.index(edge.relations[0]) if edge.relations else _UNRELATED
         return rank, by_id[end(edge)].title.casefold(), end(edge)
 
     return tuple(sorted(edges, key=key))
@@ -328,13 +331,15 @@ def _node(value: Any, place: str) -> Node:
 def _edge(value: Any, place: str) -> Edge:
     said = form.an_object(value, place)
     kind = form.required(said, "kind", place, form.one_of((SOURCE, CLAIM)))
-    relations = form.listed(said, "relations", place, form.one_of(RELATIONS), len(RELATIONS))
+    relations = form.listed(said, "relations", place, form.one_of(RELATIONS_SHOWN), len(RELATIONS_SHOWN))
     if kind == SOURCE and not relations:
-        raise InputError("no relation", field=f"{place}.relations", expected="one or more of " + ", ".join(RELATIONS))
+        raise InputError(
+            "no relation", field=f"{place}.relations", expected="one or more of " + ", ".join(RELATIONS_SHOWN)
+        )
     return Edge(
         derived=form.required(said, "from", place, form.node_id),
         source=form.required(said, "to", place, form.node_id),
-        relations=tuple(sorted(set(relations), key=RELATIONS.index)),
+        relations=tuple(sorted(set(relations), key=RELATIONS_SHOWN.index)),
         bps=form.required(said, "bps", place, form.bps),
         said_by=form.listed(said, "said_by", place, _speaker, SUMS_MAX),
         kind=kind,

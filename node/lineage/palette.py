@@ -5,7 +5,7 @@ They differ in lightness too, and most lines have a dash of their own, so that c
 
 from __future__ import annotations
 
-from node.lineage.graph import Edge, Node
+from node.lineage.graph import VERSION_OF, Edge, Node
 
 UNKNOWN = "unknown"
 CLAIMED = "claim"
@@ -19,7 +19,7 @@ LINES = {
     "derived_from": ("#5b6b7c", "#9fb0c2", ""), "contains": ("#2f7d4f", "#6cc391", "2 3"),
     "generated_by": ("#8a3fb0", "#c893e6", ""), "trained_on": ("#c25a12", "#f0a060", ""),
     "distilled_from": ("#b3264a", "#f0809a", "8 3"), "evaluated_on": ("#8a7a1f", "#d0c060", "1 4"),
-    CLAIMED: ("#1f6fbf", "#6db3f2", "10 3 2 3"),
+    VERSION_OF: ("#5a6b7a", "#9fb2c4", "2 2"), CLAIMED: ("#1f6fbf", "#6db3f2", "10 3 2 3"),
 }  # fmt: skip
 """Light, dark and the pattern of dashes, by relation; "" is a whole line."""
 

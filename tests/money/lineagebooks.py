@@ -110,14 +110,45 @@ def same(log: Log) -> dict[Target, set[Target]]:
     return found
 
 
+def packages(log: Log) -> set[tuple[Target, Target]]:
+    """(version, package) where the package is described or claimed, and a record speaks of the version. Of the names in
+    these tests, those with an at sign are versions."""
+    known = {entry.body["name"] for entry in naive.of_kind(log, "description")}
+    known |= {name for name in materials(log) if isinstance(name, str) and naive.claimants(log, name)}
+    found: set[tuple[Target, Target]] = set()
+    for name in materials(log):
+        package, mark, _ = name.partition("@") if isinstance(name, str) else ("", "", "")
+        if mark and package in known:
+            found.add((name, package))
+    return found
+
+
+def spoken_of(log: Log) -> set[Target]:
+    """Names that are used as such, described, claimed, or listed as sources."""
+    newest = {(entry.party, entry.body["name"]): entry for entry in naive.of_kind(log, "description")}
+    found: set[Target] = {entry.body["name"] for entry in newest.values()}
+    found |= {name for name in materials(log) if isinstance(name, str) and naive.claimants(log, name)}
+    for entry in [*naive.of_kind(log, "asset"), *naive.of_kind(log, "description")]:
+        found |= {target_of(source["asset"]) for source in entry.body.get("sources", ())}
+    for usage in naive.of_kind(log, "usage"):
+        judged = naive.seen(log, usage)
+        if judged.agreed is None:
+            found.add(target_of(usage.body["asset"]))
+    return found
+
+
 def reached(log: Log, start: Target, *, up: bool) -> set[Target]:
     """Everything in one direction; what something was tested on leads one step, and no further."""
-    every, twins = edges(log), same(log)
+    every, twins, versions, spoken = edges(log), same(log), packages(log), spoken_of(log)
     found, waiting = {start}, [start]
     tests: set[Target] = set()
     while waiting:
         target = waiting.pop()
         steps = set(twins.get(target, ()))
+        if up:
+            steps |= {package for version, package in versions if version == target}
+        else:
+            steps |= {version for version, package in versions if package == target and version in spoken}
         for (made, source), said in every.items():
             here, there = (made, source) if up else (source, made)
             if here == target:
@@ -141,13 +172,13 @@ def compare(state: State, log: Log, *, since: int = 0) -> None:
         shown = {material.target for material in found.materials}
         assert shown == reached(log, target, up=True) | reached(log, target, up=False)
         links = {(link.made, link.source): link for link in found.links}
-        assert {pair for pair, link in links.items() if not link.is_claim} == {
-            pair for pair in every if set(pair) <= shown
-        }
+        drawn = {pair for pair in every.keys() | packages(log) if set(pair) <= shown}
+        assert {pair for pair, link in links.items() if not link.is_claim} == drawn
         for pair, said in every.items():
             if pair in links:
                 assert {index for index, _ in links[pair].said_by} == {index for index, _ in said}
-                assert set(links[pair].relations) == {relation for _, relation in said}
+                assert set(links[pair].relations) - {"version_of"} == {relation for _, relation in said}
+                assert ("version_of" in links[pair].relations) == (pair in packages(log))
 
 
 def _compare_materials(found: Trace, right: Sums) -> None:

@@ -25,12 +25,12 @@ from tests.money.test_random_ledgers import plays
 from tests.money.worlds import Action, plans
 
 WHO = ("owner", "maker", "lab")
-NAMES = ("pkg:generic/a", "doi:10.1234/b", "model:p/c", "https://d.example/")
+NAMES = ("pkg:generic/a", "pkg:generic/a@1", "doi:10.1234/b", "model:p/c")
 RELATIONS = ("derived_from", "contains", "generated_by", "trained_on", "evaluated_on")
 small = st.integers(0, 30)
-targets = st.one_of(small, st.sampled_from(NAMES))
+targets = st.one_of(small, small, small, small, st.sampled_from(NAMES))
 listed = st.lists(st.tuples(targets, st.sampled_from(RELATIONS)), max_size=3)
-claimed = st.lists(st.sampled_from(NAMES), max_size=2, unique=True)
+claimed = st.one_of(*[st.just([])] * 4, st.lists(st.sampled_from(NAMES), max_size=2, unique=True))
 steps = st.one_of(
     st.tuples(
         st.just("asset"), st.sampled_from(WHO), listed, st.lists(st.sampled_from(NAMES), max_size=2, unique=True)
@@ -146,7 +146,7 @@ def test_a_way_is_found_where_there_is_one(drawn: list[tuple[Any, ...]], is_swep
             patch.setattr(walk, "SEARCH_EDGES", 0)
         every, twins = lineagebooks.edges(log), lineagebooks.same(log)
         lasting = {pair for pair, said in every.items() if any(relation != "evaluated_on" for _, relation in said)}
-        lasting |= {(one, other) for one, others in twins.items() for other in others}
+        lasting |= {(one, other) for one, others in twins.items() for other in others} | lineagebooks.packages(log)
         for made in lineagebooks.materials(log):
             behind = _closure(lasting, made)
             for goal in lineagebooks.materials(log):

@@ -170,6 +170,25 @@ def test_an_external_name_is_traced_by_name_title_or_address(chain: Chain, cli: 
     assert [one["id"] for one in alone["nodes"]] == ["doi:10.1234/nobody"]
 
 
+def test_a_version_hangs_on_its_package(chain: Chain, cli: Cli) -> None:
+    """What a curator says of a package reaches whoever used a revision of it, both ways; another revision's story
+    doesn't."""
+    package, writer = "pkg:huggingface/org/set", "model:p/writer"
+    told = [{"asset": writer, "as": "generated_by"}]
+    chain.curator.log(body("description", type="dataset", name=package, title="The set", sources=told))
+    other = [{"asset": "model:p/other", "as": "generated_by"}]
+    chain.curator.log(body("description", type="dataset", name=f"{package}@2", sources=other))
+    sources = [{"asset": f"{package}@1", "as": "trained_on"}]
+    made = str(chain.lab.log(body("asset", type="model", name="of a revision", sources=sources))["first_index"])
+    found = json.loads(cli.ok("trace", made, "--json", "--up").out)
+    assert [one["id"] for one in found["nodes"]] == [made, f"{package}@1", package, writer]
+    assert found["edges"][1]["relations"] == ["version_of"]
+    below = json.loads(cli.ok("trace", "The set", "--json", "--down").out)
+    assert {one["id"] for one in below["nodes"]} == {package, f"{package}@1", f"{package}@2", made}
+    assert "version of: The set" in cli.ok("trace", made).out
+    assert cli("trace", made, "--format", "svg").code == 0
+
+
 @pytest.mark.parametrize(
     ("path", "status", "field"),
     [
@@ -206,12 +225,13 @@ def test_disputes_stand_beside_what_they_are_about(chain: Chain) -> None:
 def test_a_replaced_description_counts_no_more(chain: Chain) -> None:
     """What a curator says anew of a name takes the place of what he said; another's word stays."""
     other = Actor(chain.node).join("Another curator")
-    name, old, new = "pkg:generic/changing", "model:p/old", "model:p/new"
+    name, gone, old, new = "pkg:generic/changing", "model:p/gone", "model:p/old", "model:p/new"
 
     def says(actor: Actor, source: str) -> None:
         sources = [{"asset": source, "as": "generated_by"}]
         actor.log(body("description", type="dataset", name=name, sources=sources))
 
+    says(other, gone)
     says(chain.curator, old)
     says(other, old)
     says(chain.curator, new)
@@ -220,3 +240,4 @@ def test_a_replaced_description_counts_no_more(chain: Chain) -> None:
     assert said == {old: ["Another curator"], new: ["Curator"]}
     below = chain.node.json(f"/assets/{old}/lineage?direction=down")
     assert [one["said_by"][0]["party_name"] for one in below["edges"]] == ["Another curator"]
+    assert len(chain.node.json(f"/assets/{gone}/lineage")["nodes"]) == 1

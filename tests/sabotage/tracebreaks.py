@@ -87,8 +87,8 @@ TRACE_BREAKS = (
         TRACE,
     ),
     Break(
-        "a replay's trace forgets who replaced what", "ledger/keys.py",
-        "LINEAGE = (MADE_FROM, DESCRIBED, DISPUTED)\n", "LINEAGE = (DESCRIBED, DISPUTED)\n",
+        "a trace of a replay has no rows to go by", "node/cli/lineagefetch.py",
+        "open_store(args, keep=keys.LINEAGE)", "open_store(args)",
         TRACE,
     ),
 )  # fmt: skip
