@@ -124,7 +124,8 @@ def _licenses(draft: Draft, row: Row) -> None:
 
 
 def _models(draft: Draft, row: Row, others: _Others) -> None:
-    derived = {fold(text) for text in row.values.get("derived_from") or () if isinstance(text, str)}
+    listed = row.values.get("derived_from")
+    derived = {fold(text) for text in listed if isinstance(text, str)} if isinstance(listed, list) else set()
     for text in _texts(draft, row, "model_generated"):
         folded = fold(text)
         if folded in NOT_MODELS:

@@ -32,7 +32,8 @@ EXPONENT_MAX = 400
 of any number stays small."""
 LINE_BYTES_MAX = 4 * 1024 * 1024
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}:]|-?[0-9][0-9.eE+-]*|-?[A-Za-z]+', re.DOTALL)
+# Possessive: nothing is kept for a second try, which for a string of megabytes would take gigabytes.
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}:]|-?[0-9][0-9.eE+-]*|-?[A-Za-z]+', re.DOTALL)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 OnBad = Callable[[int, InputError], None]

@@ -3,6 +3,8 @@
 import contextlib
 import gzip
 import json
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -128,6 +130,27 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     for read in (load_file, lambda name: list(iterate_lines(name))):
         with pytest.raises(FileError, match="holds more than that once it is unpacked"):
             read(str(path))
+
+
+_LONG = (
+    "import resource\n"
+    "resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
+    "from node.errors import FileError\n"
+    "from node.imports.safejson import loads\n"
+    "for text in (b'a' * 20_000_000, b'\\\\n' * 10_000_000):\n"
+    "    try:\n"
+    "        loads(b'[\"' + text + b'\", {\"a\": 1, \"a\": 2}]', place='f')\n"
+    "    except FileError as error:\n"
+    "        print(error.detail)\n"
+)
+
+
+def test_finding_the_place_costs_no_memory() -> None:
+    """In texts of megabytes, within one gigabyte of address space for all of the program."""
+    done = subprocess.run(
+        [sys.executable, "-c", _LONG], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.splitlines() == ["f, line 1, column 20000015: the name 'a' twice in one object"] * 2, done.stderr
 
 
 def test_plain_and_packed_are_the_same(tmp_path: Path) -> None:

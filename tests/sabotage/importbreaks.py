@@ -47,6 +47,10 @@ IMPORT_BREAKS = (
         "    if _SURROGATE.search(text):\n", "    if False:\n", _JSON,
     ),
     Break(
+        "finding a place takes gigabytes", "node/imports/safejson.py",
+        '"[^"\\\\]*+(?:\\\\.[^"\\\\]*+)*+"', '"(?:[^"\\\\]|\\\\.)*"', _JSON,
+    ),
+    Break(
         "what is passed over isn't counted", "node/imports/safejson.py",
         "            total += whole\n", "            total += min(whole, line_bytes_max)\n", _JSON,
     ),
