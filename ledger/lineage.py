@@ -25,25 +25,19 @@ from typing import Any
 
 from ledger import keys
 from ledger.context import Body, Context, Plan
-from ledger.postings import CREDITED, EARNED, NOT_KEPT, USES, Account
-from ledger.state import STATUS_CODES, State, UsageRow
+from ledger.postings import CREDITED, EARNED, NOT_KEPT, NOWHERE, USES, Account
+from ledger.state import State, UsageRow
 from ledger.store import Overlay
 from proofs import pricing
 from proofs.fields import RELATIONS
-from proofs.fields import USES as USE_NAMES
 from proofs.pricing import BPS_MAX, Splits
 
 Target = int | str
 """A leaf index or an external name."""
 
-NOWHERE = b"-"
 _VERSIONED = re.compile(r"(pkg:[^@?#]+)@[^?#/]+((?:[?#].*)?)", re.DOTALL)
 """A version stands behind the last part of the path, before qualifiers and a part of the package (Package URL)."""
-USE_CODES = {use: code for code, use in enumerate(USE_NAMES)}
-"""As they stand in keys: a use that is added comes at the end of proofs.fields.USES."""
 _SAID = struct.Struct(">BH32s")
-_STATUS_BYTES = {status: bytes([code]) for status, code in STATUS_CODES.items()}
-_USE_BYTES = {use: bytes([code]) for use, code in USE_CODES.items()}
 EVALUATED_ON = 1 << RELATIONS.index("evaluated_on")
 
 
@@ -99,16 +93,13 @@ def note_description(overlay: Overlay, context: Context, body: Body) -> None:
 
 def note_use(context: Context, body: Body, row: UsageRow) -> None:
     """A usage was judged."""
-    judged = row.asset if row.terms is not None else None
-    material = _packed(body["asset"]) if judged is None else b"#" + keys.number(judged)
-    if "into" in body:
-        made = b"#" + body["into"][:8]
-    elif "into_name" in body:
-        made = b"=" + keys.text(body["into_name"])
+    if row.terms is not None and row.asset is not None:
+        material: bytes | str = row.asset.to_bytes(8, "big")
     else:
-        made = NOWHERE
-    key = USES + material + made + row.party + _USE_BYTES[body["use"]] + _STATUS_BYTES[row.status]
-    context.postings.lists[key] += (context.index, row.charge)
+        named = body["asset"]
+        material = named if isinstance(named, str) else named[:8]
+    key = (material, body.get("into"), body.get("into_name"), row.party, body["use"], row.status)
+    context.postings.uses[key] += (context.index, row.charge)
 
 
 def note_charge(context: Context, plan: Plan, asset: int, amount: int) -> None:

@@ -20,8 +20,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ledger import keys, sumlist
-from ledger.state import State
+from ledger.state import STATUS_CODES, State
 from ledger.store import Overlay
+from proofs.fields import USES as USE_NAMES
 
 LINES = b"l"
 CREDITS = b"c"
@@ -34,6 +35,12 @@ USES = b"v"
 EARNED = b"e"
 NOT_KEPT = b"w"
 CREDITED = b"k"
+NOWHERE = b"-"
+"""A use that says nothing of what it went into."""
+USE_CODES = {use: code for code, use in enumerate(USE_NAMES)}
+"""As they stand in keys: a use that is added comes at the end of proofs.fields.USES."""
+_USE_BYTES = {use: bytes([code]) for use, code in USE_CODES.items()}
+_STATUS_BYTES = {status: bytes([code]) for status, code in STATUS_CODES.items()}
 
 TREES = (LINES, CREDITS)
 
@@ -77,12 +84,26 @@ def account_of(key: bytes) -> Account:
     return Account(key[:32], key[32:64], key[64:-1].decode())
 
 
+Use = tuple[bytes | str, bytes | None, str | None, bytes, str, str]
+"""What a use counts for: the asset's index in 8 bytes or the name, `into`, `into_name`, party, use, status."""
+
+
+def uses_key(of: Use) -> bytes:
+    """The list of such uses, see ledger/lineage.py."""
+    material, into, into_name, party, use, status = of
+    packed = b"=" + keys.text(material) if isinstance(material, str) else b"#" + material
+    made = b"#" + into[:8] if into is not None else NOWHERE if into_name is None else b"=" + keys.text(into_name)
+    return b"".join((USES, packed, made, party, _USE_BYTES[use], _STATUS_BYTES[status]))
+
+
 @dataclass(slots=True)
 class Postings:
-    """Entries of lists: leaf and amount by turns, leaves ascending. `riders`: unlicensed uses of an asset that has no
-    terms yet, by (asset, payer). Owner: the batch that is being taken."""
+    """Entries of lists: leaf and amount by turns, leaves ascending. `uses`: the same by what they count for: their keys
+    are made once a batch. `riders`: unlicensed uses of an asset that has no terms yet, by (asset, payer). Owner: the
+    batch that is being taken."""
 
     lists: defaultdict[bytes, list[int]] = field(default_factory=lambda: defaultdict(list))
+    uses: defaultdict[Use, list[int]] = field(default_factory=lambda: defaultdict(list))
     riders: defaultdict[tuple[int, bytes], int] = field(default_factory=lambda: defaultdict(int))
 
     def add(self, key: bytes, index: int, amount: int) -> None:
@@ -95,12 +116,15 @@ class Postings:
             count = sumlist.append(overlay, key, flat, with_tree=key[:1] in TREES)
             if not count and key[:1] == LINES:
                 overlay.put(keys.PAYEE + key[33:65] + key[1:33] + key[65:], b"")
+        for of, flat in self.uses.items():
+            sumlist.append(overlay, uses_key(of), flat, with_tree=False)
         for (asset, payer), count in self.riders.items():
             key = keys.RIDER + asset.to_bytes(8, "big") + payer
             held = overlay.get(key)
             if held is not None or _follow(overlay, key[:9]):
                 overlay.put(key, keys.number(count + (int.from_bytes(held, "big") if held else 0)))
         self.lists.clear()
+        self.uses.clear()
         self.riders.clear()
 
 

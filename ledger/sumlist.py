@@ -29,7 +29,7 @@ FAN_BITS = 8
 FAN = 1 << FAN_BITS
 HEAD_BYTES = 8 + SUM_BYTES
 PAIR_BYTES = 16
-_HEAD = struct.Struct(">Q")
+_PAIR = struct.Struct(">QQ")
 _NO_ENTRIES = bytes(HEAD_BYTES)
 
 Pair = tuple[int, int]
@@ -81,12 +81,13 @@ def append(overlay: Overlay, key: bytes, flat: Sequence[int], *, with_tree: bool
     there were before. Costs these entries and one row, however long the list."""
     head = keys.LIST_HEAD + key
     data = overlay.get(head) or _NO_ENTRIES
-    before, total = _HEAD.unpack_from(data)[0], int.from_bytes(data[8:HEAD_BYTES], "big") + sum(flat[1::2])
-    overlay.put(keys.LIST_CHUNK + key + keys.number(flat[0]), data[:HEAD_BYTES] + struct.pack(f">{len(flat)}Q", *flat))
-    count = before + len(flat) // 2
-    peaks = _grow(overlay, key, before, data[HEAD_BYTES:], flat) if with_tree else b""
-    overlay.put(head, count.to_bytes(8, "big") + total.to_bytes(SUM_BYTES, "big") + peaks)
-    return int(before)
+    before, length = int.from_bytes(data[:8], "big"), len(flat)
+    total = int.from_bytes(data[8:HEAD_BYTES], "big") + (flat[1] if length == 2 else sum(flat[1::2]))
+    entries = _PAIR.pack(*flat) if length == 2 else struct.pack(f">{length}Q", *flat)
+    overlay.put(keys.LIST_CHUNK + key + flat[0].to_bytes(8, "big"), data[:HEAD_BYTES] + entries)
+    count = (before + length // 2).to_bytes(8, "big") + total.to_bytes(SUM_BYTES, "big")
+    overlay.put(head, count + _grow(overlay, key, before, data[HEAD_BYTES:], flat) if with_tree else count)
+    return before
 
 
 def _grow(overlay: Overlay, key: bytes, position: int, peaks: bytes, flat: Sequence[int]) -> bytes:

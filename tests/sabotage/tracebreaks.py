@@ -51,7 +51,8 @@ TRACE_BREAKS = (
     ),
     Break(
         "a use judged by terms counts for the name", "ledger/lineage.py",
-        "    judged = row.asset if row.terms is not None else None\n", "    judged = None\n",
+        "    if row.terms is not None and row.asset is not None:\n",
+        "    if row.terms is not None and row.asset is not None and isinstance(body[\"asset\"], bytes):\n",
         RANDOM,
     ),
     Break(
@@ -82,8 +83,8 @@ TRACE_BREAKS = (
         TRACE,
     ),
     Break(
-        "a trace is counted into another's material", "ledger/lineage.py",
-        "    elif \"into_name\" in body:\n        made = b\"=\" + keys.text(body[\"into_name\"])\n", "",
+        "uses forget the name of what they went into", "ledger/postings.py",
+        "NOWHERE if into_name is None else b\"=\" + keys.text(into_name)\n", "NOWHERE\n",
         TRACE,
     ),
     Break(
