@@ -1,5 +1,5 @@
 """The demonstration: a data set of real files, its use logged, proved, verified offline, and the whole log audited;
-then the money (scripts/demonstrationmoney.py).
+then the money (scripts/demonstrationmoney.py) and lineage (scripts/demonstrationlineage.py).
 
 The data set is the Python standard library of this machine. Every step is a `usance` command that is printed before it
 runs, so it can be done again by hand.
@@ -21,7 +21,7 @@ import time
 from dataclasses import dataclass, field
 
 from proofs.manifest import Item
-from scripts import demonstrationmoney
+from scripts import demonstrationlineage, demonstrationmoney
 
 ORIGIN = "demo.example/uses"
 PROVEN = "json/decoder.py"
@@ -224,6 +224,7 @@ def main() -> int:
         lose_and_restore(demo)
         model = demonstrationmoney.publish(demo, asset)
         use = demonstrationmoney.use_and_settle(demo, model)
+        demonstrationlineage.trace(demo, asset, model)
         demonstrationmoney.show(demo, use)
         demo.finish()
     except DemoFailed as error:

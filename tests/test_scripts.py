@@ -23,10 +23,12 @@ def test_demo_shows_every_step(repo_root: Path, tmp_path: Path) -> None:
     """The demonstration ends well on the standard library's files, and shows each step with its time."""
     done = _run(repo_root, tmp_path, "scripts.demonstration")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(re.findall(r"^== \d+\. ", done.stdout, re.MULTILINE)) == 16
+    assert len(re.findall(r"^== \d+\. ", done.stdout, re.MULTILINE)) == 19
     assert done.stdout.count("GOOD: every step holds") == 2
     assert "acknowledged 103.68 EUR" in done.stdout
     assert "nothing to settle" in done.stdout
+    assert "0 new, 0 changed, 2 as on the log already" in done.stdout
+    assert "earned: 11.5200385 EUR from Example App, uses of demo-model (300)" in done.stdout
     assert done.stdout.count("FAILED: a step doesn't hold") == 2
     assert re.search(r"GOOD: \d+ records in \d+ batches", done.stdout)
     assert re.search(r"^ +\d+\.\d\d s  in all$", done.stdout, re.MULTILINE)
@@ -36,7 +38,7 @@ def test_demo_shows_every_step(repo_root: Path, tmp_path: Path) -> None:
 @pytest.mark.timeout(250)
 def test_bench_measures_everything_it_names(repo_root: Path, tmp_path: Path) -> None:
     """A short benchmark prints JSON with floors and every figure of the table, each of them positive."""
-    words = ("--records", "5120", "--latency-seconds", "1", "--grow", "8000", "--lines", "2048")
+    words = ("--records", "5120", "--latency-seconds", "1", "--grow", "8000", "--lines", "2048", "--assets", "1024")
     done = _run(repo_root, tmp_path, "scripts.benchmark.main", *words, "--folder", str(tmp_path / "bench"))
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
@@ -68,10 +70,17 @@ def test_bench_measures_everything_it_names(repo_root: Path, tmp_path: Path) -> 
         "replay": found["money"]["audit"]["per_s"],
         "storing": found["recorder"]["storing"]["p50_us"],
         "sending": found["recorder"]["sending"]["mean_us"],
+        "ways": found["lineage"]["paths"]["same_half"]["with_a_way"],
+        "way": found["lineage"]["paths"]["hardest"]["max_ms"],
+        "trace": found["lineage"]["drawing"]["nodes"],
+        "drawing": found["lineage"]["drawing"]["svg_s"],
         **{name: value for name, value in found["floors"].items() if name != "fsync_ms"},
         **found["floors"]["fsync_ms"],
     }
     assert [name for name, value in figures.items() if not value > 0] == []
+    assert found["lineage"]["paths"]["other_half"]["with_a_way"] == 0
+    imported = found["lineage"]["import"]
+    assert "skipped" in imported or (imported["first"]["records"] > 2311 and imported["again"]["records"] == 0)
     assert found["size"] >= 8000
     assert 240 <= found["body_bytes"] <= 300
     assert list((tmp_path / "bench").iterdir()) == []

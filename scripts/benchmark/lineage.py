@@ -103,7 +103,7 @@ def drawing(node: Node, halves: list[list[Ref]]) -> dict[str, Any]:
         render_svg(graph)
         times.append(time.perf_counter() - begin)
     return {
-        "nodes": len(graph.nodes), "edges": len(graph.edges), "trace_s": round(asked, 2), "svg_s": round(min(times), 2),
+        "nodes": len(graph.nodes), "edges": len(graph.edges), "trace_s": round(asked, 2), "svg_s": round(min(times), 3),
     }  # fmt: skip
 
 
