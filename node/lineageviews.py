@@ -62,8 +62,9 @@ class _View:
         return str(Ref(index, self._leaf_at(index)))
 
     def _record(self, index: int) -> dict[str, Any]:
-        body: dict[str, Any] = to_json(self._state.body(index))
-        return {name: value for name, value in body.items() if name not in _LEFT_OUT}
+        body = {name: value for name, value in self._state.body(index).items() if name not in _LEFT_OUT}
+        shown: dict[str, Any] = to_json(body)
+        return shown
 
     def _node(self, found: Material) -> dict[str, Any]:
         target = found.target
