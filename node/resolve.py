@@ -46,6 +46,8 @@ class Found:
 
 def resolve(client: Client, text: str) -> Found:
     """The one asset or name that the argument means. Raises InputError where there is none or several."""
+    if not text:
+        raise InputError("no asset is named", field="ASSET", expected=ASSET_FORMS)
     if is_external_name(text):
         return Found(text, None)
     if text.isascii() and text.isdigit():

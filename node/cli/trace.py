@@ -17,6 +17,7 @@ from node.cli.outcome import INCOMPLETE, OK
 from node.cli.text import note_line, parse_time, show_time
 from node.client import Client
 from node.lineage.graph import Graph
+from node.printable import safe_line
 from node.resolve import resolve
 from proofs.errors import InputError
 from proofs.text import parse_decimal
@@ -92,11 +93,14 @@ def _shown(args: argparse.Namespace, fetched: Fetched, client: Client) -> str:
 
 
 def _tree(args: argparse.Namespace, graph: Graph, fetched: Fetched) -> str:
-    from node.lineage.tree import render_tree
+    from node.lineage.tree import NOTHING, render_tree
 
     is_ascii = not args.output and not _prints_signs()
     width = WIDTH_DEFAULT if args.output else shutil.get_terminal_size((WIDTH_DEFAULT, 24)).columns
-    lines = render_tree(graph, width=width, direction=graph.direction, limit=args.limit, is_ascii=is_ascii)
+    nothing = "nothing that this party owns" if args.owner else f"no way leads to {args.to}" if args.to else NOTHING
+    lines = render_tree(
+        graph, width=width, direction=graph.direction, limit=args.limit, is_ascii=is_ascii, nothing=safe_line(nothing)
+    )
     return "\n".join([*lines, "", _standing(fetched)])
 
 
@@ -104,7 +108,7 @@ def _standing(fetched: Fetched) -> str:
     graph = fetched.graph
     since = f", uses and money since leaf {graph.since}" if graph.since else ""
     word = "recomputed from the whole log" if fetched.is_verified else "the node's word: --verify recomputes it"
-    return f"as of {graph.size} records{since}; {word}"
+    return f"as of {graph.size:,} entries{since}; {word}"
 
 
 def _dot(graph: Graph) -> str:

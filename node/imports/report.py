@@ -12,6 +12,8 @@ from node.imports.plan import CHANGED, NEW, UNCHANGED, Plan
 
 FORMAT = "usance/import/v1"
 PLACES_SHOWN = 3
+_NO_VALUES = ("", "''", "None")
+"""Where something is missing, there is no value to show."""
 
 
 @dataclass(slots=True)
@@ -79,7 +81,7 @@ def note_rows(notes: Iterable[Note]) -> list[tuple[str, ...]]:
         (
             group.first.reason, group.first.field or "(all of it)", f"{group.count:,}",
             ", ".join(group.places) + (", …" if group.count > len(group.places) else ""),
-            f"{group.first.value}: {group.first.detail}",
+            group.first.detail if group.first.value in _NO_VALUES else f"{group.first.value}: {group.first.detail}",
         )
         for group in group_notes(notes)
     ]  # fmt: skip

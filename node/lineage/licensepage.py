@@ -39,12 +39,12 @@ def license_lines(found: Reasoning) -> Iterator[str]:
         yield "said differently of the same material:"
         lines = []
         for said in found.conflicts:
-            lines.append(f"  {said[0].title} ({said[0].node})")
+            lines.append(f"  {_titled(said[0].title, said[0].node)}")
             lines += [f"    {one.license} of {one.node}, {_speaker(one)}" for one in said]
         yield from _cut(lines, LINES_MAX)
     if found.unlicensed:
-        yield f"nobody says a licence of {len(found.unlicensed):,} of the materials:"
-        yield from _cut([f"  {title} ({node})" for node, title in found.unlicensed], NAMES_MAX)
+        yield f"nobody says a licence of these {len(found.unlicensed):,} of {found.nodes:,} materials:"
+        yield from _cut([f"  {_titled(title, node)}" for node, title in found.unlicensed], NAMES_MAX)
     for text in found.left_out:
         yield f"left out of the lineage: {text}"
     yield "NOT SHOWN: " + "; ".join(NOT_SHOWN)
@@ -120,8 +120,13 @@ def _named(one: Statement) -> str:
     return f"{one.title!r} ({one.node})" if one.title != one.node else one.node
 
 
+def _titled(title: str, node: str) -> str:
+    return f"{title} ({node})" if title != node else node
+
+
 def _speaker(one: Statement) -> str:
-    return f"{one.standing} by {one.party_name!r} ({one.party[:16]}…) in {one.record[:40]}…"
+    index, _, digest = one.record.partition(":")
+    return f"{one.standing} by {one.party_name!r} ({one.party[:8]}…) in {index}:{digest[:8]}…"
 
 
 def _cut(lines: list[str], most: int) -> Iterator[str]:

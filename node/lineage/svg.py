@@ -136,7 +136,10 @@ def _legend(graph: Graph, edges: list[Edge], width: int) -> tuple[list[str], int
         items.append(('<path class="e m e-derived_from" d="M0 -3H22"/>', "thick: money came along it"))
     if any(not node.declared and node.concluded for node in graph.nodes):
         items.append(
-            ('<text class="s" x="-4" y="2" font-size="12">MIT?</text>', "concluded by a curator, not the owner's word")
+            (
+                '<text class="s" x="-4" y="2" font-size="12">…?</text>',
+                "a licence concluded by a curator, not the owner's word",
+            )
         )
     parts, x, row = [], float(MARGIN), 0
     for sign, words in items:

@@ -28,12 +28,13 @@ from node.printable import safe_line
 
 WIDTH_MIN = 60
 TITLE_CELLS = 60
-PART_CELLS = 160
+PART_CELLS = 480
+"""Most of one part, as a licence: a long one is broken between words, over several lines."""
 LIMIT = 100
 INDENT_LEVELS_MAX = 12
 """How many levels are indented, in a third of the width at most; deeper ones say their level instead."""
 _HEADINGS = {UP: "made from", DOWN: "what was made from it"}
-_NOTHING = {UP: "nothing that the log knows of", DOWN: "nothing that the log knows of"}
+NOTHING = "nothing that the log knows of"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,12 @@ class _Plan:
 
 
 def render_tree(
-    graph: Graph, *, width: int, direction: str = BOTH, limit: int = LIMIT, is_ascii: bool = False
-) -> list[str]:
+    graph: Graph, *, width: int, direction: str = BOTH, limit: int = LIMIT, is_ascii: bool = False,
+    nothing: str = NOTHING,
+) -> list[str]:  # fmt: skip
     """The lines, without line ends. `width`: columns, at least WIDTH_MIN are taken; `direction`: BOTH, UP or DOWN;
-    `limit`: children listed under one node, 0 for all; `is_ascii`: nothing but ASCII. No line has control characters,
+    `limit`: children listed under one node, 0 for all; `is_ascii`: nothing but ASCII; `nothing`: what stands
+    where there is no material, since a lineage may have been asked for in part. No line has control characters,
     whatever the log says."""
     width = max(width, WIDTH_MIN)
     signs = _ASCII if is_ascii else _UNICODE
@@ -80,7 +83,7 @@ def render_tree(
         lines += ["", f"{_HEADINGS[way]}:"]
         plan = _planned(graph, way, limit, printed)
         if not plan.children:
-            lines.append(f"  {_NOTHING[way]}")
+            lines.append(f"  {nothing}")
         lines += _section(graph, plan, signs, width, printed)
     if graph.truncated:
         lines += ["", *(cut(f"not shown: {safe_line(note)}", width) for note in graph.truncated)]
@@ -209,15 +212,28 @@ def _edge_parts(graph: Graph, edge: Edge) -> Iterator[str]:
 
 
 def _wrapped(head: str, hang: str, parts: list[str], signs: _Signs, width: int) -> Iterator[str]:
-    """Parts joined by dots, broken between parts, at most at `width`; a part that is longer than a line is cut."""
+    """Parts joined by dots, broken between parts, at most at `width`; a part that is longer than a line is broken
+    between its words."""
     line, used, is_begun = head, cells(head), False
     for part in parts:
-        text = cut(part, min(PART_CELLS, max(20, width - cells(hang))))
-        size = cells(text)
-        if is_begun and used + len(signs.dot) + size > width:
-            yield line
-            line, used, is_begun = hang, cells(hang), False
-        if is_begun:
-            line, used = line + signs.dot, used + len(signs.dot)
-        line, used, is_begun = line + text, used + size, True
+        for at, text in enumerate(_broken(cut(part, PART_CELLS), max(20, width - cells(hang)))):
+            size = cells(text)
+            if is_begun and (at or used + len(signs.dot) + size > width):
+                yield line
+                line, used, is_begun = hang, cells(hang), False
+            if is_begun:
+                line, used = line + signs.dot, used + len(signs.dot)
+            line, used, is_begun = line + text, used + size, True
     yield line
+
+
+def _broken(text: str, room: int) -> Iterator[str]:
+    """A text in pieces of at most so many columns, broken between words; a longer word is cut."""
+    piece = ""
+    for word in text.split(" "):
+        longer = f"{piece} {word}" if piece else word
+        if piece and cells(longer) > room:
+            yield cut(piece, room)
+            longer = word
+        piece = longer
+    yield cut(piece, room)

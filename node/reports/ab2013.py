@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from node.lineage.graph import Graph
+from node.lineage.wording import use_words
 from node.reports.answers import (
     BASIS,
     NOT_SHOWN,
-    USAGES,
     no_field,
     period_item,
     said,
@@ -20,7 +20,7 @@ from node.reports.answers import (
     writer_answers,
     yes_item,
 )
-from node.reports.document import DECLARED, LOGGED, Answer, Item, Report, Section, Source, item
+from node.reports.document import DECLARED, LOGGED, USAGES, Answer, Item, Report, Section, Source, item
 from node.reports.materials import Training, gather
 
 FORMAT = "usance/report-ab2013/v1"
@@ -65,9 +65,10 @@ def _owners(training: Training) -> Iterator[Answer]:
     for one in training.data:
         for owner in one.material.owners:
             source = Source(str(owner.ref), str(owner.party), str(owner.party_name))
+            claim = "" if owner.id == one.material.id else f"asset {owner.id} claims that name"
             yield Answer(
-                "", DECLARED, (source,), quoted=str(owner.party_name), about=one.material.id,
-                value={"party": owner.party, "name": owner.party_name},
+                claim, DECLARED, (source,), quoted=str(owner.party_name), about=one.material.id,
+                value={"party": owner.party, "name": owner.party_name, "asset": owner.id},
             )  # fmt: skip
 
 
@@ -96,8 +97,7 @@ def _rights(training: Training) -> Iterable[Section]:
 def _charged(training: Training) -> Item:
     answers = [
         Answer(
-            f"use: {use.use}, {use.uses:,} times, {use.status}, charged {use.charge} nanos of {use.currency}", LOGGED,
-            (Source(USAGES, use.party, use.party_name),), about=one.material.id,
+            f"used: {use_words([use])[0]}", LOGGED, (Source(USAGES, use.party, use.party_name),), about=one.material.id,
             value={"use": use.use, "uses": use.uses, "charge": str(use.charge), "currency": use.currency},
         )
         for one in training.data for use in one.uses if use.charge

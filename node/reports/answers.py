@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from node.lineage.wording import use_words
 from node.reports.document import COUNTED, LOGGED, NO_FIELD, NOBODY, Answer, Item, Source, item, listed
 from node.reports.materials import Fact, Training, Used, sources_of
 
-USAGES = "its usage records"
-"""In place of one record's reference: a lineage adds uses up."""
 SPEAKERS_MAX = 4
 """Who logged an edge, in one answer."""
 BASIS = (
@@ -117,7 +116,7 @@ def _sources(one: Used) -> tuple[Source, ...]:
 
 def _joined(one: Used, training: Training) -> str:
     words = [relation for relation in one.relations if relation != "evaluated_on"]
-    words += [f"use: {use.use}, {use.uses:,} times, {use.status}" for use in one.uses]
+    words += ["used: " + ", ".join(use_words(one.uses))] if one.uses else []
     how = "; ".join(words)
     return how if one.is_direct else f"{how}, through {len(one.through)} other source{'s'[: len(one.through) > 1]}"
 

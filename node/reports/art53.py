@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from node.lineage.graph import Graph
+from node.lineage.wording import use_words
 from node.reports.answers import (
     BASIS,
     NOT_SHOWN,
-    USAGES,
     fact_answer,
     latest_item,
     no_field,
@@ -24,7 +24,7 @@ from node.reports.answers import (
     writer_answers,
     yes_item,
 )
-from node.reports.document import COUNTED, DECLARED, LOGGED, Answer, Item, Report, Section, Source, item
+from node.reports.document import COUNTED, DECLARED, LOGGED, USAGES, Answer, Item, Report, Section, Source, item
 from node.reports.materials import ORIGINS, Training, Used, gather
 
 FORMAT = "usance/report-art53/v1"
@@ -181,7 +181,7 @@ def _written(synthetic: tuple[Used, ...], training: Training) -> tuple[Used, ...
 def _licensed_uses(training: Training) -> Item:
     answers = [
         Answer(
-            f"use: {use.use}, {use.uses:,} times, {use.status}", LOGGED, (Source(USAGES, use.party, use.party_name),),
+            f"used: {use_words([use])[0]}", LOGGED, (Source(USAGES, use.party, use.party_name),),
             about=one.material.id, value={"charge": str(use.charge), "currency": use.currency, "uses": use.uses},
         )
         for one in training.data for use in one.uses if use.status in ("licensed", "part-priced")
@@ -207,7 +207,7 @@ def _statuses(training: Training) -> Item:
     for one in training.data:
         for use in one.uses:
             counts[use.status] = counts.get(use.status, 0) + use.uses
-    answers = [Answer(f"{count:,} uses {status}", COUNTED, value=count) for status, count in sorted(counts.items())]
+    answers = [Answer(f"{status}: {count:,}", COUNTED, value=count) for status, count in sorted(counts.items())]
     return item("Logged uses for the model by their status in this log", answers)
 
 

@@ -22,6 +22,8 @@ NO_FIELD = "no record of a log has a field for it"
 ANSWERS_MAX = 1000
 """Of one item; how many more there are is said."""
 T = TypeVar("T")
+USAGES = "its usage records"
+"""In place of one record's reference: a lineage adds uses up."""
 _MARKS = re.compile(r"([\\`*_{}\[\]<>()#+.!|~&:@$=-])")
 _TICKS = re.compile(r"`+")
 
@@ -176,8 +178,10 @@ def _item_lines(one: Item) -> Iterator[str]:
 
 def _said(answer: Answer) -> str:
     who = ", ".join(
-        f"{escaped(one.party_name)} {code(one.party[:16] + '…')} in {code(one.record)}" for one in answer.sources
-    )  # fmt: skip
+        f"{escaped(one.party_name)} {code(one.party[:16] + '…')} in "
+        + (one.record if one.record == USAGES else code(one.record))
+        for one in answer.sources
+    )
     return f"{answer.standing} by {who}" if who else answer.standing
 
 

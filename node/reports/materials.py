@@ -50,9 +50,11 @@ class Material:
         """What the records say in one field, each with its author."""
         for node in self.nodes:
             if node.is_asset:
+                party, party_name = str(node.party), str(node.party_name)
                 if name in node.record:
-                    source = Source(str(node.ref), str(node.party), str(node.party_name))
-                    yield Fact(_value(node.record, name), DECLARED, source)
+                    yield Fact(_value(node.record, name), DECLARED, Source(str(node.ref), party, party_name))
+                if name == "license" and node.terms and node.terms.license not in (None, node.record.get(name)):
+                    yield Fact(node.terms.license, DECLARED, Source(node.terms.ref, party, party_name))
                 continue
             for one in node.descriptions:
                 if name in one.record:
@@ -148,29 +150,33 @@ class _Sources:
         return self._materials[node_id]
 
     def into(self, made: Material) -> Iterator[Used]:
-        """What edges and uses say went into a material, each source once."""
+        """What edges and uses say went into a material, each source once, by the name by which it was logged: a claim
+        of that name puts no asset in its place."""
+        reached: dict[str, Material] = {}
         relations: dict[str, list[str]] = {}
         said_by: dict[str, list[Speaker]] = {}
         uses: dict[str, list[UseSum]] = {}
         for node in made.nodes:
             for edge in self._graph.sources(node.id):
                 if not edge.is_claim:
-                    key = self._key(edge.source)
+                    key = self._key(edge.source, reached)
                     relations.setdefault(key, []).extend(edge.relations)
                     said_by.setdefault(key, []).extend(edge.said_by)
             for source, use in self._used.get(node.id, ()):
-                uses.setdefault(self._key(source), []).append(use)
+                uses.setdefault(self._key(source, reached), []).append(use)
         own = {node.id for node in made.nodes}
         for key in dict.fromkeys([*relations, *uses]):
             if key not in own:
                 yield Used(
-                    self._materials[key], tuple(dict.fromkeys(relations.get(key, ()))),
+                    reached[key], tuple(dict.fromkeys(relations.get(key, ()))),
                     tuple(said_by.get(key, ())), tuple(uses.get(key, ())),
                 )  # fmt: skip
 
-    def _key(self, node_id: str) -> str:
-        """One id for a material, however it is reached: that by which it was first."""
-        return self.material(node_id).nodes[0].id
+    def _key(self, node_id: str, reached: dict[str, Material]) -> str:
+        """One id for a material, however it is reached; `reached` keeps it as it was first."""
+        material = self.material(node_id)
+        reached.setdefault(material.nodes[0].id, material)
+        return material.nodes[0].id
 
 
 def gather(graph: Graph) -> Training:

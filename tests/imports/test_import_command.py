@@ -14,7 +14,8 @@ import pytest
 from node.agents.termsfile import read_terms_file
 from node.cli.imports import EXAMPLES_SHOWN
 from node.imports import formats
-from node.imports.model import Material, Reading, TermsDraft
+from node.imports.model import UNKNOWN, Material, Note, Reading, TermsDraft
+from node.imports.report import note_rows
 from node.imports.termsfiles import make_files, terms_toml
 from tests.node.badproxy import TIMEOUT_S, BadProxy, proxying
 from tests.node.clitool import Cli
@@ -290,6 +291,12 @@ def test_titles_cannot_break_out_of_a_terms_file() -> None:
     """Names and texts of strangers stand in quotes or in one comment line."""
     text = terms_toml({"currency": "EUR", "offers": [], "license": 'MIT"\noffers = 1'}, title='x\ncurrency = "USD"')
     assert text.count("\n") == 3
+
+
+def test_a_note_about_nothing_shows_no_value() -> None:
+    """Where something is missing from a file, its note says so without `None` or empty quotes before it."""
+    notes = [Note.of("/", "currency", value, UNKNOWN, "none is stated") for value in (None, "", "EUR")]
+    assert [note_rows([one])[0][-1] for one in notes] == ["none is stated", "none is stated", "'EUR': none is stated"]
 
 
 def test_each_format_has_its_reader() -> None:

@@ -341,7 +341,7 @@ def test_unknown_and_missing_licences_are_shown_as_such() -> None:
     assert [node for node, _ in found.unlicensed] == ["30", "pkg:generic/x/c"]
     assert found.findings[0].read.unknown == ("LicenseRef-strange",)
     text = "\n".join(license_lines(found))
-    assert "nobody says a licence of 2 of the materials" in text
+    assert "nobody says a licence of these 2 of " in text
     assert "no table knows this licence" in text
     assert "no legal advice" in text
 

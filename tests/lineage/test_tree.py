@@ -141,6 +141,15 @@ def test_what_was_left_out_is_said_within_the_width() -> None:
     assert lines[-2:] == ["not shown: depth 3 reached", "not shown: " + "x" * 68 + "…"]
 
 
+def test_a_long_licence_is_broken_between_words() -> None:
+    """Over as many lines as it takes, and nothing of it is left out: a licence that is cut says something else."""
+    text = " AND ".join(f"LicenseRef-{number:03}-only" for number in range(12))
+    make = making.Maker("0")
+    make.asset(0, "corpus", record={"license": text})
+    lines = _tree(make.json(), width=60)
+    assert text in " ".join(line.strip() for line in lines)
+
+
 def test_long_lists_are_folded() -> None:
     """The first so many of a node's children, and how many more there are; 0 shows all."""
     lines = _tree(making.star(250), limit=20)

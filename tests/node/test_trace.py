@@ -118,6 +118,9 @@ def test_which_of_my_assets_stand_behind(chain: Chain, cli: Cli) -> None:
     ]
     nobody = json.loads(cli.ok("trace", chain.archive.index, "--json", "--owner", chain.lab.key.hex()).out)
     assert [one["id"] for one in nobody["nodes"]] == [str(chain.archive.index)]
+    assert "made from:\n  nothing that this party owns\n" in cli.ok(
+        "trace", chain.archive.index, "--owner", chain.lab.key.hex()
+    ).out  # fmt: skip
 
 
 def test_a_way_to_a_source_and_none(chain: Chain, cli: Cli) -> None:
@@ -126,6 +129,7 @@ def test_a_way_to_a_source_and_none(chain: Chain, cli: Cli) -> None:
     ids = [str(ref.index) for ref in (chain.model, chain.middle, chain.archive)]
     assert found["path"] == [*ids, NAME, WRITER]
     none = cli("trace", chain.archive.index, "--to", chain.model.index)
+    assert f"made from:\n  no way leads to {chain.model.index}\n" in none.out
     assert (none.code, none.err) == (3, f"no way leads from {chain.archive.index} up to {chain.model.index}\n")
 
 

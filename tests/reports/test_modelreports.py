@@ -218,6 +218,20 @@ def test_a_base_model_s_own_training_is_not_this_model_s() -> None:
     assert not found(report, "2.3", "Used").answers
 
 
+def test_a_claim_puts_no_asset_in_the_place_of_what_was_logged() -> None:
+    """Who claims a source's name is named as claiming it; the source stands under the name that the model's owner
+    logged, with its title."""
+    make = model()
+    make.asset(10, "squat")
+    make.external("pkg:generic/x/set", {"title": "set", "origin": "public"}, title="set", claimed_by=["10"])
+    make.edge("pkg:generic/x/set", "10", kind="claim", relations=[])
+    make.edge("30", "pkg:generic/x/set", "trained_on")
+    (answer,) = found(art53(make), "2.1", "List of publicly available datasets").answers
+    assert (answer.about, answer.quoted) == ("pkg:generic/x/set", "set")
+    (owner,) = found(ab2013(make), "(a)(1)", "Owners, where they registered them in this log").answers
+    assert (owner.about, owner.text) == ("pkg:generic/x/set", "asset 10 claims that name")
+
+
 def test_what_it_was_evaluated_on_is_no_training_content() -> None:
     """Neither by an edge nor by a use; how many there are is said."""
     make = model()
@@ -238,9 +252,9 @@ def test_uses_logged_into_the_model_count_as_sources() -> None:
     (answer,) = found(report, "2.2.1", "Uses for the model under terms of this log").answers
     assert (answer.about, answer.value) == ("10", {"charge": "12000000000", "currency": "EUR", "uses": 3})
     (charged,) = found(ab2013(make), "(a)(6)", "Uses for the model that were charged under terms of this log").answers
-    assert "charged 12000000000 nanos of EUR" in charged.text
+    assert charged.text == "used: 3 train licensed (12.00 EUR)"
     assert found(report, "3.1", "Logged uses for the model by their status in this log").answers[0].text == (
-        "3 uses licensed"
+        "licensed: 3"
     )  # fmt: skip
 
 

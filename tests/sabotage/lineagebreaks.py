@@ -59,6 +59,11 @@ LINEAGE_BREAKS = (
         (_TREE,),
     ),
     Break(
+        "the tree cuts long licences", "node/lineage/tree.py",
+        "enumerate(_broken(cut(part, PART_CELLS), max(", "enumerate((lambda text, room: [cut(text, room)])(part, max(",
+        (_TREE,),
+    ),
+    Break(
         "the tree folds without a word", "node/lineage/tree.py",
         "            plan.folded[at] = len(found) - len(kept)\n", "            pass\n",
         (_TREE,),

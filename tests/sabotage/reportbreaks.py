@@ -113,6 +113,11 @@ REPORT_BREAKS = (
         _REPORTS,
     ),
     Break(
+        "a claim takes a source's place", "node/reports/materials.py",
+        "                    reached[key], tuple(", "                    self._materials[key], tuple(",
+        _REPORTS,
+    ),
+    Break(
         "large sizes stay texts", "node/reports/materials.py",
         "return int(record[name]) if name in _INTEGERS else record[name]", "return record[name]",
         _REPORTS,
