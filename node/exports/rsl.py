@@ -33,6 +33,10 @@ _METERS = {  # by unit and usage: how RSL calls a price for each time
 }
 
 
+_MAKES_NOTHING = ("search",)
+"""Usages by which no asset is made that could owe a share."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Payment:
     """A `payment` element: its type, and the amount where it has one."""
@@ -201,6 +205,9 @@ class _Writer:
             amount = _amount(offer)
             if self._conditions:
                 detail = "the terms ask for a grant or for duties that RSL can't say: to be arranged"
+                self._note(f"terms.offers, {use}", _shown(offer), detail)
+            elif self._terms.get("derivatives") and usage not in _MAKES_NOTHING:
+                detail = "what is made by it owes a share (derivatives), which RSL can't say: to be arranged"
                 self._note(f"terms.offers, {use}", _shown(offer), detail)
             elif offer["unit"] == "use" and offer["price"] == 0:
                 found.append(free)

@@ -7,6 +7,7 @@ name. A manifest root is made only where the files' paths, sizes and hashes all 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 from node.errors import FileError
@@ -44,6 +45,10 @@ TAKEN = frozenset((
     "rai:dataCollectionTimeframe", "rai:dataCollectionType", GENERATED, *NAMED, *SOURCES, *OWN,
 ))  # fmt: skip
 """Properties that are read; all others of a data set are noted as not carried."""
+_OF_THINGS = ("@id", "@type", "@value", *NAMED)
+"""What is read of a source, beside its name."""
+_OF_LICENSES = ("@id", "@type", "@value", "name", "url")
+_OF_FILES = ("@id", "@type", "name", "contentUrl", "contentSize", "sha256", "encodingFormat")
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII | re.IGNORECASE)
 _SIZE = re.compile(r"([0-9]{1,18})(?: ?(?:B|bytes?))?", re.ASCII | re.IGNORECASE)
 
@@ -165,6 +170,7 @@ def _read_licenses(draft: Draft, context: Context, data: dict[str, Any]) -> None
         if isinstance(item, dict):
             inner = context.view(item)
             shown = inner.get("name") or inner.get("url") or inner.get("@id") or text_of(item)
+            _leave_out(draft, "license", inner, _OF_LICENSES)
         expression, noted = name_license(shown)
         if noted is not None:
             draft.note("license", item, *noted)
@@ -202,8 +208,12 @@ def _read_distribution(draft: Draft, context: Context, data: dict[str, Any]) -> 
     media = {text for part in parts for text in map(text_of, each(part.get("encodingFormat"))) if text}
     own = _one(draft, data, "encodingFormat")
     media = {text for text in media if MEDIA.ok(text) and text != ANY_BYTES}
+    _note_files(draft, parts)
     if own is not None:
         draft.put("media", own, "encodingFormat")
+        if media - {own}:
+            detail = "the data set's own encodingFormat was taken"
+            draft.note("distribution/encodingFormat", ", ".join(sorted(media)), NOT_CARRIED, detail)
     elif len(media) == 1:
         draft.put("media", media.pop(), "distribution/encodingFormat")
     elif media:
@@ -226,6 +236,15 @@ def _read_distribution(draft: Draft, context: Context, data: dict[str, Any]) -> 
         draft.note("usance:root", said["root"].hex(), AMBIGUOUS, "the files hash to another root: neither was taken")
         return
     draft.fields.update(made)
+
+
+def _note_files(draft: Draft, parts: list[dict[str, Any]]) -> None:
+    """What files say that no manifest holds, once for each property: there may be very many files."""
+    others = Counter(name for part in parts if "containedIn" not in part for name in part if name not in _OF_FILES)
+    others["containedIn"] = sum("containedIn" in part for part in parts)
+    for name, count in others.items():
+        if count:
+            draft.note(f"distribution/{name}", f"{count} of them", NOT_CARRIED, "a manifest holds no such thing")
 
 
 def _said_root(draft: Draft, data: dict[str, Any]) -> dict[str, Any]:
@@ -276,12 +295,14 @@ def _read_sources(draft: Draft, context: Context, data: dict[str, Any]) -> None:
         for item in each(data.get(field)):
             _add_source(draft, context, item, relation, field)
     for activity in each(data.get(GENERATED)):
-        agents = each(context.view(activity).get("prov:wasAssociatedWith")) if isinstance(activity, dict) else []
-        names = [item for item in agents if _source_name(context, item) is not None]
-        for item in names:
-            _add_source(draft, context, item, "generated_by", GENERATED)
-        if not names:
+        seen = context.view(activity) if isinstance(activity, dict) else {}
+        agents = each(seen.get("prov:wasAssociatedWith"))
+        if not any(_source_name(context, item) is not None for item in agents):
             draft.note(GENERATED, activity, NOT_CARRIED, "no external name of what made it")
+            continue
+        for item in agents:
+            _add_source(draft, context, item, "generated_by", GENERATED)
+        _leave_out(draft, GENERATED, seen, ("@id", "@type", "prov:wasAssociatedWith"))
 
 
 def _add_source(draft: Draft, context: Context, item: object, relation: str, field: str) -> None:
@@ -290,6 +311,13 @@ def _add_source(draft: Draft, context: Context, item: object, relation: str, fie
         draft.note(field, item, NOT_CARRIED, "no external name: an http(s) URL, DOI, package URL or model name")
     else:
         draft.add_source(name, relation, field)
+        if isinstance(item, dict):
+            _leave_out(draft, field, context.view(item), _OF_THINGS)
+
+
+def _leave_out(draft: Draft, field: str, seen: dict[str, Any], taken: tuple[str, ...]) -> None:
+    """Note what an object within the data set's says beside what is read of it."""
+    draft.leave_out({f"{field}/{name}": value for name, value in seen.items() if name not in taken}, ())
 
 
 def _source_name(context: Context, item: object) -> str | None:

@@ -25,8 +25,8 @@ _PLAIN = {  # names of a document, fields of a record
 }  # fmt: skip
 _BINARY = {"usance:arbiter": "arbiter", "usance:text": "text"}
 _KNOWN = frozenset((
-    "@type", "@id", "name", "description", "odrl:permission", "odrl:prohibition", "usance:duties", "usance:splits",
-    *_PLAIN, *_BINARY,
+    "@type", "@id", "name", "description", "odrl:uid", "odrl:permission", "odrl:prohibition", "usance:duties",
+    "usance:splits", *_PLAIN, *_BINARY,
 ))  # fmt: skip
 PLAIN = {field: name for name, field in (*_PLAIN.items(), *_BINARY.items())}
 """How a document calls the fields of terms that are single values."""
@@ -58,7 +58,11 @@ def _has_our_uses(context: Context, item: dict[str, Any]) -> bool:
 
 def _read_policy(draft: Draft, context: Context, policy: dict[str, Any]) -> dict[str, object] | None:
     terms: dict[str, object] = {"offers": []}
-    draft.leave_out({f"usageInfo/{name}": policy[name] for name in policy.keys() - _KNOWN}, ())
+    unknown = sorted(policy.keys() - _KNOWN)
+    for name in unknown:
+        draft.note(f"usageInfo/{name}", policy[name], REFUSED, "a condition of the whole, maybe: no terms were taken")
+    if unknown:
+        return None
     try:
         for name, field in _PLAIN.items():
             if name in policy:
@@ -79,6 +83,11 @@ def _read_policy(draft: Draft, context: Context, policy: dict[str, Any]) -> dict
     if any(use is None for use in prohibited) or len(prohibited) != len(each(policy.get("odrl:prohibition"))):
         draft.note("usageInfo/prohibition", "", REFUSED, "one of them is no use of ours: no terms were taken")
         return None
+    for item in each(policy.get("odrl:prohibition")):
+        for name, value in context.view(item).items():
+            if name not in ("@type", "odrl:action"):
+                detail = "prohibited whatever this says"
+                draft.note(f"usageInfo/prohibition/{name}", value, NOT_CARRIED, detail)
     if prohibited:
         terms["prohibits"] = list(dict.fromkeys(prohibited))
     terms["offers"] = _offers(draft, context, policy, terms.get("currency"))

@@ -13,7 +13,7 @@ from typing import Any
 from node.imports.model import AMBIGUOUS, NOT_CARRIED, REFUSED, UNKNOWN, Material, Note, Reading, SourceOf
 from node.imports.spdxlicenses import license_expression, license_ref
 from proofs.errors import excerpt
-from proofs.fields import LIST_MAX, is_external_name, is_text
+from proofs.fields import LIST_MAX, is_external_name
 from proofs.kinds import KINDS
 
 NOTES_MAX = 100_000
@@ -32,7 +32,7 @@ _NAME_CHARS_MAX = 120
 
 def shown(name: str) -> str:
     """A name out of a file as a message can show it: short, without control characters."""
-    return name if is_text(name) and len(name) <= _NAME_CHARS_MAX else excerpt(name)
+    return name if name and name.isprintable() and len(name) <= _NAME_CHARS_MAX else excerpt(name)
 
 
 class Drafts:

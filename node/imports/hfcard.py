@@ -57,6 +57,8 @@ def read_hfcard(path: str, *, place: str, name: str | None = None) -> Reading:
         draft.note("name", external, GUESSED, guessed)
     draft.put("version", version or None, "revision")
     draft.put("title", _title(header, external), "pretty_name")
+    if None not in (header.get("pretty_name"), header.get("model_name")):
+        draft.note("model_name", header["model_name"], NOT_CARRIED, "pretty_name is the title")
     repository = external.removeprefix("pkg:huggingface/")
     if not is_model and is_repository(repository):
         draft.put("uri", f"https://huggingface.co/datasets/{repository}", "name")
@@ -149,7 +151,16 @@ def _take_license(draft: Draft, header: dict[str, Any]) -> None:
             draft.note(key, header[key], REFUSED, "has to be a text")
     own, link = header.get("license_name"), header.get("license_link")
     found: dict[str, None] = {}
-    for value in _texts(draft, header, "license")[:_LICENSES_MAX]:
+    values = _texts(draft, header, "license")
+    for value in values[_LICENSES_MAX:]:
+        draft.note("license", value, REFUSED, f"at most {_LICENSES_MAX} licences are read")
+    if isinstance(own, str) and own.strip() and "other" not in (value.strip().casefold() for value in values):
+        if values:
+            draft.note("license_name", own, AMBIGUOUS, "it names what license calls other, and that says otherwise")
+        else:
+            values = ["other"]
+            draft.note("license_name", own, GUESSED, "without a license: taken as if that were other")
+    for value in values[:_LICENSES_MAX]:
         if value.strip().casefold() != "other":
             expression, noted = name_license(value)
         elif isinstance(own, str) and own.strip():

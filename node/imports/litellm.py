@@ -84,6 +84,8 @@ def _read_entry(drafts: Drafts, others: Counter[str], key: str, entry: dict[str,
     draft.put("title", key, "name")
     draft.put("modality", _MODALITIES.get(mode), "mode")
     draft.finish()
+    if entry.get("mode") is not None and mode not in _USES and mode not in _MODALITIES:
+        others["mode"] += 1
     units = {**_TOKENS, **_CALLS, **_BY_MODE.get(mode, {})}
     if entry.get("output_cost_per_image") is not None:  # then the other one is of images shown, not of images made
         units.pop("input_cost_per_image", None)
@@ -104,10 +106,13 @@ def _read_entry(drafts: Drafts, others: Counter[str], key: str, entry: dict[str,
         else:
             prices.setdefault(units[field], []).append((field, price))
     offers = _offers(draft, _USES.get(mode, "infer"), prices)
+    url = entry.get("source")
+    if url is not None and not (offers and _URL.ok(url)):
+        draft.note("source", url, NOT_CARRIED, "no terms are made of the entry" if _URL.ok(url) else "no address")
     if offers:
         terms: dict[str, object] = {"currency": CURRENCY, "offers": offers}
-        if _URL.ok(entry.get("source")):
-            terms["url"] = entry["source"]
+        if _URL.ok(url):
+            terms["url"] = url
         drafts.reading.terms.append(TermsDraft(draft.name, where, terms))
 
 

@@ -13,7 +13,7 @@ from node.errors import FileError
 from node.imports.drafting import Drafts
 from node.imports.foreignfile import read_bytes
 from node.imports.model import AMBIGUOUS, GUESSED, NOT_CARRIED, REFUSED, Reading, TermsDraft
-from node.imports.rsllicenses import Licence, note_stranger, read_licence
+from node.imports.rsllicenses import Licence, note_rest, note_stranger, read_licence
 from node.imports.rslterms import join_licences
 from node.imports.rslwords import NAMESPACE
 from node.xmlstream import Node, describe_root, read_records
@@ -151,6 +151,7 @@ class _Document:
         found = list(content.all("terms"))
         good = [child.text for child in found if URL.ok(child.text)]
         for child in found:
+            note_rest(child, self.note)
             if child.text not in good[:1]:
                 self.note(child, "terms", child.text, REFUSED, f"a record holds one, {URL.expected}")
         return {"url": good[0]} if good else {}

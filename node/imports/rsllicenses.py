@@ -31,6 +31,7 @@ _AMOUNT = re.compile(r"[0-9]{1,30}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?", r
 _LIMITS = ("user", "geo")
 _CHILDREN = ("permits", "prohibits", "payment", "legal", "reporting")
 _PAYMENT_CHILDREN = ("amount", "standard", "custom", "accepts")
+_ATTRIBUTES = {"permits": ("type",), "prohibits": ("type",), "payment": ("type",), "amount": ("currency",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ def read_licence(element: Node, note: NoteOf) -> Licence:
         elif child.name not in _CHILDREN:
             note_stranger(child, note)
     _read_payment(element, licence, note)
+    note_rest(element, note)
     return licence
 
 
@@ -89,6 +91,20 @@ def note_stranger(element: Node, note: NoteOf) -> None:
     else:
         shown = element.text or " ".join(element.attributes.values())
         note(element, "extension", shown, NOT_CARRIED, "an element of another namespace")
+
+
+def note_rest(element: Node, note: NoteOf) -> None:
+    """What an element and those in it say beside what is read of them: attributes that RSL doesn't have there, and
+    elements within a text."""
+    for name, value in element.attributes.items():
+        if name not in _ATTRIBUTES.get(element.name, ()):
+            note(element, f"{element.name} {name}", value, UNKNOWN, "RSL 1.0 has no such attribute here: left out")
+    for child in element.children:
+        if element.name in ("license", "payment"):
+            if child.name in ("permits", "prohibits", "payment", "amount", "standard"):
+                note_rest(child, note)
+        else:
+            note_stranger(child, note)
 
 
 def _usages(element: Node, name: str, licence: Licence, note: NoteOf) -> tuple[str, ...] | None:

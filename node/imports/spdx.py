@@ -95,10 +95,7 @@ class _Reader:
         """Its package URL, another identifier that is one, where it is downloaded, or its own IRI."""
         element = self._graph.elements.get(identifier, {})
         found = [text for text in texts_of(element.get("software_packageUrl")) if text.startswith("pkg:")]
-        listed = element.get("externalIdentifier")
-        for entry in listed if isinstance(listed, list) else [listed]:
-            if isinstance(entry, dict):
-                found += texts_of(entry.get("identifier"))
+        found += _identifiers(element)
         downloads = texts_of(element.get("software_downloadLocation"))
         found += [text for text in downloads if self._downloads[text] == 1]
         for text in (*found, identifier):
@@ -118,6 +115,13 @@ class _Reader:
                 draft.note(key, element[key], NOT_CARRIED, "a description has one uri")
             else:
                 draft.put("uri", element.get(key), key)
+        for key, texts in (
+            ("software_packageUrl", texts_of(element.get("software_packageUrl"))),
+            ("externalIdentifier", _identifiers(element)),
+        ):
+            for text in texts:
+                if (name_of_url(text) or text) != draft.name:
+                    draft.note(key, text, NOT_CARRIED, "another name of it, and a description has one")
         draft.leave_out(element, _TAKEN)
 
     def take_relationships(self) -> None:
@@ -202,6 +206,12 @@ class _Reader:
             else:
                 found[expression] = None
         return " AND ".join(f"({text})" if " " in text and len(found) > 1 else text for text in found) or None
+
+
+def _identifiers(element: Element) -> list[str]:
+    listed = element.get("externalIdentifier")
+    entries = listed if isinstance(listed, list) else [listed]
+    return [text for entry in entries if isinstance(entry, dict) for text in texts_of(entry.get("identifier"))]
 
 
 def _material_type(element: dict[str, Any]) -> str | None:

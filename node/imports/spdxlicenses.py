@@ -145,7 +145,16 @@ def license_expression(name: str) -> str | None:
         return _of_url(text)
     if " " in text and is_spdx_expression(text) and any(sign in text for sign in (" AND ", " OR ", " WITH ")):
         return text
+    if text.endswith("+"):
+        return _or_later(_KNOWN.get(_fold(text[:-1])))
     return text if _REF.fullmatch(text) and is_spdx_expression(text) else None
+
+
+def _or_later(found: str | None) -> str | None:
+    """A listed licence, or any later version: GNU's have identifiers for it."""
+    if found is None or found.startswith("LicenseRef-") or found.endswith("-or-later"):
+        return None
+    return f"{found.removesuffix('-only')}-or-later" if found.endswith("-only") else f"{found}+"
 
 
 def license_ref(name: str) -> str:

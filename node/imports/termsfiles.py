@@ -122,6 +122,10 @@ def write_files(folder: str, files: Iterable[TermsFile], reading: Reading) -> in
     for file in files:
         path = os.path.join(folder, file.name)
         data = file.text.encode()
+        if os.path.lexists(path) and not os.path.isfile(path):  # a pipe would make it wait
+            detail = f"{path} is there and is no file: it was left as it is"
+            reading.notes.append(Note.of(file.draft.place, "terms", file.draft.name, NOT_CARRIED, detail))
+            continue
         old = read_own(path, bytes_max=len(data), field="--terms-dir")
         if old is None:
             _write(path, data)

@@ -56,8 +56,8 @@ _ROWS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     (ALLOWED, "ynn", "notices of copyright and licence must be kept", (
         "MIT", "MIT-CMU", "X11", "ISC", "Apache-1.1", "Apache-2.0", "BSD-2-Clause", "BSD-2-Clause-Patent",
         "BSD-3-Clause", "BSD-3-Clause-Clear", "BSD-4-Clause", "BSL-1.0", "Zlib", "libpng-2.0", "NCSA", "PostgreSQL",
-        "PSF-2.0", "Python-2.0", "UPL-1.0", "AFL-3.0", "ECL-2.0", "Artistic-2.0", "MS-PL", "MulanPSL-2.0",
-        "Unicode-DFS-2016", "W3C")),
+        "PSF-2.0", "Python-2.0", "UPL-1.0", "AFL-3.0", "ECL-2.0", "Artistic-2.0", "LPPL-1.3c",
+        "MulanPSL-2.0", "Unicode-DFS-2016", "W3C")),
     (ALLOWED, "ynn", "attribution (section 3(a) in 4.0, 4(b) or 4(c) before)", (
         "CC-BY-1.0", "CC-BY-2.0", "CC-BY-2.5", "CC-BY-3.0", "CC-BY-2.5-AU", "CC-BY-3.0-AT", "CC-BY-3.0-AU",
         "CC-BY-3.0-DE", "CC-BY-3.0-IGO", "CC-BY-3.0-NL", "CC-BY-3.0-US", "CC-BY-4.0", "LicenseRef-CC-BY")),
@@ -90,11 +90,11 @@ _ROWS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "GPL-1.0-only", "GPL-1.0-or-later", "GPL-2.0", "GPL-2.0-only", "GPL-2.0-or-later", "GPL-3.0", "GPL-3.0-only",
         "GPL-3.0-or-later", "AGPL-3.0", "AGPL-3.0-only", "AGPL-3.0-or-later", "GFDL-1.1-only", "GFDL-1.1-or-later",
         "GFDL-1.2-only", "GFDL-1.2-or-later", "GFDL-1.3", "GFDL-1.3-only", "GFDL-1.3-or-later", "EUPL-1.1", "EUPL-1.2",
-        "OSL-3.0", "MS-RL", "LPPL-1.3c", "OFL-1.1")),
+        "OSL-3.0", "OFL-1.1")),
     (ALLOWED, "yyn", "copyleft for the covered files or library itself, not for what only uses them", (
         "LGPL-2.0-only", "LGPL-2.0-or-later", "LGPL-2.1", "LGPL-2.1-only", "LGPL-2.1-or-later", "LGPL-3.0",
         "LGPL-3.0-only", "LGPL-3.0-or-later", "MPL-1.1", "MPL-2.0", "EPL-1.0", "EPL-2.0", "CDDL-1.0", "CDDL-1.1",
-        "CPL-1.0")),
+        "CPL-1.0", "MS-PL", "MS-RL")),
     (NON_COMMERCIAL, "ynn", "noncommercial purposes only; notices must be kept", (
         "PolyForm-Noncommercial-1.0.0",)),
     (ALLOWED, "yyny", "its use restrictions must be handed on with the model and what is made from it (section III)", (

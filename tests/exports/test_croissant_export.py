@@ -224,6 +224,9 @@ def test_an_offer_with_a_condition_that_isnt_understood_is_left_out(change: Any)
         lambda policy: policy["odrl:permission"][0]["odrl:duty"].update({"usance:per": 0}),
         lambda policy: policy["odrl:permission"][0]["odrl:duty"].update({"usance:unit": "mile"}),
         lambda policy: policy["odrl:permission"].append(policy["odrl:permission"][0]),
+        lambda policy: policy.update({"odrl:obligation": {"odrl:action": "odrl:attribute"}}),
+        lambda policy: policy.update({"odrl:assignee": "https://only-me.example/"}),
+        lambda policy: policy.update({"expires": "2026-12-31"}),
     ],
 )
 def test_terms_that_no_record_holds_are_refused(change: Any) -> None:
@@ -231,6 +234,13 @@ def test_terms_that_no_record_holds_are_refused(change: Any) -> None:
     reading = stated_by(change)
     assert reading.terms == []
     assert any(note.reason == REFUSED and note.field.startswith("usageInfo/") for note in reading.notes)
+
+
+def test_what_limits_a_prohibition_is_listed() -> None:
+    """The use is prohibited altogether, and the note says what was left out."""
+    reading = stated_by(lambda policy: policy["odrl:prohibition"][0].update({"odrl:constraint": {"odrl:unit": "x"}}))
+    assert reading.terms[0].terms["prohibits"] == ["distill"]
+    assert [note.reason for note in notes(reading, "usageInfo/prohibition/odrl:constraint")] == [NOT_CARRIED]
 
 
 def test_other_usage_information_is_listed() -> None:
@@ -243,9 +253,7 @@ def test_other_usage_information_is_listed() -> None:
     assert len(reading.terms) == 1
     del policy["usance:currency"]
     policy["odrl:permission"] = []
-    policy["odrl:obligation"] = {}
     document["usageInfo"] = policy
     reading = read_document(read, document)
     assert reading.terms[0].terms == {"offers": [], "prohibits": ["distill"]}
     assert [note.reason for note in notes(reading, "usageInfo/currency")] == [GUESSED]
-    assert [note.reason for note in notes(reading, "usageInfo/odrl:obligation")] == [NOT_CARRIED]

@@ -86,9 +86,18 @@ def test_any_licences_go_in_out_and_in(licences: list[str], has_terms: bool) -> 
     check_again(read_text(read, document(content(*licences, beside=beside))))
 
 
+def test_where_what_is_made_owes_a_share_only_search_is_free() -> None:
+    """A share of derivatives is nothing that RSL can ask for: neither free nor at a price, but to be arranged."""
+    free = [{"use": use, "unit": "use", "price": 0, "per": 1} for use in COVERED]
+    again, noted, _ = out_and_in(work(), {"currency": "EUR", "offers": free, "derivatives": 500})
+    assert {offer["use"] for offer in again.terms[0].terms["offers"]} == {"search"}  # type: ignore[attr-defined]
+    assert set(noted) >= {"terms.offers, train", "terms.offers, infer", "terms.offers, embed"}
+
+
 def check_not_wider(stated: dict[str, Any], again: Reading) -> None:
     """No use is permitted, free or cheaper that wasn't so."""
     back = dict(again.terms[0].terms)
+    assert not stated.get("derivatives") or {use for use, _ in offers(back)} <= {"search"}
     assert set(stated.get("prohibits", ())) & set(COVERED) <= set(back.get("prohibits", ()))  # type: ignore[call-overload]
     before = offers(stated)
     for key, price in offers(back).items():

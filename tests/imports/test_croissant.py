@@ -296,3 +296,19 @@ def test_what_stays_a_guess_is_listed() -> None:
     fields, reading = only(dataset(rai__dataCollectionType=["Web Scraping", "Surveys"]))
     assert fields == {}
     assert [note.reason for note in reading.notes] == [NOT_CARRIED]
+
+
+def test_what_stands_within_is_listed() -> None:
+    """Of sources, licences, activities and files: whatever is read of none of them."""
+    document = dataset(
+        license={"name": "MIT", "text": "on Sundays"},
+        isBasedOn={"@id": "https://b.example/", "license": "MIT"},
+        prov__wasGeneratedBy={"prov:label": "Writing", "prov:wasAssociatedWith": ["model:a/b", "A. Person"]},
+        distribution=[file(FILES[0], md5="x"), file(FILES[1]), {"@type": "cr:FileSet", "containedIn": "a"}],
+        encodingFormat="application/zip",
+    )
+    fields, reading = only(document)
+    assert fields["root"] == Manifest(FILES).root
+    for field in ("license/text", "isBasedOn/license", "prov:wasGeneratedBy/prov:label", "prov:wasGeneratedBy",
+                  "distribution/md5", "distribution/containedIn", "distribution/encodingFormat"):  # fmt: skip
+        assert [note.reason for note in notes(reading, field)] == [NOT_CARRIED], field

@@ -197,3 +197,16 @@ def test_any_header(text: str) -> None:
     """Whatever stands between the dashes is read or refused."""
     if not any(0xD800 <= ord(sign) < 0xE000 for sign in text):
         check_any(read, f"---\n{text}\n---\n", "README.md")
+
+
+def test_no_licence_name_is_lost() -> None:
+    """Without `license` it is the licence; beside another one it is noted. So is a second title."""
+    alone = read_text(read, card(license_name="llama3"))
+    assert only(alone)["license"] == "LicenseRef-Llama-3"
+    assert [note.reason for note in notes(alone, "license_name")] == [GUESSED]
+    both = read_text(read, card(license="mit", license_name="super-nc", pretty_name="A", model_name="B"))
+    assert only(both) == {**only(both), "license": "MIT", "title": "A"}
+    assert [note.reason for note in notes(both, "license_name")] == [AMBIGUOUS]
+    assert [note.reason for note in notes(both, "model_name")] == [NOT_CARRIED]
+    many = read_text(read, card(license="[" + "mit, " * 65 + "]"))
+    assert [note.reason for note in notes(many, "license")] == [REFUSED]

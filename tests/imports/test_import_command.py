@@ -1,6 +1,7 @@
 """`usance import` over a real node: everything once, whatever is bad, killed or imported again."""
 
 import json
+import os
 import time
 from collections import Counter
 from pathlib import Path
@@ -304,3 +305,16 @@ def test_each_format_has_its_reader() -> None:
     assert len({known.name for known in formats.FORMATS}) == len(formats.FORMATS)
     for known in formats.FORMATS:
         assert callable(formats.reader_of(known.name))
+
+
+def test_what_is_no_file_in_the_terms_folder_stays(cli, priced) -> None:
+    """A pipe or a link to nowhere by a terms file's name is noted, without waiting; the others are written."""
+    (cli.folder / "f").write_text(json.dumps(OFFERS))
+    cli.ok("import", "x", "f", "--terms-dir", "t")
+    m, n, o = sorted((cli.folder / "t").iterdir())
+    for path in (m, n, o):
+        path.unlink()
+    os.mkfifo(m)
+    n.symlink_to("nowhere")
+    done = cli.json("import", "x", "f", "--terms-dir", "t")
+    assert (done["terms_written"], [note["places"] for note in done["notes"]]) == (1, [["m", "n"]])

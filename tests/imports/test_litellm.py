@@ -145,3 +145,13 @@ def test_hostile_files(tmp_path: Path) -> None:
     for text in ("[]", "{}", '{"a": 1}', "null", '{"sample": {"mode": "chat"}}'):
         with pytest.raises(FileError, match=r"prices\.json is no price table"):
             read_text(read, text)
+
+
+def test_a_source_or_mode_that_isnt_taken_is_listed() -> None:
+    """Where an entry has no address, or no terms that could hold it; a mode that changes nothing is counted."""
+    entry = {"litellm_provider": "a", "mode": "chat"}
+    reading = read_document(read, {
+        "b": {**entry, "input_cost_per_token": 1e-6, "source": "a book"}, "c": {**entry, "source": "https://a.example/"},
+    })  # fmt: skip
+    assert [note.value for note in notes(reading, "source")] == ["'a book'", "'https://a.example/'"]
+    assert [note.value for note in notes(reading, "mode")] == ["'2 entries'"]

@@ -353,3 +353,14 @@ def test_any_words_end_in_a_reading(rows: list[tuple[str, str, str]]) -> None:
     )
     with contextlib.suppress(FileError):
         check_reading(read_text(read, document(content(inside))))
+
+
+def test_attributes_and_elements_that_rsl_has_not_are_listed() -> None:
+    """In a licence and all that is read of it: nothing that could limit it is passed over in silence."""
+    licence = '<permits type="usage" until="2027">ai-train<if>fed</if></permits>' + pay("use", "1").replace(
+        "<amount ", '<amount per="day" '
+    )
+    text = document(content(licence, beside='<terms lang="de">https://a.example/t</terms>'))
+    reading = read_text(read, text.replace("<license>", '<license scope="small">'))
+    for field in ("license scope", "permits until", "if", "amount per", "terms lang"):
+        assert [note.reason for note in notes(reading, field)] == [UNKNOWN], field

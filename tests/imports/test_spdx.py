@@ -138,6 +138,18 @@ def test_what_isnt_carried_is_listed(reading: Reading) -> None:
     }  # fmt: skip
 
 
+def test_further_names_are_listed() -> None:
+    """A material has one name; package URLs and identifiers beside it are noted."""
+    identifiers = [{"identifier": "https://other.example/a"}, {"identifier": "swh:1:rev:0"}]
+    reading = read_document(
+        read, document(package("a", software_packageUrl="pkg:generic/x/a", externalIdentifier=identifiers))
+    )
+    assert [made.name for made in reading.materials] == ["pkg:generic/x/a"]
+    found = notes(reading, "externalIdentifier")
+    assert [note.value for note in found] == ["'https://other.example/a'", "'swh:1:rev:0'"]
+    assert notes(reading, "software_packageUrl") == []
+
+
 def kind(identifier: str, type: str, /, **fields: object) -> dict[str, Any]:
     """A licence element."""
     return {"type": type, "spdxId": f"https://x.example/{identifier}", **fields}

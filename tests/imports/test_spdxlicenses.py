@@ -20,7 +20,8 @@ from proofs.fields import is_spdx_expression
         ("Meta Llama3 Community License", "LicenseRef-Llama-3"), ("openrail++", "LicenseRef-OpenRAIL-PP"),
         ("Creative Commons Attribution-ShareAlike 4.0 International", "CC-BY-SA-4.0"), (" MIT ", "MIT"),
         ("MIT OR Apache-2.0", "MIT OR Apache-2.0"), ("LicenseRef-own", "LicenseRef-own"),
-        ("LicenseRef-llama-2", "LicenseRef-Llama-2"),
+        ("LicenseRef-llama-2", "LicenseRef-Llama-2"), ("LGPL-2.1+", "LGPL-2.1-or-later"),
+        ("apache-2.0+", "Apache-2.0+"),
     ],
 )  # fmt: skip
 def test_names_and_identifiers(name: str, expression: str) -> None:

@@ -337,3 +337,16 @@ def test_owners_are_named_by_what_they_registered() -> None:
     source(make, 10)
     (answer,) = found(ab2013(make), "(a)(1)", "Owners, where they registered them in this log").answers
     assert (answer.about, answer.value["party"], answer.sources[0].record) == ("10", OWNER, f"10:{10:064x}")
+
+
+@pytest.mark.parametrize("license_", [None, "MIT"])
+def test_a_licence_in_terms_is_declared(license_: str | None) -> None:
+    """What an owner says in his terms stands beside what he says in the asset, and alone where that says none."""
+    make = model()
+    make.edge("30", "10", "trained_on")
+    terms = {"ref": "12:" + "0c" * 32, "license": "CC-BY-NC-4.0", "currency": "EUR"}
+    make.asset(10, "corpus", record={"license": license_} if license_ else {}, terms=terms)
+    for number, report in (("3.1", art53(make)), ("(a)(5)", ab2013(make))):
+        answers = found(report, number, "Licences of the sources").answers
+        assert [answer.quoted for answer in answers] == [*filter(None, [license_]), "CC-BY-NC-4.0"]
+        assert (answers[-1].standing, answers[-1].sources[0].record) == ("declared", terms["ref"])

@@ -92,7 +92,7 @@ FORMAT_BREAKS = (
     ),
     Break(
         "a file's names are shown as they are", "node/imports/drafting.py",
-        "return name if is_text(name) and len(name) <= _NAME_CHARS_MAX else excerpt(name)",
+        "return name if name and name.isprintable() and len(name) <= _NAME_CHARS_MAX else excerpt(name)",
         "return name[:_NAME_CHARS_MAX]",
         ("tests/imports/test_drafting.py", "tests/imports/test_litellm.py"),
     ),

@@ -114,6 +114,16 @@ WEB_FORMAT_BREAKS = (
         ("tests/exports/test_croissant_export.py",),
     ),
     Break(
+        "a condition of a whole policy is passed over", "node/imports/croissantterms.py",
+        "    if unknown:\n", "    if len(unknown) > 9:\n",
+        ("tests/exports/test_croissant_export.py",),
+    ),
+    Break(
+        "what owes a share is licensed free", "node/exports/rsl.py",
+        'elif self._terms.get("derivatives") and usage', 'elif self._terms.get("derivative") and usage',
+        ("tests/exports/test_rsl_export.py",),
+    ),
+    Break(
         "an amount counts in any currency", "node/imports/croissantterms.py",
         '    if constraint.get("odrl:unit") != currency:\n', '    if constraint.get("odrl:unit") is Ellipsis:\n',
         ("tests/exports/test_croissant_export.py",),
