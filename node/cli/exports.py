@@ -35,6 +35,7 @@ from node.manifests import read_manifest
 from node.resolve import find_kind, resolve
 from proofs.amounts import show_amount
 from proofs.errors import InputError
+from proofs.merkle import HASH_BYTES
 from proofs.ref import Ref
 
 PARQUET, FOCUS, DSR, RSL, CROISSANT, PROV, OPENLINEAGE = (
@@ -107,7 +108,7 @@ def _finish(
 ) -> int:
     """Write or print the file; say what it holds and what it doesn't."""
     kept = list(notes)
-    shown = [f"{note.place} {note.field}: {note.reason}: {note.detail}".lstrip() for note in kept[:NOTES_SHOWN]]
+    shown = [f"{_where(note.place)}{note.field}: {note.reason}: {note.detail}" for note in kept[:NOTES_SHOWN]]
     if len(kept) > NOTES_SHOWN:
         shown.append(f"and {len(kept) - NOTES_SHOWN} more; --json lists them")
     if args.output is None:
@@ -123,6 +124,13 @@ def _finish(
         for line in shown:
             note_line(line)
     return OK
+
+
+def _where(place: str) -> str:
+    """A note's place for a person: of a reference the index alone, for the summary has it whole."""
+    index, colon, digest = place.partition(":")
+    short = index if colon and index.isdigit() and len(digest) == 2 * HASH_BYTES else place
+    return f"{short} " if short else ""
 
 
 def _anchored(found: Replayed) -> dict[str, Any]:

@@ -77,6 +77,8 @@ def run_trace(args: argparse.Namespace) -> int:
     if args.to is not None and fetched.path is None:
         note_line(f"no way leads from {fetched.graph.root} up to {args.to}")
         return INCOMPLETE
+    if not args.since:
+        _say_unknown(fetched.graph)
     _say_rest(args, fetched)
     return OK
 
@@ -138,6 +140,18 @@ def _put(args: argparse.Namespace, text: str) -> None:
         write_durably(args.output, text.encode())
     else:
         sys.stdout.write(text)
+
+
+def _say_unknown(graph: Graph) -> None:
+    """An external name needs no entry on the log, so a misspelt one is no error: say that nobody spoke of it."""
+    from node.imports.foreignnames import name_of_url
+
+    root = graph.node(graph.root)
+    if root.is_asset or root.descriptions or root.uses or len(graph.nodes) > 1 or graph.direction != BOTH:
+        return
+    other = name_of_url(root.id) if root.id.startswith("http") else None
+    hint = f"; it may be known here as {safe_line(other)}" if other and other != root.id else ""
+    note_line(f"nobody on this log describes, claims, uses or names {safe_line(root.id)}{hint}")
 
 
 def _say_rest(args: argparse.Namespace, fetched: Fetched) -> None:

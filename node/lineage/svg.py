@@ -131,7 +131,7 @@ def _legend(graph: Graph, edges: list[Edge], width: int) -> tuple[list[str], int
     for style in STYLES:
         if any(line_style(edge) == style for edge in edges):
             line = f'<path class="e e-{style}" d="M0 -3H24" marker-end="url(#to-{style})"/>'
-            items.append((line, "claimed by its owner" if style == CLAIMED else style.replace("_", " ")))
+            items.append((line, "claims that name" if style == CLAIMED else style.replace("_", " ")))
     if any(edge.earned for edge in edges):
         items.append(('<path class="e m e-derived_from" d="M0 -3H22"/>', "thick: money came along it"))
     if any(not node.declared and node.concluded for node in graph.nodes):
@@ -205,7 +205,7 @@ def _boxes(graph: Graph, nodes: list[Node], layout: Layout) -> Iterator[str]:
         shape += " o" if node.retired else ""
         marks = mark_words(graph, node)
         room = BOX_WIDTH - 2 * TEXT_INSET
-        title = _fitted(safe_line(node.title), room, TITLE_PX * BOLD)
+        title = _fitted(_short_title(node), room, TITLE_PX * BOLD)
         yield f'<g class="n" transform="translate({_n(x)} {_n(y)})"><title>{_node_tooltip(graph, node)}</title>'
         yield f'<rect class="{shape}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="5"/><g clip-path="url(#box)">'
         yield f'<text class="t" x="{TEXT_INSET}" y="16.5" font-size="{TITLE_PX}">{escape(title)}</text>'
@@ -222,12 +222,19 @@ def _boxes(graph: Graph, nodes: list[Node], layout: Layout) -> Iterator[str]:
         yield f'<text class="s" x="{TEXT_INSET}" y="{y_small}" font-size="{SMALL_PX}">{escape(small)}</text></g></g>'
 
 
+def _short_title(node: Node) -> str:
+    """A title; of an external name that nobody gave one, its last part, for the whole name stands below."""
+    title = safe_line(node.title)
+    return title if node.is_asset or node.title != node.id else title.rpartition("/")[2] or title
+
+
 def _second_line(node: Node) -> str:
-    """Money that it got, and its licence (with a question mark where only curators say so); else where to find it."""
+    """Money that it got, and its licence (with a question mark where only curators say so; `LicenseRef-` left out, for
+    the tooltip has it whole); else where to find it."""
     said = [safe_line(text) for text in node.declared] or [f"{safe_line(text)}?" for text, _ in node.concluded[:2]]
     money = earned_words(node.earned)
     parts = ([money] if money else []) + (list(dict.fromkeys(said)) or [where_words(node)])
-    return " · ".join(parts)
+    return " · ".join(part.replace("LicenseRef-", "") for part in parts)
 
 
 def _node_tooltip(graph: Graph, node: Node) -> str:

@@ -166,6 +166,7 @@ def _section(graph: Graph, plan: _Plan, signs: _Signs, width: int, printed: set[
             printed.add(child.node.id)
             parts += list(_node_parts(graph, child.node))[1:]
         else:
+            parts += [f"asset {child.node.id}"] if child.node.is_asset else []
             parts.append(signs.above if child.node.id in printed else signs.below)
         parts += _edge_parts(graph, child.edge)
         has_more = child.opens and child.node.id in plan.children

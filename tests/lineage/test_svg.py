@@ -140,7 +140,7 @@ def test_it_says_what_it_shows() -> None:
     assert root.find(f"{drawing.SVG}title").text == "Lineage of chat-model@2"
     assert "Sources are on the left" in (root.find(f"{drawing.SVG}desc").text or "")
     shown = [element.text for element in root.iter(f"{drawing.SVG}text")]
-    for words in ("derived from", "claimed by its owner", "external name", "retired", "disputed (40)"):
+    for words in ("derived from", "claims that name", "external name", "retired", "disputed (40)"):
         assert words in shown
     assert any((text or "").startswith("12.35 USD") for text in shown)
     assert "CC-BY-NC-4.0? · Apache-2.0?" in shown

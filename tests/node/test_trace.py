@@ -174,6 +174,15 @@ def test_an_external_name_is_traced_by_name_title_or_address(chain: Chain, cli: 
     assert [one["id"] for one in alone["nodes"]] == ["doi:10.1234/nobody"]
 
 
+def test_a_name_that_nobody_knows_is_said_to_be_unknown(chain: Chain, cli: Cli) -> None:
+    """It is no error, for a name needs no entry; an address is answered with the name that imports make of it."""
+    said = "nobody on this log describes, claims, uses or names "
+    assert cli("trace", "pkg:generic/no/such").err == f"{said}pkg:generic/no/such\n"
+    page = "https://huggingface.co/datasets/no/such"
+    assert cli("trace", page).err == f"{said}{page}; it may be known here as pkg:huggingface/no/such\n"
+    assert cli.ok("trace", WRITER).err == ""
+
+
 def test_a_version_hangs_on_its_package(chain: Chain, cli: Cli) -> None:
     """What a curator says of a package reaches whoever used a revision of it, both ways; another revision's story
     doesn't."""
