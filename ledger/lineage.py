@@ -37,6 +37,8 @@ Target = int | str
 
 _VERSIONED = re.compile(r"(pkg:[^@?#]+)@[^?#/]+((?:[?#].*)?)", re.DOTALL)
 """A version stands behind the last part of the path, before qualifiers and a part of the package (Package URL)."""
+REPEATS_MAX = 8
+"""Rows of one name that are gone through in search of the next; a seek costs as much as some ten."""
 _SAID = struct.Struct(">BH32s")
 EVALUATED_ON = 1 << RELATIONS.index("evaluated_on")
 
@@ -157,9 +159,9 @@ def descriptions(state: State, name: str) -> Iterator[tuple[bytes, int]]:
         yield key[len(prefix) :], int.from_bytes(value, "big")
 
 
-def said_of(state: State, source: Target) -> Iterator[Said]:
-    """What was made from a material, in the order in which it was said; descriptions that their authors replaced are
-    passed over."""
+def said_of(state: State, source: Target) -> Iterator[Said | None]:
+    """What was made from a material, in the order in which it was said; None for each description that its author has
+    replaced, so that who asks can count what it costs."""
     prefix = keys.MADE_FROM + pack_material(source)
     for key, value in state.view.scan(prefix, keys.after(prefix)):
         index = int.from_bytes(key[-8:], "big")
@@ -170,14 +172,16 @@ def said_of(state: State, source: Target) -> Iterator[Said]:
             yield Said(index, index, relations, bps, None)
         elif state.view.get(keys.DESCRIBED + keys.text(name) + author) == keys.number(index):
             yield Said(index, name, relations, bps, author)
+        else:
+            yield None
 
 
 def standing_names(state: State, asset: int) -> Iterator[str]:
-    """External names that the asset claims."""
+    """External names that the asset claims, as its party's newest."""
     names = state.asset_more(asset).aka
     row = state.asset(asset) if names else None
     for name in names:
-        if row is not None and state.view.get(keys.AKA + keys.text(name) + row.party + keys.number(asset)) is not None:
+        if row is not None and state.claim_of(name, row.party) == asset:
             yield name
 
 
@@ -193,20 +197,39 @@ def is_known(state: State, name: str) -> bool:
     return next(iter(state.view.scan(prefix, keys.after(prefix))), None) is not None or state.claims(name)[0] > 0
 
 
-def versions(state: State, name: str) -> Iterator[str]:
-    """Versions of a package that records speak of: as a source, described, claimed or used. Costs a seek for each."""
+def versions(state: State, name: str) -> Iterator[str | None]:
+    """Versions of a package that records speak of: as a source, described, claimed or used; None for each name passed
+    over, as one of another part of the package."""
     head, mark, part = name.partition("#")
     start = f"{head}@".encode()
     seen: set[str] = set()
     for prefix in (keys.MADE_FROM + b"=", keys.DESCRIBED, keys.AKA, keys.LIST_HEAD + USES + b"="):
-        at, end = prefix + start, keys.after(prefix + start)
-        while (row := next(iter(state.view.scan(at, end)), None)) is not None:
-            raw = row[0][len(prefix) : row[0].index(b"\0", len(prefix))]
-            at = prefix + raw + b"\1"
-            found = raw.decode()
+        for found in _names(state, prefix, start):
             if found not in seen and unversioned(found) == head + mark + part:
                 seen.add(found)
                 yield found
+            else:
+                yield None
+
+
+def _names(state: State, prefix: bytes, start: bytes) -> Iterator[str]:
+    """Names that stand in keys behind `prefix` and begin with `start`, each once: a few rows of one name are gone
+    through, more are sought past."""
+    at, end = prefix + start, keys.after(prefix + start)
+    last = b""
+    while at:
+        rows, at = state.view.scan(at, end), b""
+        repeats = 0
+        for key, _ in rows:
+            name = key[len(prefix) : key.index(b"\0", len(prefix))]
+            if name != last:
+                last, repeats = name, 0
+                yield name.decode()
+            elif repeats == REPEATS_MAX:
+                at = prefix + name + b"\1"
+                break
+            else:
+                repeats += 1
 
 
 def disputes_of(state: State, target: Target) -> Iterator[int]:

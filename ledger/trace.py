@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
 
 from ledger import keys, sumlist
 from ledger.disputes import dispute_state
@@ -24,7 +23,8 @@ from ledger.lineage import (
 )
 from ledger.postings import CREDITED, EARNED, NOT_KEPT, USES
 from ledger.state import STATUS_NAMES, State
-from ledger.walk import Found, find_path, is_material, made_from, package_of, same_as, sources_of, walk
+from ledger.walk import Found, TooFarError, find_path, is_material, made_from, package_of, same_as, sources_of, walk
+from proofs import codec
 from proofs.errors import InputError
 from proofs.fields import USES as USE_NAMES
 
@@ -39,6 +39,10 @@ LISTS_MATERIAL_MAX = 2_000
 DISPUTES_MAX = 32
 AUTHORS_MAX = 64
 """Of one name, whose descriptions are shown: the first by their keys."""
+SAYINGS_MAX = 20_000
+"""Records, of all materials of a trace, that say what was made from what."""
+RECORD_BYTES_MAX = 64 * 1024 * 1024
+"""Of these, read for their sources."""
 EVALUATED_ON = "evaluated_on"
 
 UP, DOWN, BOTH = "up", "down", "both"
@@ -143,11 +147,18 @@ class Tracer:
         self._state, self._asked = state, asked
         self._lists = LISTS_MAX
         self._left_out: dict[str, None] = {}
-        self._bodies: dict[int, dict[str, Any]] = {}
+        self._are_sums_cut = False
+        self._said: dict[Target, list[tuple[int, bytes]]] = {}
+        self._speakers = SAYINGS_MAX
+        self._listed: dict[int, dict[Target, tuple[list[str], int]]] = {}
+        self._bytes = RECORD_BYTES_MAX
 
     def trace(self) -> Trace:
-        """The whole of it. Raises TooFarError where a way is asked for and there is too much to search."""
+        """The whole of it. Raises TooFarError where a way is asked for and there is too much to search, or to show."""
         path = None if self._asked.to is None else find_path(self._state, self._asked.root, self._asked.to)
+        if path is not None and len(path) > MATERIALS_MAX:
+            expected = f"one about materials that are nearer to each other: at most {MATERIALS_MAX} are shown"
+            raise TooFarError(f"the way that was found is over {len(path)} materials", field="to", expected=expected)
         levels = self._levels() if self._asked.to is None else _along(path or [self._asked.root])
         materials = [self._material(target, level) for target, level in levels.items()]
         links = self._links(levels)
@@ -172,14 +183,18 @@ class Tracer:
                 levels.setdefault(target, sign * level)
         return levels
 
-    def _add_tests(self, found: Found, tests: Callable[[Target], Iterator[Target]], room: int) -> None:
-        """What these were tested on, or what was tested on them: one step, and no further."""
+    def _add_tests(self, found: Found, tests: Callable[[Target], Iterator[Target | None]], room: int) -> None:
+        """What these were tested on, or what was tested on them: one step, and no further. None of them counts as a
+        look."""
+        left = EDGES_MAX
         for target, level in list(found.levels.items()):
             for other in tests(target) if level < self._asked.depth else ():
-                if len(found.levels) == room:
+                left -= 1
+                if left < 0 or (other is not None and other not in found.levels and len(found.levels) == room):
                     self._left_out["more of what was evaluated"] = None
                     return
-                found.levels.setdefault(other, level + 1)
+                if other is not None:
+                    found.levels.setdefault(other, level + 1)
 
     def _note_whole(self, found: Found, direction: str) -> None:
         if not found.is_whole:
@@ -208,16 +223,14 @@ class Tracer:
             levels.update((one, -found.levels[one]) for one in way)
         return dict(sorted(levels.items(), key=lambda item: -item[1]))  # the nearest first
 
-    def _tested_on(self, target: Target) -> Iterator[Target]:
+    def _tested_on(self, target: Target) -> Iterator[Target | None]:
         for index, _ in self._sayings(target):
-            for source, (relations, _) in sources_in(self._body(index)).items():
-                if EVALUATED_ON in relations:
-                    yield source
+            for source, (relations, _) in self._sources(index).items():
+                yield source if EVALUATED_ON in relations else None
 
-    def _tested(self, target: Target) -> Iterator[Target]:
+    def _tested(self, target: Target) -> Iterator[Target | None]:
         for said in said_of(self._state, target):
-            if EVALUATED_ON in said.relations:
-                yield said.made
+            yield None if said is None or EVALUATED_ON not in said.relations else said.made
 
     def _sayings(self, target: Target) -> list[tuple[int, bytes]]:
         """(index, author) of the records that say what a material was made from."""
@@ -225,22 +238,33 @@ class Tracer:
         if isinstance(target, int):
             row = state.asset(target)
             return [] if row is None else [(target, row.party)]
-        found = [(index, author) for author, index in islice(descriptions(state, target), AUTHORS_MAX + 1)]
-        if len(found) > AUTHORS_MAX:
-            self._left_out[f"what others than {AUTHORS_MAX} parties say of {target}"] = None
-        return found[:AUTHORS_MAX]
+        found = self._said.get(target)
+        if found is None:
+            most = min(AUTHORS_MAX, self._speakers)
+            found = [(index, author) for author, index in islice(descriptions(state, target), most + 1)]
+            if len(found) > most:
+                self._left_out[f"what others than {AUTHORS_MAX} parties say of a name"] = None
+            found = self._said[target] = found[:most]
+            self._speakers -= len(found)
+        return found
 
-    def _body(self, index: int) -> dict[str, Any]:
-        body = self._bodies.get(index)
-        if body is None:
-            body = self._bodies[index] = self._state.body(index)
-        return body
+    def _sources(self, index: int) -> dict[Target, tuple[list[str], int]]:
+        """What a record lists; nothing where the records of this trace are too large together."""
+        found = self._listed.get(index)
+        if found is None:
+            data = self._state.record(index) if self._bytes > 0 else b""
+            self._bytes -= len(data)
+            if not data:
+                self._left_out["what further records say that materials were made from"] = None
+            found = self._listed[index] = sources_in(codec.unpack(data)) if data else {}
+        return found
 
     def _material(self, target: Target, level: int) -> Material:
         found = Material(target, level)
         if isinstance(target, str):
             found.described = [(author, index) for index, author in self._sayings(target)]
             found.claimed_by = [asset for asset in same_as(self._state, target) if isinstance(asset, int)]
+        self._are_sums_cut = False
         found.uses = self._uses(target)
         if isinstance(target, int):
             found.earned = self._earned(target, found.uses)
@@ -259,6 +283,7 @@ class Tracer:
         for read, (key, value) in enumerate(state.view.scan(start, keys.after(start))):
             if self._lists == 0 or read == LISTS_MATERIAL_MAX:
                 self._left_out["sums of further parties"] = None
+                self._are_sums_cut = True
                 return
             self._lists -= 1
             count, total = int.from_bytes(value[:8], "big"), int.from_bytes(value[8 : sumlist.HEAD_BYTES], "big")
@@ -293,6 +318,9 @@ class Tracer:
             for kind, at, sign in ((NOT_KEPT, 1, -1), (CREDITED, 2, 1)):
                 for rest, _, total in self._sums(kind + number):
                     own.setdefault(rest[:32], [0, 0, 0])[at] += sign * total
+            if self._are_sums_cut:  # a difference of sums of which some weren't read
+                self._left_out["what an asset with very many users earned of its own uses"] = None
+                own.clear()
             found += [EarnedSum(asset, payer, have.currency, *sums) for payer, sums in own.items() if any(sums[1:])]
         return sorted(found, key=lambda one: (one.currency, -one.amount, one.used, one.payer))
 
@@ -301,7 +329,7 @@ class Tracer:
         found: dict[tuple[Target, Target], Link] = {}
         for target in levels:
             for index, author in self._sayings(target):
-                for source, (relations, bps) in sources_in(self._body(index)).items():
+                for source, (relations, bps) in self._sources(index).items():
                     if source not in levels:
                         continue
                     link = found.setdefault((target, source), Link(target, source, [], 0, []))

@@ -23,6 +23,8 @@ PATH_EDGES_MAX = 500_000
 """Edges met in search of a path through external names: a second or two of a read thread."""
 SEARCH_EDGES = 10_000
 """Edges met in search of a path between assets, before all rows between them are gone through."""
+SWEEP_MAX = 4_000_000
+"""Rows gone through between two assets, and edges of those that are behind the upper: some seconds of a read thread."""
 SWEEP_LEAVES = 8192
 """Gone through at a time; their rows are in memory."""
 
@@ -48,8 +50,9 @@ class Budget:
             )
 
 
-def sources_of(state: State, target: Target) -> Iterator[Target]:
-    """One step up: what a material was made from, what it is a version of, and what it is the same as."""
+def sources_of(state: State, target: Target) -> Iterator[Target | None]:
+    """One step up: what a material was made from, what it is a version of, and what it is the same as; None for what
+    was looked at and leads nowhere: walks count that too."""
     if isinstance(target, int):
         yield from state.asset_more(target).sources
     else:
@@ -60,9 +63,10 @@ def sources_of(state: State, target: Target) -> Iterator[Target]:
     yield from same_as(state, target)
 
 
-def described_sources(state: State, name: str) -> Iterator[Target]:
-    """What those who describe a name say that it was made from."""
+def described_sources(state: State, name: str) -> Iterator[Target | None]:
+    """What those who describe a name say that it was made from; None for each of them besides."""
     for _, index in descriptions(state, name):
+        yield None
         yield from state.asset_more(index).sources
 
 
@@ -82,17 +86,16 @@ def package_of(state: State, name: str) -> str | None:
     return whole if whole != name and is_known(state, whole) else None
 
 
-def made_from(state: State, target: Target) -> Iterator[Target]:
-    """One step down: what was made from a material, its versions, and what it is the same as."""
+def made_from(state: State, target: Target) -> Iterator[Target | None]:
+    """One step down: what was made from a material, its versions, and what it is the same as; None as in sources_of."""
     for said in said_of(state, target):
-        if said.relations != EVALUATED_ON:
-            yield said.made
+        yield None if said is None or said.relations == EVALUATED_ON else said.made
     if isinstance(target, str) and is_known(state, target):
         yield from versions(state, target)
     yield from same_as(state, target)
 
 
-Step = Callable[[State, Target], Iterable[Target]]
+Step = Callable[[State, Target], Iterable[Target | None]]
 
 
 def is_material(state: State, target: Target) -> bool:
@@ -115,7 +118,7 @@ class _Side:
         for target in self.edge:
             for found in self._step(self._state, target):
                 budget.spend()
-                if found in before:
+                if found is None or found in before:
                     continue
                 before[found] = target
                 if found in met:
@@ -183,12 +186,17 @@ def _sweep(state: State, made: int, source: int) -> list[Target] | None:
     """The same for assets without names behind them, by going back through all rows between them once."""
     found: dict[int, int] = {made: made}
     more = keys.ASSET_MORE
+    budget = Budget(SWEEP_MAX)
     for end in range(made + 1, source, -SWEEP_LEAVES):
         start = max(source + 1, end - SWEEP_LEAVES)
-        for key, row in reversed(list(state.view.scan(more + keys.number(start), more + keys.number(end)))):
+        rows = list(state.view.scan(more + keys.number(start), more + keys.number(end)))
+        budget.spend(len(rows))
+        for key, row in reversed(rows):
             index = int.from_bytes(key[1:], "big")
             if index in found:
-                found.update(dict.fromkeys(unpack_assets(row), index))
+                assets = unpack_assets(row)
+                budget.spend(len(assets))
+                found.update(dict.fromkeys(assets, index))
         if source in found:
             break
     if source not in found:
@@ -225,7 +233,7 @@ def walk(state: State, start: Target, step: Step, *, depth: int, materials_max: 
                 left -= 1
                 if left < 0:
                     return Found(levels, before, False)
-                if found in levels:
+                if found is None or found in levels:
                     continue
                 if len(levels) >= materials_max:
                     return Found(levels, before, False)
@@ -235,5 +243,7 @@ def walk(state: State, start: Target, step: Step, *, depth: int, materials_max: 
         edge = following
         if not edge:
             return Found(levels, before, True)
-    is_whole = all(found in levels for target in edge for found in step(state, target))
-    return Found(levels, before, is_whole)
+    for looks, beyond in enumerate(found for target in edge for found in step(state, target)):
+        if looks == left or (beyond is not None and beyond not in levels):
+            return Found(levels, before, False)
+    return Found(levels, before, True)

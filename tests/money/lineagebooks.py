@@ -98,14 +98,14 @@ def materials(log: Log) -> list[Target]:
 
 
 def same(log: Log) -> dict[Target, set[Target]]:
-    """Assets and the names that they claim, and the other way round."""
+    """Assets and the names that they claim as their party's newest, and the other way round."""
     found: dict[Target, set[Target]] = defaultdict(set)
     for entry in naive.of_kind(log, "asset"):
         if naive.is_withdrawn(log, entry.ref):
             continue
         for name in entry.body.get("aka", ()):
-            found[entry.index].add(name)
             newest = naive.claimants(log, name)[entry.party]
+            found[newest.index].add(name)
             found[name].add(newest.index)
     return found
 

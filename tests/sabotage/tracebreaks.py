@@ -4,6 +4,7 @@ from tests.sabotage.breaks import Break
 
 RANDOM = ("tests/money/test_random_lineage.py",)
 TRACE = ("tests/node/test_trace.py",)
+BOUNDS = ("tests/ledger/test_lineage_bounds.py",)
 
 TRACE_BREAKS = (
     Break(
@@ -14,7 +15,7 @@ TRACE_BREAKS = (
     ),
     Break(
         "evaluated_on is a step of every walk", "ledger/walk.py",
-        "        if said.relations != EVALUATED_ON:\n", "        if said.relations:\n",
+        "None if said is None or said.relations == EVALUATED_ON else", "None if said is None else",
         RANDOM,
     ),
     Break(
@@ -24,8 +25,8 @@ TRACE_BREAKS = (
         RANDOM,
     ),
     Break(
-        "a retired asset still claims names in traces", "ledger/lineage.py",
-        "        if row is not None and state.view.get(", "        if row is not None or state.view.get(",
+        "an asset claims names that it claims no more", "ledger/lineage.py",
+        "        if row is not None and state.claim_of(name, row.party) == asset:\n", "        if row is not None:\n",
         RANDOM,
     ),
     Break(
@@ -91,5 +92,35 @@ TRACE_BREAKS = (
         "a trace of a replay has no rows to go by", "node/cli/lineagefetch.py",
         "open_store(args, keep=keys.LINEAGE)", "open_store(args)",
         TRACE,
+    ),
+    Break(
+        "earnings are differences of sums that were cut", "ledger/trace.py",
+        "                self._are_sums_cut = True\n", "",
+        BOUNDS,
+    ),
+    Break(
+        "replaced descriptions cost nothing", "ledger/lineage.py",
+        "        else:\n            yield None\n\n\ndef standing_names", "\n\ndef standing_names",
+        BOUNDS,
+    ),
+    Break(
+        "versions of other parts cost nothing", "ledger/lineage.py",
+        "                yield found\n            else:\n                yield None\n", "                yield found\n",
+        BOUNDS,
+    ),
+    Break(
+        "a way may be longer than can be shown", "ledger/trace.py",
+        "        if path is not None and len(path) > MATERIALS_MAX:\n", "        if path is not None and not path:\n",
+        BOUNDS,
+    ),
+    Break(
+        "the pass over the rows has no end", "ledger/walk.py",
+        "        budget.spend(len(rows))\n", "",
+        BOUNDS,
+    ),
+    Break(
+        "records are read at any size", "ledger/trace.py",
+        "            self._bytes -= len(data)\n", "",
+        BOUNDS,
     ),
 )  # fmt: skip
