@@ -263,8 +263,9 @@ def _group(lines: Iterator[Line]) -> list[Group]:
         if group is None:
             if len(groups) == GROUPS_MAX:
                 raise InputError(
-                    f"lines of more than {GROUPS_MAX} assets and uses", field="REF", expected="--csv alone"
-                )
+                    f"lines of more than {GROUPS_MAX} assets and uses", field="REF",
+                    expected="a smaller statement: `usance export focus` writes the lines of this one",
+                )  # fmt: skip
             group = groups[line.asset, line.use] = Group(line.asset, line.use)
         group.uses += 1
         group.charge += line.charge

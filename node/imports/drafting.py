@@ -91,16 +91,6 @@ class Draft:
         self.fields[field] = value
         return True
 
-    def put_license(self, value: object, foreign: str) -> bool:
-        """Take a licence by any of its names; one that nobody knows becomes a `LicenseRef-`, and is noted. Answers
-        whether something was taken."""
-        if value is None:
-            return False
-        expression, noted = name_license(value)
-        if noted is not None:
-            self.note(foreign, value, *noted)
-        return expression is not None and self.put("license", expression, foreign)
-
     def add_source(self, name: str, relation: str, foreign: str) -> None:
         """What it was made from. Twice the same is one; what can't be a source is noted."""
         source = SourceOf(name, relation)

@@ -7,7 +7,6 @@ identifiers; an element written in the place of a reference is taken too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from node.errors import FileError
@@ -56,12 +55,6 @@ class Graph:
             self.repeated.append(name)
         else:
             self.elements[name] = node
-
-    def of_type(self, *types: str) -> Iterator[tuple[str, Element]]:
-        """The elements of these types, with their identifiers."""
-        for name, element in self.elements.items():
-            if element_type(element) in types:
-                yield name, element
 
     def refer(self, value: Any) -> str | None:
         """The identifier that a reference names; an element in its place is taken into the graph. None for neither."""
