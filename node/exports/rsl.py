@@ -79,7 +79,9 @@ class _Writer:
         url = self._address()
         self._note_fields(url)
         standard = self._standard()
-        self._conditions = self._terms.get("needs_grant", False) or (standard is None and self._other_duties())
+        self._conditions = self._terms.get("needs_grant", False) or (
+            standard is None and (self._other_duties() or self._is_unnamed_licence())
+        )
         groups = self._groups()
         prohibited = [usage for usage in USAGES if not any(usage in usages for usages in groups.values())]
         lines = ['<?xml version="1.0" encoding="UTF-8"?>', f'<rsl xmlns="{NAMESPACE}">']
@@ -132,6 +134,10 @@ class _Writer:
 
     def _other_duties(self) -> bool:
         return any(duty != "attribution" for duty in self._terms.get("duties", ()))
+
+    def _is_unnamed_licence(self) -> bool:
+        """Whether the terms hold under a licence that the file can't point to, by its address or the terms' own."""
+        return "license" in self._terms and not _is_address(self._terms.get("url"))
 
     def _note_fields(self, address: str) -> None:
         record = self._material.record
@@ -204,7 +210,7 @@ class _Writer:
         for offer in self._offers.get(use, ()):
             amount = _amount(offer)
             if self._conditions:
-                detail = "the terms ask for a grant or for duties that RSL can't say: to be arranged"
+                detail = "the terms ask for a grant, or for duties or a licence that RSL can't say: to be arranged"
                 self._note(f"terms.offers, {use}", _shown(offer), detail)
             elif self._terms.get("derivatives") and usage not in _MAKES_NOTHING:
                 detail = "what is made by it owes a share (derivatives), which RSL can't say: to be arranged"

@@ -94,6 +94,14 @@ def test_where_what_is_made_owes_a_share_only_search_is_free() -> None:
     assert set(noted) >= {"terms.offers, train", "terms.offers, infer", "terms.offers, embed"}
 
 
+def test_a_licence_that_the_file_cannot_point_to_makes_nothing_free() -> None:
+    """Terms under a licence without an address: free only where the address of the terms stands in its place."""
+    free = {"currency": "EUR", "offers": [{"use": "search", "unit": "use", "price": 0, "per": 1}]}
+    for license_, url, count in (("LicenseRef-own", None, 0), ("LicenseRef-own", URL, 1), ("MIT", None, 1)):
+        again, _, _ = out_and_in(work(), {**free, "license": license_, **({"url": url} if url else {})})
+        assert len(again.terms[0].terms["offers"]) == count, license_  # type: ignore[arg-type]
+
+
 def check_not_wider(stated: dict[str, Any], again: Reading) -> None:
     """No use is permitted, free or cheaper that wasn't so."""
     back = dict(again.terms[0].terms)
