@@ -21,7 +21,9 @@ REFUSED = "refused"
 """It breaks a rule; the thing that it stands in is left out."""
 GUESSED = "guessed"
 """Taken in the sense that the format most likely means; the note says which."""
-REASONS = (NOT_CARRIED, UNKNOWN, AMBIGUOUS, REFUSED, GUESSED)
+REPLACED = "replaced"
+"""The curator has said it before, and this file doesn't: a description takes the whole place of the one before."""
+REASONS = (NOT_CARRIED, UNKNOWN, AMBIGUOUS, REFUSED, GUESSED, REPLACED)
 
 
 @dataclass(frozen=True, slots=True)

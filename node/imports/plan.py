@@ -15,7 +15,7 @@ from node.client import Client
 from node.errors import NetworkError
 from node.imports.cycles import note_cycles
 from node.imports.drafting import Drafts
-from node.imports.model import AMBIGUOUS, REFUSED, Material, Note, Reading
+from node.imports.model import AMBIGUOUS, REFUSED, REPLACED, Material, Note, Reading
 from proofs import codec
 from proofs.errors import InputError
 from proofs.jsonform import to_json
@@ -96,8 +96,20 @@ def make_plan(reading: Reading, present: dict[str, dict[str, Any]]) -> Plan:
         old = present.get(name)
         state = NEW if old is None else UNCHANGED if old == record else CHANGED
         plan.planned.append(Planned(material, record, state))
+        if old is not None and state == CHANGED:
+            reading.notes += _lost(material, old, record)
     note_cycles(Drafts(reading))
     return plan
+
+
+def _lost(material: Material, old: dict[str, Any], record: dict[str, Any]) -> list[Note]:
+    """What the description that is replaced said, and the new one doesn't."""
+    detail = f"said of {material.name} before, not here: the new description takes the place of the old one"
+    kept = record.get("sources", [])
+    gone: list[tuple[str, Any]] = [(name, value) for name, value in old.items() if name not in record]
+    gone = [one for one in gone if one[0] != "sources"]
+    gone += [("sources", f"{one.get('as')} {one.get('asset')}") for one in old.get("sources", []) if one not in kept]
+    return [Note.of(material.place, name, value, REPLACED, detail) for name, value in gone]
 
 
 def record_of(material: Material) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from node.imports.model import AMBIGUOUS, REFUSED, Material, Note, Reading, SourceOf, TermsDraft
+from node.imports.model import AMBIGUOUS, REFUSED, REPLACED, Material, Note, Reading, SourceOf, TermsDraft
 from node.imports.plan import CHANGED, NEW, UNCHANGED, make_plan, merge, present_descriptions, record_of
 from node.imports.report import group_notes
 from proofs.errors import RetryableError
@@ -28,6 +28,17 @@ def test_a_plan_is_what_the_log_lacks() -> None:
     ]  # fmt: skip
     assert [one.material.name for one in plan.to_log] == ["doi:10.1234/x", B]
     assert make_plan(reading, {one.material.name: one.record for one in plan.planned}).to_log == []
+
+
+def test_what_a_new_description_no_longer_says_is_noted() -> None:
+    """Fields and sources that the same curator gave before, and this file doesn't, are named with what they said."""
+    first, second = SourceOf(B, "derived_from"), SourceOf("doi:10.1234/x", "contains")
+    before = record_of(material(A, license="MIT", version="2", sources=(first, second)))
+    reading = Reading(materials=[material(A, "line 9", version="3", sources=(second,))])
+    make_plan(reading, {A: before})
+    assert [(one.place, one.field, one.value, one.reason) for one in reading.notes] == [
+        ("line 9", "license", "'MIT'", REPLACED), ("line 9", "sources", f"'derived_from {B}'", REPLACED)
+    ]  # fmt: skip
 
 
 def test_sources_come_in_one_order_each_once() -> None:
