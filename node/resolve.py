@@ -48,6 +48,10 @@ def resolve(client: Client, text: str) -> Found:
     """The one asset or name that the argument means. Raises InputError where there is none or several."""
     if not text:
         raise InputError("no asset is named", field="ASSET", expected=ASSET_FORMS)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # bytes of a command line that are no text
+        raise InputError(f"{text!a} is no UTF-8 text", field="ASSET", expected=ASSET_FORMS) from None
     if is_external_name(text):
         return Found(text, None)
     if text.isascii() and text.isdigit():

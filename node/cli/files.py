@@ -14,9 +14,10 @@ FILE_BYTES_MAX = 256 * 1024 * 1024
 
 
 def check_file(path: str, *, field: str) -> None:
-    """Raise FileError for a folder."""
-    if os.path.isdir(path):
-        raise FileError(f"{path} is a folder", field=field, expected="a file")
+    """Raise FileError for what would be replaced and is no file: a folder, a device, a pipe."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        what = "a folder" if os.path.isdir(path) else "no regular file, and would be replaced by one"
+        raise FileError(f"{path} is {what}", field=field, expected="a file")
 
 
 def joined(parts: Iterable[str], *, what: str) -> bytes:

@@ -100,6 +100,8 @@ def _tree(args: argparse.Namespace, graph: Graph, fetched: Fetched) -> str:
     is_ascii = not args.output and not _prints_signs()
     width = WIDTH_DEFAULT if args.output else shutil.get_terminal_size((WIDTH_DEFAULT, 24)).columns
     nothing = "nothing that this party owns" if args.owner else f"no way leads to {args.to}" if args.to else NOTHING
+    if fetched.path is not None and len(fetched.path) == 1:
+        nothing = "nothing: it is the same material"
     lines = render_tree(
         graph, width=width, direction=graph.direction, limit=args.limit, is_ascii=is_ascii, nothing=safe_line(nothing)
     )

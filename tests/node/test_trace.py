@@ -1,6 +1,7 @@
 """`usance trace` and its route on a running node: who stands behind what, what was earned, and what is refused."""
 
 import json
+import os
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +132,18 @@ def test_a_way_to_a_source_and_none(chain: Chain, cli: Cli) -> None:
     none = cli("trace", chain.archive.index, "--to", chain.model.index)
     assert f"made from:\n  no way leads to {chain.model.index}\n" in none.out
     assert (none.code, none.err) == (3, f"no way leads from {chain.archive.index} up to {chain.model.index}\n")
+    itself = cli.ok("trace", chain.model.index, "--to", chain.model.index)
+    assert "made from:\n  nothing: it is the same material\n" in itself.out
+
+
+def test_what_is_no_text_or_no_file_is_refused(chain: Chain, cli: Cli) -> None:
+    """Bytes that are no UTF-8 as a name, and a pipe as the file to be written, which a rename would replace."""
+    assert "is no UTF-8 text" in cli.fails(2, "trace", "caf\udce9")
+    assert "is no UTF-8 text" in cli.fails(2, "trace", chain.model.index, "--to", "caf\udce9")
+    pipe = cli.folder / "pipe"
+    os.mkfifo(pipe)
+    assert "is no regular file" in cli.fails(2, "trace", chain.model.index, "-o", "pipe")
+    assert pipe.is_fifo()
 
 
 def test_depth_and_limit_say_what_they_left_out(chain: Chain, cli: Cli) -> None:
