@@ -191,7 +191,7 @@ class Tracer:
             for other in tests(target) if level < self._asked.depth else ():
                 left -= 1
                 if left < 0 or (other is not None and other not in found.levels and len(found.levels) == room):
-                    self._left_out["more of what was evaluated"] = None
+                    self._left_out["more of what was evaluated on what: a larger limit shows it"] = None
                     return
                 if other is not None:
                     found.levels.setdefault(other, level + 1)
@@ -199,7 +199,8 @@ class Tracer:
     def _note_whole(self, found: Found, direction: str) -> None:
         if not found.is_whole:
             side = "what it was made from" if direction == UP else "what was made from it"
-            self._left_out[f"more of {side} than these {len(found.levels) - 1} materials"] = None
+            shown = len(found.levels) - 1
+            self._left_out[f"more of {side}: {shown} shown, a larger limit or depth shows more"] = None
 
     def _ways_to(self, party: bytes) -> dict[Target, int]:
         """What lies on one short way to each asset of the party that stands behind the root."""

@@ -120,7 +120,10 @@ def _last(training: Training) -> Iterable[Section]:
         item("Dates of first use", (), missing="a lineage counts uses; the records of uses have their times"),
     ))  # fmt: skip
     yield Section("(a)(12)", "Synthetic data generation", (
-        yes_item("Synthetic data", training.of_origin("synthetic"), what="logged with origin synthetic"),
+        yes_item(
+            "Synthetic data", (*training.of_origin("synthetic"), *(writer for writer, _ in training.writers)),
+            what="sources logged with origin synthetic, or models whose outputs are in the data",
+        ),
         item("Models whose outputs are in the training data", writer_answers(training)),
         no_field("Functional need or purpose of the synthetic data; whether its generation goes on"),
     ))  # fmt: skip

@@ -202,6 +202,8 @@ def test_synthetic_data_names_the_models_that_made_it() -> None:
     ]  # fmt: skip
     assert abouts(report, "2.5", "Synthetic data") == ["10"]
     assert not found(report, "1.2", "Model dependencies").answers
+    said = found(ab2013(make), "(a)(12)", "Synthetic data").answers
+    assert [answer.value for answer in said] == [True]
     twelfth = found(ab2013(make), "(a)(12)", "Models whose outputs are in the training data")
     assert [one.about for one in twelfth.answers] == ["29", "model:openai/gpt-3"]
 
