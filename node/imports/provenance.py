@@ -93,7 +93,7 @@ def _describe(draft: Draft, row: Row) -> None:
         draft.put("uri", url, "url")
     elif url:
         draft.note("url", url, UNKNOWN, "no address")
-    if fold(row.text("name")) != fold(row.id):
+    if row.values.get("name") not in (None, "") and fold(row.text("name")) != fold(row.id):
         draft.note("name", row.values.get("name"), NOT_CARRIED, "the id is the title")
     hub = row.text("hf_url")
     if hub and not draft.name.startswith("pkg:huggingface/"):

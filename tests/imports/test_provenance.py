@@ -300,3 +300,9 @@ def test_the_real_collection(real_collection: Path) -> None:
         assert carried[field] == sum(value[field] not in (None, [], "") for value in rows), field
     assert not [note for note in reading.notes if note.reason == REFUSED]
     assert make_plan(reading, {}).refused == 0
+
+
+def test_a_field_that_a_row_has_not_is_not_listed() -> None:
+    """A note names what the file says: a row without a name isn't told that its name is lost."""
+    reading = read({"id": "a"}, row("b", name=""), row("c", name="Harbour"))
+    assert notes(reading, "name") == [("line 3", NOT_CARRIED)]

@@ -68,7 +68,7 @@ WEB_FORMAT_BREAKS = (
     ),
     Break(
         "what needs a grant is given away", "node/exports/rsl.py",
-        'self._terms.get("needs_grant", False) or (standard', '(standard',
+        'self._terms.get("needs_grant", False) or (\n', '(\n',
         ("tests/exports/test_rsl_export.py",),
     ),
     Break(
