@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
@@ -22,7 +21,7 @@ from node.agents import statementview
 from node.agents.focus import csv_head, statement_rows
 from node.agents.statementview import MovementWatch, StatementView, asset_name, view_statement
 from node.cli.common import add_node, now_ms, open_client, party_bytes
-from node.cli.files import check_file, joined
+from node.cli.files import check_file, joined, print_bytes
 from node.cli.lineagefetch import LIMIT, Fetched, Wanted, add_verify, check_bounds, fetch_lineage
 from node.cli.outcome import OK
 from node.cli.progress import progress
@@ -114,7 +113,7 @@ def _finish(
     if args.output is None:
         for line in shown:
             note_line(line)
-        sys.stdout.write(data.decode())
+        print_bytes(data)
         return OK
     write_durably(args.output, data)
     value = {"format": args.action, "file": args.output, "bytes": len(data), **said,

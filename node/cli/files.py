@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
 
 from ledger.signrecord import write_durably
@@ -18,6 +19,18 @@ def check_file(path: str, *, field: str) -> None:
     if os.path.exists(path) and not os.path.isfile(path):
         what = "a folder" if os.path.isdir(path) else "no regular file, and would be replaced by one"
         raise FileError(f"{path} is {what}", field=field, expected="a file")
+
+
+def print_bytes(data: bytes) -> None:
+    """Print a file's UTF-8 bytes as they are: it is for programs, whatever the terminal is said to be able to show."""
+    if sys.stdout is None:  # closed by whoever started this
+        return
+    raw = getattr(sys.stdout, "buffer", None)
+    if raw is None:
+        sys.stdout.write(data.decode())
+        return
+    sys.stdout.flush()
+    raw.write(data)
 
 
 def joined(parts: Iterable[str], *, what: str) -> bytes:

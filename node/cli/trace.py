@@ -11,7 +11,7 @@ from collections.abc import Callable
 from ledger.signrecord import write_durably
 from ledger.trace import BOTH, DEPTH_MAX, DOWN, MATERIALS_MAX, UP
 from node.cli.common import add_node, open_client, party_bytes
-from node.cli.files import check_file
+from node.cli.files import check_file, print_bytes
 from node.cli.lineagefetch import LIMIT, Fetched, Wanted, add_verify, check_bounds, fetch_lineage
 from node.cli.outcome import INCOMPLETE, OK
 from node.cli.text import note_line, parse_time, show_time
@@ -140,8 +140,10 @@ def _put(args: argparse.Namespace, text: str) -> None:
         text += "\n"
     if args.output:
         write_durably(args.output, text.encode())
-    else:
+    elif args.format == TREE and not args.json:
         sys.stdout.write(text)
+    else:
+        print_bytes(text.encode())
 
 
 def _say_unknown(graph: Graph) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 
 from node.lineage.graph import parse_graph
 from proofs.ref import Ref, parse_ref
-from tests.node.clitool import Cli
+from tests.node.clitool import ROOT, Cli
 from tests.node.harness import NOW_MS, Actor, NodeProcess, body, use_body
 from tests.node.moneyworld import offer
 
@@ -267,3 +269,15 @@ def test_a_replaced_description_counts_no_more(chain: Chain) -> None:
     below = chain.node.json(f"/assets/{old}/lineage?direction=down")
     assert [one["said_by"][0]["party_name"] for one in below["edges"]] == ["Another curator"]
     assert len(chain.node.json(f"/assets/{gone}/lineage")["nodes"]) == 1
+
+
+@pytest.mark.parametrize("form", ["json", "dot", "svg", "prov-json"])
+def test_what_is_for_programs_is_printed_in_any_locale(chain: Chain, cli: Cli, form: str) -> None:
+    """A terminal that is said to know ASCII alone still gets every title, as the file would have it."""
+    name = "doi:10.5555/smile"
+    chain.curator.log(body("description", type="dataset", name=name, title="caf\u00e9 \u2603"))
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii", **cli.environment}
+    asked = [sys.executable, "-m", "node.cli", "trace", name, "--format", form]
+    done = subprocess.run(asked, cwd=cli.folder, env=env, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "caf\u00e9 \u2603" in done.stdout.decode()
