@@ -100,6 +100,8 @@ def test_a_licence_that_the_file_cannot_point_to_makes_nothing_free() -> None:
     for license_, url, count in (("LicenseRef-own", None, 0), ("LicenseRef-own", URL, 1), ("MIT", None, 1)):
         again, _, _ = out_and_in(work(), {**free, "license": license_, **({"url": url} if url else {})})
         assert len(again.terms[0].terms["offers"]) == count, license_  # type: ignore[arg-type]
+    again, _, _ = out_and_in(work(), {**free, "text": bytes(32)})
+    assert not again.terms[0].terms["offers"]
 
 
 def check_not_wider(stated: dict[str, Any], again: Reading) -> None:
