@@ -136,7 +136,7 @@ class _Writer:
         return any(duty != "attribution" for duty in self._terms.get("duties", ()))
 
     def _is_unnamed_licence(self) -> bool:
-        """Whether the terms hold under a licence or a contract that the file can't point to, by its address or the terms' own."""
+        """Whether the terms hold under a licence or contract that the file can't point to, by its address or theirs."""
         is_more = "license" in self._terms or "text" in self._terms
         return is_more and not _is_address(self._terms.get("url"))
 
