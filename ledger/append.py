@@ -222,14 +222,16 @@ class Ledger:
 
     def __init__(
         self, store: Store, *, log: LogIdentity, admission: Admission | None = None, budget: Budget | None = None,
-        rows_cached: int = ROWS_CACHED_MAX,
+        rows_cached: int = ROWS_CACHED_MAX, sums_uses: bool = True,
     ) -> None:  # fmt: skip
         """Load it. `admission(party)` says who may write (None: everybody), `budget` how much; `rows_cached`: bound on
-        the rows kept in memory. Raises StorageError for a damaged edge."""
+        the rows kept in memory; `sums_uses`: keep what traces show of uses and money, which no rule reads. Raises
+        StorageError for a damaged edge."""
         self.store = store
         self.log = log
         self.admission = admission
         self.budget = budget
+        self.sums_uses = sums_uses
         self.is_closed = False  # set by whoever opens a log that has ended: nothing more is taken
         self.failed: StorageError | None = None
         self.memo = Memo()
@@ -432,6 +434,7 @@ class Group:
         index = ledger.size + len(self._leaves)
         ledger.memo.begin_batch()
         context = Context(ledger.log, ledger.memo, batch.key, batch.size, index, self._leaf_at, prepared.figures)
+        context.postings.sums_uses = ledger.sums_uses
         context.row, context.party = row, batch.key if row is None else row.party
         if ledger.budget is None:
             return self._judge(state, context, prepared)

@@ -95,6 +95,8 @@ def note_description(overlay: Overlay, context: Context, body: Body) -> None:
 
 def note_use(context: Context, body: Body, row: UsageRow) -> None:
     """A usage was judged."""
+    if not context.postings.sums_uses:
+        return
     if row.terms is not None and row.asset is not None:
         material: bytes | str = row.asset.to_bytes(8, "big")
     else:
@@ -107,6 +109,8 @@ def note_use(context: Context, body: Body, row: UsageRow) -> None:
 def note_charge(context: Context, plan: Plan, asset: int, amount: int) -> None:
     """A charge on an asset was handed down: what reached the payees of its sources, and what didn't reach its own."""
     party = context.party
+    if not context.postings.sums_uses:
+        return
     if not plan.sources and party not in (payee for payee, _ in plan.rest):
         return
     lists, used, end = context.postings.lists, keys.number(asset), party + plan.suffix
@@ -131,7 +135,7 @@ def _to_others(amount: int, splits: Splits, party: bytes) -> int:
 
 def note_credit(context: Context, row: UsageRow, account: Account, amount: int) -> None:
     """A payee has taken back a part of a use's charge."""
-    if row.asset is not None:
+    if row.asset is not None and context.postings.sums_uses:
         key = CREDITED + keys.number(row.asset) + account.payer + keys.text(account.currency)
         context.postings.lists[key] += (context.index, amount)
 

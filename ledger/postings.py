@@ -35,6 +35,8 @@ USES = b"v"
 EARNED = b"e"
 NOT_KEPT = b"w"
 CREDITED = b"k"
+TRACED = (USES, EARNED, NOT_KEPT, CREDITED)
+"""Lists that no rule reads."""
 NOWHERE = b"-"
 """A use that says nothing of what it went into."""
 USE_CODES = {use: code for code, use in enumerate(USE_NAMES)}
@@ -100,11 +102,12 @@ def uses_key(of: Use) -> bytes:
 class Postings:
     """Entries of lists: leaf and amount by turns, leaves ascending. `uses`: the same by what they count for: their keys
     are made once a batch. `riders`: unlicensed uses of an asset that has no terms yet, by (asset, payer). Owner: the
-    batch that is being taken."""
+    batch that is being taken. `sums_uses`: whether anybody will ask what uses of a material came to."""
 
     lists: defaultdict[bytes, list[int]] = field(default_factory=lambda: defaultdict(list))
     uses: defaultdict[Use, list[int]] = field(default_factory=lambda: defaultdict(list))
     riders: defaultdict[tuple[int, bytes], int] = field(default_factory=lambda: defaultdict(int))
+    sums_uses: bool = True
 
     def add(self, key: bytes, index: int, amount: int) -> None:
         """One more entry of a list."""

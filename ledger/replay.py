@@ -13,13 +13,14 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 from ledger import keys
+from ledger.append import ROWS_CACHED_MAX as WRITER_ROWS_MAX
 from ledger.append import Ledger, Outcome, Prepared, check_head
 from ledger.context import Body, LogIdentity
 from ledger.errors import Refusal
 from ledger.examine import Examined, batch_count, batch_of, examine
 from ledger.spill import SpillStore
 from ledger.state import State
-from ledger.store import Store
+from ledger.store import MemoryStore, Store
 from proofs.errors import InvariantError, VerifyError
 
 PENDING_MAX = 2048
@@ -65,10 +66,11 @@ class Replay:
         watch: Watch | None = None,
         store: Store | None = None,
     ) -> None:
-        if store is None:
-            self.ledger = Ledger(SpillStore(spill=keys.REPLAY_SPILLS, drop=keys.REPLAY_DROPS), log=log)
-        else:
-            self.ledger = Ledger(store, log=log, rows_cached=ROWS_CACHED_MAX)
+        kept = SpillStore(spill=keys.REPLAY_SPILLS, drop=keys.REPLAY_DROPS) if store is None else store
+        self.ledger = Ledger(
+            kept, log=log, rows_cached=WRITER_ROWS_MAX if store is None else ROWS_CACHED_MAX,
+            sums_uses=not (isinstance(kept, MemoryStore) and kept.drops(keys.MADE_FROM)),
+        )  # fmt: skip
         self.kinds: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
         self.batches = 0

@@ -51,6 +51,10 @@ class MemoryStore:
         self._rows: dict[bytes, bytes] = {}
         self._keys: defaultdict[int, SortedKeys] = defaultdict(SortedKeys)
 
+    def drops(self, prefix: bytes) -> bool:
+        """Whether rows of this prefix aren't kept."""
+        return prefix[0] in self._drop
+
     def get(self, key: bytes) -> bytes | None:
         """See View."""
         return self._rows.get(key)

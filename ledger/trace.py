@@ -32,9 +32,9 @@ MATERIALS_MAX = 5_000
 EDGES_MAX = 250_000
 """Edges that one trace looks at."""
 DEPTH_MAX = 1_000
-LISTS_MAX = 20_000
+LISTS_MAX = 40_000
 """Sums that one trace reads."""
-LISTS_MATERIAL_MAX = 2_000
+LISTS_MATERIAL_MAX = 10_000
 """Of one material."""
 DISPUTES_MAX = 32
 AUTHORS_MAX = 64

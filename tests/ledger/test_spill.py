@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ledger import keys, spill
 from ledger.errors import StorageError
+from ledger.postings import TRACED
 from ledger.replay import Replay
 from ledger.spill import SpillStore
 from ledger.state import State
@@ -135,8 +136,8 @@ def test_a_snapshot_is_the_store_itself() -> None:
 
 
 def test_rules_read_through_it_as_through_any_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A replay in small pieces, with every row in the file at once, ends in the same state as the log; every body and
-    every usage is found again, also from within an overlay."""
+    """A replay in small pieces, with every row in the file at once, ends in the same state as the log, less what only
+    traces read; every body and every usage is found again, also from within an overlay."""
     monkeypatch.setattr(spill, "BUFFER_BYTES", 1)
     log = Market()
     _, _, c = log.chain()
@@ -157,4 +158,7 @@ def test_rules_read_through_it_as_through_any_store(monkeypatch: pytest.MonkeyPa
     for prefix in keys.PREFIXES.values():
         if prefix not in keys.REPLAY_DROPS:
             whole = prefix, keys.after(prefix)
-            assert list(store.scan(*whole)) == list(log.store.scan(*whole)), prefix
+            rows = list(log.store.scan(*whole))
+            if prefix in (keys.LIST_HEAD, keys.LIST_CHUNK):
+                rows = [row for row in rows if row[0][1:2] not in TRACED]
+            assert list(store.scan(*whole)) == rows, prefix
