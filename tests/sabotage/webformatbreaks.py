@@ -125,7 +125,7 @@ WEB_FORMAT_BREAKS = (
     ),
     Break(
         "a licence that the file can't name is dropped", "node/exports/rsl.py",
-        'return "license" in self._terms and not', 'return "licence" in self._terms and not',
+        'is_more = "license" in self._terms or', 'is_more = "licence" in self._terms or',
         ("tests/exports/test_rsl_export.py",),
     ),
     Break(
