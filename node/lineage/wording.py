@@ -28,7 +28,7 @@ OPEN = "open"
 
 
 def relation_words(edge: Edge, direction: str) -> str:
-    """What leads from one end to the other: `trained on` up to a source, `trained on it` down to what was made of it."""
+    """What leads from one end to the other: `trained on` up to a source, `trained on it` down to what it made."""
     if edge.is_claim:
         return "claimed by" if direction == UP else "claims the name"
     words = _UP_WORDS if direction == UP else _DOWN_WORDS
