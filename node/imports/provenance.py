@@ -66,6 +66,11 @@ def _rows(path: str, place: str, drafts: Drafts) -> list[Row]:
             found.append((line, known, values))
         else:
             drafts.note(f"line {line}", "id", known, REFUSED, "no data set: an object with an id is expected")
+    if not found:
+        raise InputError(
+            f"{place} holds no row of the Data Provenance Collection", field="FILE",
+            expected="one JSON object a line, each with an id",
+        )  # fmt: skip
     keys = {known for _, known, _ in found}
     count: Counter[str] = Counter()
     rows: list[Row] = []

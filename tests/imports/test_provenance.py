@@ -16,6 +16,7 @@ from node.imports.plan import make_plan, record_of
 from node.imports.provenance import read_provenance
 from node.imports.provenancemodels import name_model
 from node.imports.provenancenames import repository_of
+from proofs.errors import InputError
 from tests.imports.foreign import json_values, read_text
 
 HUB = "https://huggingface.co/datasets/"
@@ -244,7 +245,7 @@ def test_cycles_are_kept_and_listed() -> None:
 }), max_size=5))  # fmt: skip
 def test_any_values_make_records_or_notes(rows) -> None:
     """Whatever stands in the fields: what is read makes records, no two of one name, and no error comes out."""
-    reading = read(*rows)
+    reading = read(row("always"), *rows)
     assert len({material.name for material in reading.materials}) == len(reading.materials)
     for material in reading.materials:
         record_of(material)
@@ -263,7 +264,11 @@ def test_the_order_of_rows_changes_nothing() -> None:
 
 
 def test_what_is_no_collection_is_refused(tmp_path: Path) -> None:
-    """A file that can't be read as a whole."""
+    """A file that can't be read as a whole, or that no line of is a row: of another format, or empty."""
+    for text in ("", "{}\n", '{"name": "x"}\n{"name": "y"}\n'):
+        (tmp_path / "other.jsonl").write_text(text)
+        with pytest.raises(InputError, match="no row of the Data Provenance Collection"):
+            read_provenance(str(tmp_path / "other.jsonl"), place="other.jsonl")
     (tmp_path / "cut.gz").write_bytes(gzip.compress(b'{"id": "a"}' * 100)[:-8])
     for name in ("cut.gz", "missing"):
         with pytest.raises(FileError, match=name):
