@@ -14,6 +14,7 @@ from ledger import keys
 from ledger.append import Admission, Group, Ledger, Outcome, Prepared, prepare
 from ledger.context import LogIdentity
 from ledger.errors import Refusal
+from ledger.postings import TRACED
 from ledger.reader import EntryCache, Reader
 from ledger.replay import Replay
 from ledger.state import State
@@ -88,6 +89,12 @@ def rotate(new: Who, of: Who, *, origin: str = ORIGIN, **fields: Any) -> bytes:
 
 def revoke(which: Who, **fields: Any) -> bytes:
     return body("revoke", key=public(which), **fields)
+
+
+def kept_by_replays(rows: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """Of a log's rows those that a replay keeps: not what no rule reads."""
+    lists = tuple(prefix + kind for prefix in (keys.LIST_HEAD, keys.LIST_CHUNK) for kind in TRACED)
+    return {key: value for key, value in rows.items() if not key.startswith((*keys.REPLAY_DROPS, *lists))}
 
 
 def all_rows(store: Store) -> dict[bytes, bytes]:

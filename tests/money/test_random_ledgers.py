@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, given, settings
 
-from ledger import accounts, keys
+from ledger import accounts
 from ledger.append import Group
 from ledger.errors import Refusal
 from ledger.leveldb import LevelStore
@@ -17,7 +17,7 @@ from ledger.state import State
 from ledger.store import MemoryStore
 from proofs.entry import Batch
 from tests.conftest import LONG
-from tests.ledger.support import Log, all_rows
+from tests.ledger.support import Log, all_rows, kept_by_replays
 from tests.money import books, naive
 from tests.money.player import Answer, Player
 from tests.money.worlds import Action, corner_plans, interruptions, plans
@@ -174,5 +174,4 @@ def test_order_of_commits_retries_and_starts_changes_nothing(plan: list[Action],
         replay.finish()
         assert (replay.size, replay.root) == (player.log.size, player.log.root)
     assert all_rows(full.ledger.store) == rows
-    kept = {key: value for key, value in rows.items() if not key.startswith(keys.REPLAY_DROPS)}
-    assert all_rows(short.ledger.store) == kept
+    assert all_rows(short.ledger.store) == kept_by_replays(rows)
