@@ -95,7 +95,7 @@ class _Gathering:
         for index, amount in sumlist.iterate(self._state.view, account.lines, start=0, below=self._size):
             usage = self._state.usage(index)
             if usage is None or usage.asset is None:
-                raise StorageError(f"a line at entry {index}, which is no charged use")
+                raise StorageError(f"a line at entry {index}, which is no charged use: the database is damaged")
             row = self._row(index, usage, counted=not self._is_own(usage.asset))
             if row is not None:
                 row.amount += amount
@@ -105,7 +105,7 @@ class _Gathering:
             used = corrected_usage(self._state, unpack_ref(self._state.body(index)["correction"]).index)
             usage = None if used is None else self._state.usage(used)
             if used is None or usage is None:
-                raise StorageError(f"a credit at entry {index}, which accepts no correction")
+                raise StorageError(f"a credit at entry {index}, which accepts no correction: the database is damaged")
             row = self._row(used, usage, counted=False)
             if row is not None:
                 row.credited += amount

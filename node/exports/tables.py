@@ -172,7 +172,7 @@ class Tables:
                     key, _, _, number, count, _ = codec.unpack(batch, field="batch")
                     end, signer = index + count, self._state.key(key)
                 if signer is None:
-                    raise StorageError(f"the batch of entry {index} is missing")
+                    raise StorageError(f"the batch of entry {index} is missing: the database is damaged")
                 party = signer.party.hex()
             body = codec.unpack(raw, field="row")
             signed = (party, key.hex(), number)
@@ -219,7 +219,7 @@ class Tables:
         if found is None:
             row = self._state.terms(terms)
             if row is None:
-                raise StorageError(f"terms {terms} are missing")
+                raise StorageError(f"terms {terms} are missing: the database is damaged")
             if len(self._currencies) == CURRENCIES_KEPT_MAX:
                 self._currencies.clear()
             found = self._currencies[terms] = row.terms.currency
@@ -258,7 +258,7 @@ class Tables:
             correction = unpack_ref(self._state.body(index)["correction"]).index
             usage = corrected_usage(self._state, correction)
             if usage is None:
-                raise StorageError(f"a credit at entry {index}, which accepts no correction")
+                raise StorageError(f"a credit at entry {index}, which accepts no correction: the database is damaged")
             used = self._used(usage)
             yield "credits", (
                 *named, position, index, amount, correction, usage, *used, stated.covering(index)
@@ -268,7 +268,7 @@ class Tables:
         """The asset and the use of a charged usage."""
         row = self._state.usage(index)
         if row is None or row.asset is None:
-            raise StorageError(f"a line at entry {index}, which is no charged use")
+            raise StorageError(f"a line at entry {index}, which is no charged use: the database is damaged")
         return row.asset, self._state.body(index)["use"]
 
 
