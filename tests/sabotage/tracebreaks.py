@@ -4,13 +4,14 @@ from tests.sabotage.breaks import Break
 
 RANDOM = ("tests/money/test_random_lineage.py",)
 TRACE = ("tests/node/test_trace.py",)
+WALK = ("tests/ledger/test_walk.py",)
 BOUNDS = ("tests/ledger/test_lineage_bounds.py",)
 
 TRACE_BREAKS = (
     Break(
         "a replaced description still counts", "ledger/lineage.py",
         "        elif state.view.get(keys.DESCRIBED + keys.text(name) + author) == keys.number(index):\n",
-        "        else:\n",
+        "        elif name:\n",
         TRACE,
     ),
     Break(
@@ -65,7 +66,7 @@ TRACE_BREAKS = (
         "a way isn't looked for where all that it rests on is there", "ledger/walk.py",
         "    if made < source or not behind or behind & ~state.roots(made):\n",
         "    if made < source or not behind or behind & state.roots(made):\n",
-        RANDOM,
+        WALK,
     ),
     Break(
         "an asset that claims a name has no names", "ledger/assets.py",
@@ -76,7 +77,7 @@ TRACE_BREAKS = (
         "the pass over the rows stops a row short", "ledger/walk.py",
         "        start = max(source + 1, end - SWEEP_LEAVES)\n",
         "        start = max(source + 2, end - SWEEP_LEAVES)\n",
-        RANDOM,
+        WALK,
     ),
     Break(
         "a bound on materials isn't told", "ledger/trace.py",
