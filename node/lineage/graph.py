@@ -56,7 +56,8 @@ class UseSum:
 
 @dataclass(frozen=True, slots=True)
 class EarnedSum:
-    """What an asset got of charges, before credits. `through`: id of the asset that was used; `amount`: nanos."""
+    """What an asset got of charges, before credits. `through`: id of the asset that was used; `amount`: nanos;
+    `credited`: of its own uses, what all their payees took back."""
 
     through: str | None
     payer: str
@@ -64,6 +65,7 @@ class EarnedSum:
     currency: str
     uses: int
     amount: int
+    credited: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,6 +373,7 @@ def _earned(value: Any, place: str) -> EarnedSum:
         currency=form.required(said, "currency", place, form.currency),
         uses=form.required(said, "uses", place, form.count),
         amount=form.required(said, "amount", place, form.nanos),
+        credited=form.optional(said, "credited", place, form.nanos) or 0,
     )
 
 

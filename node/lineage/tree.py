@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from node.lineage.graph import BOTH, DOWN, UP, Edge, Graph, Node
 from node.lineage.wording import (
     cells,
+    credited_words,
     curators,
     cut,
     earned_words,
@@ -105,7 +106,7 @@ def _root_lines(graph: Graph, signs: _Signs, width: int, limit: int) -> Iterator
         through = "its own uses" if one.through in (None, node.id) else f"uses of {_name_of(graph, str(one.through))}"
         yield cut(
             f"  earned{since}: {earned_words([one]) or 'nothing'} from {safe_line(one.payer_name)}, {through}"
-            f" ({one.uses:,})",
+            f" ({one.uses:,})" + credited_words(one),
             width,
         )
     if len(shown) < len(earned):

@@ -80,6 +80,11 @@ def earned_words(earned: Iterable[EarnedSum]) -> str:
     return sums_words(sums)
 
 
+def credited_words(earned: EarnedSum) -> str:
+    """What was taken back of an asset's own uses, to stand behind what they earned."""
+    return f", {show_amount(earned.credited, earned.currency)} credited back" if earned.credited else ""
+
+
 def sums_words(sums: Counter[str]) -> str:
     """Nanos by currency, as `12.35 USD, 3 JPY`."""
     return ", ".join(show_amount(nanos, currency) for currency, nanos in sorted(sums.items()) if nanos)

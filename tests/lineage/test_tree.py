@@ -61,6 +61,15 @@ def test_what_an_asset_earned_and_through_whom() -> None:
     assert _line(lines, "claims the name: pkg:huggingface/archive/all")
 
 
+def test_what_was_credited_stands_beside_what_was_earned() -> None:
+    """What payees took back of an asset's own uses."""
+    value = making.small()
+    root = next(node for node in value["nodes"] if node["id"] == "30")
+    root["earned"][0]["credited"] = "150000000"
+    line = "  earned: 3.15 USD from Lab & <Sons>, its own uses (1,200), 0.15 USD credited back"
+    assert line in _tree(value)
+
+
 def test_one_direction_alone() -> None:
     """UP shows no heirs, DOWN no sources."""
     up, down = _tree(making.small(), direction=UP), _tree(making.small(), direction=DOWN)

@@ -111,11 +111,21 @@ def test_another_logs_key_is_exit_1(offline) -> None:
         assert (done.code, steps(done.json())) == (1, {"checkpoint": "failed"})
 
 
-@pytest.mark.parametrize("data", [b"", b"junk", b"c2sp.org/tlog-proof@v1\n", os.urandom(300)])
-def test_no_proof_is_exit_2(offline, data) -> None:
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"", "proof"),
+        (b"junk", "proof"),
+        (b"c2sp.org/tlog-proof@v1\n", "proof"),
+        (b"\xdb" + random.Random(1).randbytes(300), "proof"),
+        # What begins as JSON does is read as an evidence file, and is none.
+        (b"{\xdb" + random.Random(2).randbytes(300), "evidence file"),
+    ],
+)
+def test_no_proof_is_exit_2(offline, data, what) -> None:
     """Not a readable file; one line."""
     (offline.folder / "junk").write_bytes(data)
-    assert "not a readable proof" in offline.fails(2, "verify", "junk")
+    assert f"not a readable {what}" in offline.fails(2, "verify", "junk")
     assert "can't read" in offline.fails(2, "verify", "missing")
 
 
