@@ -11,17 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from node.lineage.graph import BOTH, DOWN, UP, Edge, Graph, Node
+from node.lineage.speakers import speaker_words, usual_speaker
 from node.lineage.wording import (
     cells,
     credited_words,
-    curators,
     cut,
     earned_words,
-    license_words,
+    license_parts,
     mark_words,
-    names,
     relation_words,
     share_words,
+    short_license,
     use_words,
     where_words,
 )  # fmt: skip
@@ -31,6 +31,9 @@ WIDTH_MIN = 60
 TITLE_CELLS = 60
 PART_CELLS = 480
 """Most of one part, as a licence: a long one is broken between words, over several lines."""
+LICENSE_LINES = 4 / 3
+"""How much of a line's width a licence may take below the root, whose licence is shown whole."""
+SAME = "the same licence"
 LIMIT = 100
 INDENT_LEVELS_MAX = 12
 """How many levels are indented, in a third of the width at most; deeper ones say their level instead."""
@@ -51,6 +54,16 @@ class _Signs:
 
 _UNICODE = _Signs("├─ ", "└─ ", "│  ", "   ", "↑ shown above", "↓ shown below", " · ")
 _ASCII = _Signs("|- ", "`- ", "|  ", "   ", "^ shown above", "v shown below", " - ")
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What is drawn, and how. `usual`: who says what has no name beside it, if somebody says most."""
+
+    graph: Graph
+    signs: _Signs
+    width: int
+    usual: str | None
 
 
 @dataclass(slots=True)
@@ -77,15 +90,15 @@ def render_tree(
     where there is no material, since a lineage may have been asked for in part. No line has control characters,
     whatever the log says."""
     width = max(width, WIDTH_MIN)
-    signs = _ASCII if is_ascii else _UNICODE
-    lines = list(_root_lines(graph, signs, width, limit))
+    page = _Page(graph, _ASCII if is_ascii else _UNICODE, width, usual_speaker(graph))
+    lines = list(_root_lines(page, limit))
     printed = {graph.root}
     for way in (UP, DOWN) if direction == BOTH else (direction,):
         lines += ["", f"{_HEADINGS[way]}:"]
         plan = _planned(graph, way, limit, printed)
         if not plan.children:
             lines.append(f"  {nothing}")
-        lines += _section(graph, plan, signs, width, printed)
+        lines += _section(page, plan, printed)
     if graph.truncated:
         lines += ["", *(cut(f"not shown: {safe_line(note)}", width) for note in graph.truncated)]
     if not is_ascii:
@@ -93,10 +106,11 @@ def render_tree(
     return [line.replace("…", "...").replace("×", "x").encode("ascii", "backslashreplace").decode() for line in lines]
 
 
-def _root_lines(graph: Graph, signs: _Signs, width: int, limit: int) -> Iterator[str]:
-    """The root, and all that it was used for and earned."""
+def _root_lines(page: _Page, limit: int) -> Iterator[str]:
+    """The root, all that it was used for and earned, and who says most of what follows."""
+    graph, width = page.graph, page.width
     node = graph.node(graph.root)
-    yield from _wrapped("", "  ", list(_node_parts(graph, node)), signs, width)
+    yield from _wrapped("", "  ", list(_node_parts(graph, node)), page)
     since = f" since {graph.since}" if graph.since else ""
     for text in use_words(node.uses):
         yield cut(f"  used{since}: {text}", width)
@@ -113,6 +127,8 @@ def _root_lines(graph: Graph, signs: _Signs, width: int, limit: int) -> Iterator
         yield f"  … and {len(earned) - len(shown):,} more (--limit)"
     if len(earned) > 1:
         yield f"  earned{since} in all: {earned_words(earned)}"
+    if page.usual is not None:
+        yield from _wrapped("  ", "  ", [f"below: said and concluded by {page.usual} unless noted"], page)
 
 
 def _name_of(graph: Graph, node_id: str) -> str:
@@ -141,8 +157,9 @@ def _planned(graph: Graph, way: str, limit: int, printed: set[str]) -> _Plan:
     return plan
 
 
-def _section(graph: Graph, plan: _Plan, signs: _Signs, width: int, printed: set[str]) -> Iterator[str]:
+def _section(page: _Page, plan: _Plan, printed: set[str]) -> Iterator[str]:
     """The lines of one direction, depth first along the plan; adds to `printed`."""
+    graph, signs, width = page.graph, page.signs, page.width
     stack = [_level(plan, graph.root, "", 0)]
     indented = min(INDENT_LEVELS_MAX, width // 3 // len(signs.space))
     while stack:
@@ -165,13 +182,13 @@ def _section(graph: Graph, plan: _Plan, signs: _Signs, width: int, printed: set[
         ]
         if child.opens:
             printed.add(child.node.id)
-            parts += list(_node_parts(graph, child.node))[1:]
+            parts += list(_node_parts(graph, child.node, page, above=_other_end(graph, child)))[1:]
         else:
             parts += [f"asset {child.node.id}"] if child.node.is_asset else []
             parts.append(signs.above if child.node.id in printed else signs.below)
-        parts += _edge_parts(graph, child.edge)
+        parts += _edge_parts(page, child.edge)
         has_more = child.opens and child.node.id in plan.children
-        yield from _wrapped(head, below + (signs.pass_by if has_more else signs.space) + "  ", parts, signs, width)
+        yield from _wrapped(head, below + (signs.pass_by if has_more else signs.space) + "  ", parts, page)
         if has_more:
             stack.append(_level(plan, child.node.id, below, level + 1))
 
@@ -190,17 +207,30 @@ def _title(node: Node) -> str:
     return cut(safe_line(node.title), TITLE_CELLS)
 
 
-def _node_parts(graph: Graph, node: Node) -> Iterator[str]:
+def _other_end(graph: Graph, child: _Child) -> Node:
+    """What a child hangs on."""
+    edge = child.edge
+    return graph.node(edge.derived if child.node.id == edge.source else edge.source)
+
+
+def _node_parts(graph: Graph, node: Node, page: _Page | None = None, above: Node | None = None) -> Iterator[str]:
+    """What is said of a node; in full for the root, which is on no page and hangs on nothing."""
     yield _title(node)
     if node.type:
         yield node.type
     if node.is_asset or node.title != node.id:
         yield where_words(node)
-    yield from license_words(node) or ["no licence said"]
+    licenses = license_parts(node, page.usual if page else None)
+    known = {text for text, _ in license_parts(above)} if above else set()
+    for text, who in licenses:
+        shown = short_license(text, int(page.width * LICENSE_LINES)) if page else text
+        yield f"{SAME if known == {text} and cells(shown) > len(SAME) else shown} ({who})"
+    if not licenses:
+        yield "no licence said"
     yield from (mark.upper() for mark in mark_words(graph, node))
 
 
-def _edge_parts(graph: Graph, edge: Edge) -> Iterator[str]:
+def _edge_parts(page: _Page, edge: Edge) -> Iterator[str]:
     if edge.bps:
         yield f"share {share_words(edge.bps)}"
     if edge.uses:
@@ -208,14 +238,15 @@ def _edge_parts(graph: Graph, edge: Edge) -> Iterator[str]:
     earned = earned_words(edge.earned)
     if earned:
         yield f"earned {earned} along here"
-    said = curators(graph, edge)
+    said = speaker_words(page.graph, edge, page.usual)
     if said:
-        yield f"said by {names(said)}"
+        yield said
 
 
-def _wrapped(head: str, hang: str, parts: list[str], signs: _Signs, width: int) -> Iterator[str]:
+def _wrapped(head: str, hang: str, parts: list[str], page: _Page) -> Iterator[str]:
     """Parts joined by dots, broken between parts, at most at `width`; a part that is longer than a line is broken
     between its words."""
+    signs, width = page.signs, page.width
     line, used, is_begun = head, cells(head), False
     for part in parts:
         for at, text in enumerate(_broken(cut(part, PART_CELLS), max(20, width - cells(hang)))):

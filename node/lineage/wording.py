@@ -37,12 +37,45 @@ def relation_words(edge: Edge, direction: str) -> str:
 
 def license_words(node: Node) -> list[str]:
     """Each licence with who says so: declared by the owner, or concluded by a curator."""
-    owner = safe_line(node.party_name or "")
-    declared = [f"{safe_line(text)} (declared by {owner})" for text in node.declared]
+    return [f"{text} ({who})" for text, who in license_parts(node)]
+
+
+def license_parts(node: Node, usual: str | None = None) -> list[tuple[str, str]]:
+    """Each licence, and who says so. `usual`: the name of the curator that is named once for all; what he alone
+    concludes is only called so. Never the same words as for what an owner declares."""
+    parts = [(safe_line(text), f"declared by {safe_line(node.party_name or '')}") for text in node.declared]
     by_license: dict[str, list[str]] = {}
     for text, curator in node.concluded:
-        by_license.setdefault(text, []).append(curator)
-    return declared + [f"{safe_line(text)} (concluded by {names(said)})" for text, said in by_license.items()]
+        by_license.setdefault(text, []).append(safe_line(curator))
+    for text, said in by_license.items():
+        is_usual = usual is not None and set(said) == {usual}
+        parts.append((safe_line(text), "concluded" if is_usual else f"concluded by {names(said)}"))
+    return parts
+
+
+def short_license(text: str, most: int) -> str:
+    """A licence expression in about so many columns: its first parts whole, and how many more have to be kept (AND) or
+    are offered (OR). One that has no parts stays as it is."""
+    if cells(text) <= most:
+        return text
+    sign = " OR " if len(_outer_parts(text, " OR ")) > 1 else " AND "
+    parts = _outer_parts(text, sign)
+    kept, used = 1, cells(parts[0])
+    while kept < len(parts) and used + len(sign) + cells(parts[kept]) <= most:
+        used += len(sign) + cells(parts[kept])
+        kept += 1
+    return text if kept == len(parts) else sign.join([*parts[:kept], f"{len(parts) - kept} more"])
+
+
+def _outer_parts(text: str, sign: str) -> list[str]:
+    """What a sign joins outside of all parentheses."""
+    parts, depth = [""], 0
+    for piece in text.split(sign):
+        parts[-1] += piece if not parts[-1] else sign + piece
+        depth += piece.count("(") - piece.count(")")
+        if depth == 0:
+            parts.append("")
+    return [part for part in parts if part]
 
 
 def names(said: Iterable[str]) -> str:

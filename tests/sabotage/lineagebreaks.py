@@ -74,6 +74,36 @@ LINEAGE_BREAKS = (
         (_TREE,),
     ),
     Break(
+        "the owner's word is taken for the usual curator's", "node/lineage/speakers.py",
+        'return "" if set(everybody) == {usual} else', 'return "" if not curators(graph, edge) else',
+        (_TREE,),
+    ),
+    Break(
+        "one name is one voice", "node/lineage/speakers.py",
+        "parties[called[0]] == most else None", "most else None",
+        (_TREE,),
+    ),
+    Break(
+        "half of all is said by the usual speaker", "node/lineage/speakers.py",
+        "2 * count <= said.total()", "2 * count < said.total()",
+        (_TREE,),
+    ),
+    Break(
+        "two who say it together are the usual speaker", "node/lineage/wording.py",
+        "is_usual = usual is not None and set(said) == {usual}", "is_usual = usual is not None",
+        (_TREE,),
+    ),
+    Break(
+        "another licence is the same", "node/lineage/tree.py",
+        "if known == {text} and", "if text in known and",
+        (_TREE,),
+    ),
+    Break(
+        "a licence is shortened without a word", "node/lineage/wording.py",
+        'sign.join([*parts[:kept], f"{len(parts) - kept} more"])', "sign.join(parts[:kept])",
+        (_TREE,),
+    ),
+    Break(
         "layers aren't folded", "node/lineage/layout.py",
         "        parts = math.ceil(len(nodes) / rows_max)\n", "        parts = 1\n",
         (_SVG,),
