@@ -11,7 +11,7 @@ from ledger import keys, trace
 from ledger.lineage import Target
 from ledger.trace import BOTH, DEPTH_MAX, MATERIALS_MAX, Asked
 from node import lineageviews
-from node.cli.replays import open_store, replay_node
+from node.cli.replays import Replayed, open_store, replay_node
 from node.client import Client
 from node.lineage.graph import Graph, parse_graph
 from node.resolve import Found
@@ -23,12 +23,17 @@ LIMIT = 500
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """`value`: the JSON; `graph`: the same, judged; `path`: where a way was asked for, its ids or None;
-    `is_verified`: recomputed here, so that nothing in it is the node's word."""
+    """`value`: the JSON; `graph`: the same, judged; `path`: where a way was asked for, its ids or None; `replayed`: the
+    log that it was recomputed from, None where it is the node's answer."""
 
     value: dict[str, Any]
     graph: Graph
-    is_verified: bool
+    replayed: Replayed | None = None
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether it was recomputed here, so that nothing in it is the node's word."""
+        return self.replayed is not None
 
     @property
     def path(self) -> list[str] | None:
@@ -72,8 +77,9 @@ def fetch_lineage(args: argparse.Namespace, client: Client, found: Found, wanted
     Raises NetworkError, ProblemError, InputError for what the graph's form doesn't allow, and as replay_node.
     """
     if getattr(args, "verify", False):
-        value = _replayed(args, client, found, wanted)
-        return Fetched(value, parse_graph(value), True)
+        replayed = replay_node(args, client, open_store(args, keep=keys.LINEAGE))
+        value = _recomputed(replayed, found, wanted)
+        return Fetched(value, parse_graph(value), replayed)
     client.checkpoint()
     query: dict[str, str | int] = {
         "direction": wanted.direction, "depth": wanted.depth, "since": wanted.since, "limit": wanted.limit,
@@ -87,16 +93,14 @@ def fetch_lineage(args: argparse.Namespace, client: Client, found: Found, wanted
     graph = parse_graph(value)
     if graph.root != lineageviews.material_id(_target(found)):
         raise VerifyError("the node answers with the lineage of something else", field="root")
-    return Fetched(value, graph, False)
+    return Fetched(value, graph)
 
 
 def _target(found: Found) -> Target:
     return found.target if isinstance(found.target, str) else unpack_ref(found.target).index
 
 
-def _replayed(args: argparse.Namespace, client: Client, found: Found, wanted: Wanted) -> dict[str, Any]:
-    store = open_store(args, keep=keys.LINEAGE)
-    log = replay_node(args, client, store)
+def _recomputed(log: Replayed, found: Found, wanted: Wanted) -> dict[str, Any]:
     asked = Asked(
         _target(found), wanted.direction, wanted.depth, wanted.since, wanted.limit, wanted.party,
         None if wanted.to is None else _target(wanted.to),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ledger.trace import DEPTH_MAX, MATERIALS_MAX, UP
@@ -13,6 +13,8 @@ from node.cli.files import check_file, write_parts
 from node.cli.lineagefetch import Fetched, Wanted, add_verify, check_bounds, fetch_lineage
 from node.cli.outcome import INCOMPLETE, OK
 from node.cli.text import emit, note_line
+from node.cli.usefetch import read_uses
+from node.client import Client
 from node.lineage.licenseclasses import FILE_BYTES_MAX, OWN, read_classes
 from node.lineage.licensepage import license_lines, license_value
 from node.lineage.licenses import reason
@@ -20,6 +22,8 @@ from node.printable import safe_line
 from node.reports.ab2013 import report_ab2013
 from node.reports.art53 import report_art53
 from node.reports.document import as_value, markdown
+from node.reports.materials import gather
+from node.reports.uses import UseFigures
 from node.resolve import resolve
 
 MARKDOWN, JSON = "md", "json"
@@ -66,13 +70,13 @@ def _add_lineage(parser: argparse.ArgumentParser) -> None:
     add_node(parser)
 
 
-def _fetch(args: argparse.Namespace) -> Fetched:
+def _fetch(args: argparse.Namespace) -> tuple[Client, Fetched]:
     check_bounds(depth=args.depth, limit=args.limit)
     if args.output:
         check_file(args.output, field="--output")
     client = open_client(args)
     found = resolve(client, args.asset)
-    return fetch_lineage(args, client, found, Wanted(UP, args.depth, 0, args.limit))
+    return client, fetch_lineage(args, client, found, Wanted(UP, args.depth, 0, args.limit))
 
 
 def run_licenses(args: argparse.Namespace) -> int:
@@ -81,19 +85,23 @@ def run_licenses(args: argparse.Namespace) -> int:
     if args.classes:
         data = read_file(args.classes, bytes_max=FILE_BYTES_MAX, what="the classes")
         classes = read_classes(data, args.classes)
-    fetched = _fetch(args)
+    _, fetched = _fetch(args)
     found = reason(fetched.graph, classes)
     lines = (*license_lines(found), _standing(fetched))
-    return _put(args, fetched, {**license_value(found), "verified": fetched.is_verified}, lines, as_json=args.json)
+    value = {**license_value(found), "verified": fetched.is_verified}
+    return _put(args, fetched.graph.truncated, value, lines, as_json=args.json)
 
 
 def run_model_report(args: argparse.Namespace) -> int:
-    """Ask or replay, fill in the template, show. 3 where the lineage isn't whole."""
-    fetched = _fetch(args)
-    report = _REPORTS[args.report](fetched.graph)
+    """Ask or replay, fill in the template, show. 3 where the lineage isn't whole, or not all records were read."""
+    client, fetched = _fetch(args)
+    training = gather(fetched.graph)
+    uses = UseFigures(training)
+    read_uses(args, client, fetched, uses)
+    report = _REPORTS[args.report](fetched.graph, training, uses)
     lines = (*markdown(report), "", f"As of {report.size:,} entries of the log: {_standing(fetched)}.")
     value = {**as_value(report), "verified": fetched.is_verified}
-    return _put(args, fetched, value, lines, as_json=args.json or args.format == JSON)
+    return _put(args, report.left_out, value, lines, as_json=args.json or args.format == JSON)
 
 
 def _standing(fetched: Fetched) -> str:
@@ -101,7 +109,7 @@ def _standing(fetched: Fetched) -> str:
 
 
 def _put(
-    args: argparse.Namespace, fetched: Fetched, value: dict[str, Any], lines: Iterable[str], *, as_json: bool
+    args: argparse.Namespace, left_out: Sequence[str], value: dict[str, Any], lines: Iterable[str], *, as_json: bool
 ) -> int:
     if args.output:
         text = [json.dumps(value, indent=2), "\n"] if as_json else (f"{safe_line(line)}\n" for line in lines)
@@ -109,6 +117,6 @@ def _put(
         note_line(f"wrote {args.output}")
     else:
         emit(value, as_json=as_json, lines=lines)
-    for left_out in fetched.graph.truncated:
-        note_line(f"not all of it: {left_out}")
-    return INCOMPLETE if fetched.graph.truncated else OK
+    for one in left_out:
+        note_line(f"not all of it: {one}")
+    return INCOMPLETE if left_out else OK

@@ -12,6 +12,7 @@ from node.reports.answers import (
     BASIS,
     NOT_SHOWN,
     no_field,
+    other_model_items,
     period_item,
     said,
     source_answer,
@@ -21,21 +22,24 @@ from node.reports.answers import (
     yes_item,
 )
 from node.reports.document import DECLARED, LOGGED, USAGES, Answer, Item, Report, Section, Source, item
-from node.reports.materials import Training, gather
+from node.reports.materials import Training
+from node.reports.useanswers import first_use_item, quantity_items
+from node.reports.uses import UseFigures
 
 FORMAT = "usance/report-ab2013/v1"
 TITLE = "Training data documentation (California AB 2013, Civil Code section 3111)"
 
 
-def report_ab2013(graph: Graph) -> Report:
-    """The documentation for the lineage's root. Raises InputError where nobody says that it is a model."""
-    training = gather(graph)
+def report_ab2013(graph: Graph, training: Training, uses: UseFigures) -> Report:
+    """The documentation for the lineage's root. `training`: what `gather` found in the graph; `uses`: what was read of
+    the records of its uses."""
     model = training.model
-    sections = (*_first(training), *_rights(training), *_last(training))
-    return Report(FORMAT, TITLE, model.id, model.title, graph.size, BASIS, graph.truncated, sections, NOT_SHOWN)
+    sections = (*_first(training, uses), *_rights(training), *_last(training, uses))
+    left_out = (*graph.truncated, *uses.left_out())
+    return Report(FORMAT, TITLE, model.id, model.title, graph.size, BASIS, left_out, sections, NOT_SHOWN)
 
 
-def _first(training: Training) -> Iterable[Section]:
+def _first(training: Training, uses: UseFigures) -> Iterable[Section]:
     data, direct = training.data, training.direct
     yield Section("(a)(1)", "Sources or owners of the datasets", (
         source_items("Sources", data, training),
@@ -43,6 +47,7 @@ def _first(training: Training) -> Iterable[Section]:
         said("Addresses", data, "uri"),
         item("Base models, whose own training data isn't listed here",
              (source_answer(one, training) for one in training.bases)),
+        *other_model_items(training),
     ))  # fmt: skip
     yield Section("(a)(2)", "How the datasets further the intended purpose", (
         no_field("Description", "What is logged is in which way each went in, with the sources under (a)(1)"),
@@ -51,6 +56,7 @@ def _first(training: Training) -> Iterable[Section]:
         sum_item("Items of the direct sources", [("", direct)], "items", "items (files of the manifests)"),
         sum_item("Bytes of the direct sources", [("", direct)], "bytes", "bytes"),
         said("Items of each source", data, "items", lambda count: f"{count:,} items"),
+        *quantity_items(training, uses),
         no_field("Data points", "An item of a manifest is a file, which may hold many data points"),
     ))  # fmt: skip
     yield Section("(a)(4)", "Types of data points", (
@@ -105,7 +111,7 @@ def _charged(training: Training) -> Item:
     return item("Uses for the model that were charged under terms of this log", answers)
 
 
-def _last(training: Training) -> Iterable[Section]:
+def _last(training: Training, uses: UseFigures) -> Iterable[Section]:
     data = training.data
     modified = tuple(one for one in data if "derived_from" in one.relations)
     yield Section("(a)(9)", "Cleaning, processing or other modification by the developer", (
@@ -117,7 +123,7 @@ def _last(training: Training) -> Iterable[Section]:
         no_field("Whether the collection is ongoing"),
     ))  # fmt: skip
     yield Section("(a)(11)", "Dates the datasets were first used during development", (
-        item("Dates of first use", (), missing="a lineage counts uses; the records of uses have their times"),
+        first_use_item("Dates of first use", training, uses),
     ))  # fmt: skip
     yield Section("(a)(12)", "Synthetic data generation", (
         yes_item(

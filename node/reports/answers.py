@@ -114,10 +114,15 @@ def _sources(one: Used) -> tuple[Source, ...]:
     return tuple(dict.fromkeys(speakers))[:SPEAKERS_MAX]
 
 
-def _joined(one: Used, training: Training) -> str:
+def how_joined(one: Used) -> str:
+    """Relations and uses in words: `trained_on; used: 3 train licensed`."""
     words = [relation for relation in one.relations if relation != "evaluated_on"]
     words += ["used: " + ", ".join(use_words(one.uses))] if one.uses else []
-    how = "; ".join(words)
+    return "; ".join(words)
+
+
+def _joined(one: Used, training: Training) -> str:
+    how = how_joined(one)
     return how if one.is_direct else f"{how}, through {len(one.through)} other source{'s'[: len(one.through) > 1]}"
 
 
@@ -168,6 +173,20 @@ def writer_answers(training: Training) -> Iterator[Answer]:
             words, LOGGED, _sources(used), quoted=quoted, about=used.material.id,
             value={"wrote": what, "relations": list(used.relations), "of_provider": is_own},
         )  # fmt: skip
+
+
+def other_model_items(training: Training) -> Iterator[Item]:
+    """Where there are any: models in the data of which nobody says that their outputs are, with what is said."""
+    answers = []
+    for used, made in training.others:
+        answers.append(Answer(
+            f"{how_joined(used)}, for", LOGGED, _sources(used), quoted=made.id, about=used.material.id,
+            value={"in": made.id, "relations": list(used.relations), "uses": [use_value(use) for use in used.uses]},
+        ))  # fmt: skip
+    if answers:
+        yield item(
+            "Other models that data was made from", answers, note="Nobody says that outputs of these are in the data"
+        )
 
 
 def yes_item(label: str, used: Iterable[Used], *, what: str) -> Item:

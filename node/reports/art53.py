@@ -16,6 +16,7 @@ from node.reports.answers import (
     fact_answer,
     latest_item,
     no_field,
+    other_model_items,
     period_item,
     said,
     source_answer,
@@ -25,27 +26,32 @@ from node.reports.answers import (
     yes_item,
 )
 from node.reports.document import COUNTED, DECLARED, LOGGED, USAGES, Answer, Item, Report, Section, Source, item
-from node.reports.materials import ORIGINS, Training, Used, gather
+from node.reports.materials import ORIGINS, Training, Used
+from node.reports.useanswers import latest_use_item, quantity_items, range_item
+from node.reports.uses import UseFigures
 
 FORMAT = "usance/report-art53/v1"
 TITLE = "Public summary of training content for general-purpose AI models (Art. 53(1)(d) AI Act)"
 
 
-def report_art53(graph: Graph) -> Report:
-    """The summary for the lineage's root. Raises InputError where nobody says that it is a model."""
-    training = gather(graph)
+def report_art53(graph: Graph, training: Training, uses: UseFigures) -> Report:
+    """The summary for the lineage's root. `training`: what `gather` found in the graph; `uses`: what was read of the
+    records of its uses."""
     sections = (
         Section("1", "General information"),
         Section("1.1", "Provider identification", tuple(_provider(training))),
         Section("1.2", "Model identification", tuple(_identification(training))),
-        Section("1.3", "Modalities, overall training data size and other characteristics", tuple(_size(training))),
+        Section(
+            "1.3", "Modalities, overall training data size and other characteristics", tuple(_size(training, uses))
+        ),
         Section("2", "List of data sources"),
         *_sources(training),
         Section("3", "Data processing aspects"),
         *_processing(training),
     )
     model = training.model
-    return Report(FORMAT, TITLE, model.id, model.title, graph.size, BASIS, graph.truncated, sections, NOT_SHOWN)
+    left_out = (*graph.truncated, *uses.left_out())
+    return Report(FORMAT, TITLE, model.id, model.title, graph.size, BASIS, left_out, sections, NOT_SHOWN)
 
 
 def _provider(training: Training) -> Iterable[Item]:
@@ -68,21 +74,21 @@ def _identification(training: Training) -> Iterable[Item]:
         "Model dependencies", (source_answer(one, training) for one in training.bases),
         note="What these were trained on is for their own summaries" if training.bases else "",
     )  # fmt: skip
+    yield from other_model_items(training)
     yield no_field("Date of placement of the model on the Union market")
 
 
-def _size(training: Training) -> Iterable[Item]:
+def _size(training: Training, uses: UseFigures) -> Iterable[Item]:
     direct = training.direct
     yield said("Modality", direct, "modality")
     groups = _by_modality(direct)
     yield sum_item("Training data size in bytes", groups, "bytes", "bytes")
     yield sum_item("Training data size in items", groups, "items", "items (files of the manifests)")
-    yield no_field(
-        "Training data size in the template's ranges (tokens, images, hours)",
-        "A log counts files and bytes of what is registered; tokens stand in the records of uses",
-    )
+    yield range_item("Training data size in the template's ranges (tokens, images, hours)", training, uses)
+    yield from quantity_items(training, uses)
     yield said("Types of content (media types)", direct, "media")
     yield latest_item("Latest date of data acquisition/collection for model training", training.data)
+    yield latest_use_item("Latest logged use for the model", training, uses)
     yield no_field("Whether data collection and training go on")
     yield no_field("Description of the linguistic characteristics of the overall training data")
     yield no_field("Other relevant characteristics of the overall training data")

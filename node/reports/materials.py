@@ -4,23 +4,27 @@ A *material* is one thing, known by one name or several: an asset, the external 
 external name the assets that claim it. Sources are what edges (`trained_on`, `derived_from`, …) or logged uses
 (`train`, `finetune`, …) join with the model; evaluating, searching and grounding put nothing into it. Base models and
 models whose outputs were used are named, and not gone through: what these were trained on is for their own summaries.
+That outputs were used is what `generated_by`, `distilled_from` and the uses `infer` and `distill` say, and nothing
+else says it.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from node.lineage.graph import Graph, Node, Speaker, UseSum
 from node.lineage.material import same_material
 from node.reports.document import CONCLUDED, DECLARED, Source
 from proofs.errors import InputError
+from proofs.pricing import OBSERVED
 
 MODEL = "model"
 BASE_RELATIONS = ("derived_from", "contains", "trained_on")
 OUTPUT_RELATIONS = ("generated_by", "distilled_from")
+OUTPUT_USES = ("infer", "distill")
 _THROUGH_MAX = 8
 NOT_IN_IT = ("evaluated_on", "evaluate", "search", "index", "ground")
 """Relations and uses that put nothing into what was made: what a model is asked to look into isn't in it."""
@@ -83,16 +87,43 @@ def _value(record: Mapping[str, Any], name: str) -> Any:
     return int(record[name]) if name in _INTEGERS else record[name]
 
 
+class UseKey(NamedTuple):
+    """What a lineage counts uses by. `source`: id of the node that was used; `into`: as in UseSum."""
+
+    source: str
+    use: str
+    status: str
+    party: str
+    into: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Used:
-    """A material in a model or in another material. `relations` and `said_by`: of the edges; `uses`: logged ones;
-    `through`: ids of the materials between it and the model, the nearest to the model first; () where it is direct."""
+    """A material in a model or in another material. `relations` and `said_by`: of the edges; `logged`: uses, each with
+    the id of the node that was used; `through`: ids of the materials between it and the model, the nearest to the model
+    first; () where it is direct."""
 
     material: Material
     relations: tuple[str, ...]
     said_by: tuple[Speaker, ...]
-    uses: tuple[UseSum, ...]
+    logged: tuple[tuple[str, UseSum], ...]
     through: tuple[str, ...] = ()
+
+    @property
+    def uses(self) -> tuple[UseSum, ...]:
+        """The logged uses."""
+        return tuple(use for _, use in self.logged)
+
+    @property
+    def keys(self) -> dict[UseKey, int]:
+        """How many records there are of each sum of uses that put something into what was made. Those that a provider
+        saw aren't among them: they are the second meter of the same uses."""
+        counts: dict[UseKey, int] = {}
+        for source, use in self.logged:
+            if use.use not in NOT_IN_IT and use.status != OBSERVED:
+                key = UseKey(source, use.use, use.status, use.party, use.into)
+                counts[key] = counts.get(key, 0) + use.uses
+        return counts
 
     @property
     def is_direct(self) -> bool:
@@ -104,18 +135,28 @@ class Used:
 class Training:
     """What went into a model. `data`: data sets, works and outputs, direct ones first; `bases`: models that it was made
     from; `writers`: models whose outputs are in it, each with the material that they wrote (the model itself where it
-    was distilled); `evaluated`: how many put nothing into it."""
+    was distilled); `others`: models in its data of which nobody says that their outputs are, each with the material
+    that they are in; `again`: data by further ways that have uses; `evaluated`: how many put nothing into it."""
 
     model: Material
     data: tuple[Used, ...]
     bases: tuple[Used, ...]
     writers: tuple[tuple[Used, Material], ...]
+    others: tuple[tuple[Used, Material], ...]
+    again: tuple[Used, ...]
     evaluated: int
 
     @property
     def direct(self) -> tuple[Used, ...]:
         """The data that went into the model itself: sums are of these, for parts of them would count twice."""
         return tuple(one for one in self.data if one.is_direct)
+
+    @property
+    def used(self) -> tuple[Used, ...]:
+        """Everything that is in it, models too, each once for what it is in; direct ones first."""
+        models = [*self.bases, *(one for one, _ in (*self.writers, *self.others))]
+        every = {(one.material.nodes[0].id, one.through): one for one in (*self.data, *self.again, *models)}
+        return tuple(sorted(every.values(), key=lambda one: not one.is_direct))
 
     def of_origin(self, origin: str) -> tuple[Used, ...]:
         """The data of which anybody says this origin."""
@@ -135,10 +176,12 @@ class _Sources:
         self._graph = graph
         self._materials: dict[str, Material] = {}
         self._used: dict[str, list[tuple[str, UseSum]]] = {}
+        named = _by_name(graph)
         for node in graph.nodes:
             for use in node.uses:
-                if use.into is not None and use.into in graph:
-                    self._used.setdefault(use.into, []).append((node.id, use))
+                if use.into is not None:
+                    for made in (use.into,) if use.into in graph else named.get((use.party, use.into), ()):
+                        self._used.setdefault(made, []).append((node.id, use))
 
     def material(self, node_id: str) -> Material:
         """The material of a node: everything that claims join with it, however long that chain."""
@@ -155,7 +198,7 @@ class _Sources:
         reached: dict[str, Material] = {}
         relations: dict[str, list[str]] = {}
         said_by: dict[str, list[Speaker]] = {}
-        uses: dict[str, list[UseSum]] = {}
+        uses: dict[str, list[tuple[str, UseSum]]] = {}
         for node in made.nodes:
             for edge in self._graph.sources(node.id):
                 if not edge.is_claim:
@@ -163,7 +206,7 @@ class _Sources:
                     relations.setdefault(key, []).extend(edge.relations)
                     said_by.setdefault(key, []).extend(edge.said_by)
             for source, use in self._used.get(node.id, ()):
-                uses.setdefault(self._key(source, reached), []).append(use)
+                uses.setdefault(self._key(source, reached), []).append((source, use))
         own = {node.id for node in made.nodes}
         for key in dict.fromkeys([*relations, *uses]):
             if key not in own:
@@ -179,6 +222,17 @@ class _Sources:
         return material.nodes[0].id
 
 
+def _by_name(graph: Graph) -> dict[tuple[str | None, str], list[str]]:
+    """Assets by their party and what its uses with `into_name` may call them: `=name` and `=name@version`."""
+    found: dict[tuple[str | None, str], list[str]] = {}
+    for node in graph.nodes:
+        name, version = node.record.get("name"), node.record.get("version")
+        if node.is_asset:
+            for text in (f"={name}", f"={name}@{version}") if version else (f"={name}",):
+                found.setdefault((node.party, text), []).append(node.id)
+    return found
+
+
 def gather(graph: Graph) -> Training:
     """What went into the graph's root. Raises InputError where nobody says that it is a model.
 
@@ -191,6 +245,8 @@ def gather(graph: Graph) -> Training:
     data: list[Used] = []
     bases: list[Used] = []
     writers: list[tuple[Used, Material]] = []
+    others: list[tuple[Used, Material]] = []
+    again: list[Used] = []
     evaluated = 0
     seen = {node.id for node in model.nodes}
     queue: deque[tuple[Material, tuple[str, ...]]] = deque([(model, ())])
@@ -201,25 +257,31 @@ def gather(graph: Graph) -> Training:
             if all(word in NOT_IN_IT for word in kept):
                 evaluated += made is model
                 continue
-            found = Used(used.material, used.relations, used.said_by, used.uses, through)
+            found = replace(used, through=through)
             if used.material.is_model:
-                _sort_model(found, made, is_root=made is model, bases=bases, writers=writers)
+                _sort_model(found, made, is_root=made is model, bases=bases, writers=writers, others=others)
             elif used.material.nodes[0].id not in seen:
                 seen.update(node.id for node in used.material.nodes)
                 data.append(found)
                 queue.append((used.material, (*through, used.material.id)[-_THROUGH_MAX:]))
-    return Training(model, tuple(data), tuple(bases), tuple(writers), evaluated)
+            elif used.logged and used.material.nodes[0].id != model.nodes[0].id:
+                again.append(found)
+    return Training(model, tuple(data), tuple(bases), tuple(writers), tuple(others), tuple(again), evaluated)
 
 
 def _sort_model(
-    found: Used, made: Material, *, is_root: bool, bases: list[Used], writers: list[tuple[Used, Material]]
-) -> None:
-    """A model in a model is its base, unless only its outputs are; in data, it is who wrote them."""
+    found: Used, made: Material, *, is_root: bool, bases: list[Used], writers: list[tuple[Used, Material]],
+    others: list[tuple[Used, Material]],
+) -> None:  # fmt: skip
+    """A model whose outputs are used is a writer. Otherwise in a model it is its base (or both), and in data it is what
+    was said of it and no more."""
     wrote = any(word in OUTPUT_RELATIONS for word in found.relations) or any(
-        use.use in ("infer", "distill") for use in found.uses
+        use.use in OUTPUT_USES for use in found.uses
     )
-    if wrote or not is_root:
+    if wrote:
         writers.append((found, made))
+    elif not is_root:
+        others.append((found, made))
     if is_root and (any(word in BASE_RELATIONS for word in found.relations) or not wrote):
         bases.append(found)
 

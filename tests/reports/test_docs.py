@@ -7,11 +7,10 @@ import pytest
 
 from node.lineage.graph import Graph, parse_graph
 from node.lineage.licenseclasses import DIFFERENCES
-from node.reports.ab2013 import report_ab2013
-from node.reports.art53 import report_art53
 from node.reports.document import NO_FIELD, Report
 from node.reports.materials import ORIGINS
 from tests.lineage.making import LAB, Maker
+from tests.reports.reporting import ab2013_of, art53_of
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "reports.md").read_text(encoding="utf-8")
 NOTHING = "—"
@@ -31,14 +30,14 @@ def whole() -> Graph:
     for at, origin in enumerate((*ORIGINS, None), 10):
         make.asset(at, f"set{at}", record={} if origin is None else {"origin": origin})
         make.edge("30", str(at), "trained_on")
+    make.asset(21, "base", type="model")
+    make.edge("10", "21", "derived_from")
     make.asset(20, "bench")
     make.edge("30", "20", "evaluated_on")
     return parse_graph(make.json())
 
 
-@pytest.mark.parametrize(
-    ("title", "report"), [("Art. 53(1)(d) AI Act", report_art53), ("California AB 2013", report_ab2013)]
-)
+@pytest.mark.parametrize(("title", "report"), [("Art. 53(1)(d) AI Act", art53_of), ("California AB 2013", ab2013_of)])
 def test_each_item_says_where_it_is_from(title: str, report: Callable[[Graph], Report]) -> None:
     """Section and item as the report has them, in its order; a dash where no record can hold it, and nowhere else."""
     items = [(part.number, one) for part in report(whole()).sections for one in part.items]

@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 
 from node.lineage.graph import parse_graph
-from node.reports.ab2013 import report_ab2013
-from node.reports.art53 import report_art53
 from node.reports.document import NO_FIELD, Item, Report, as_value, markdown
 from node.reports.materials import gather
 from proofs.errors import InputError
 from tests.lineage.making import CURATOR, LAB, OWNER, Maker, use
+from tests.reports.reporting import ab2013_of, art53_of
 
 DAY = 86_400_000
 SECONDS_MAX = 60  # a machine may be busy; what grows with the square of the sources takes far longer
@@ -35,12 +34,12 @@ def source(make: Maker, at: int, **record: Any) -> None:
 
 def art53(make: Maker) -> Report:
     """The summary for a made lineage."""
-    return report_art53(parse_graph(make.json()))
+    return art53_of(parse_graph(make.json()))
 
 
 def ab2013(make: Maker) -> Report:
     """The documentation for a made lineage."""
-    return report_ab2013(parse_graph(make.json()))
+    return ab2013_of(parse_graph(make.json()))
 
 
 def found(report: Report, number: str, label: str) -> Item:
@@ -315,9 +314,9 @@ def test_ten_thousand_sources_are_bounded() -> None:
         })  # fmt: skip
     graph = parse_graph(make.value)
     began = time.monotonic()
-    report = report_art53(graph)
+    report = art53_of(graph)
     text = "\n".join(markdown(report))
-    value = json.dumps(as_value(report_ab2013(graph)))
+    value = json.dumps(as_value(ab2013_of(graph)))
     assert time.monotonic() - began < SECONDS_MAX
     assert len(text) < 2_000_000
     assert len(value) < 20_000_000
