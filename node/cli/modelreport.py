@@ -29,6 +29,8 @@ from node.resolve import resolve
 MARKDOWN, JSON = "md", "json"
 _WORD_OF_NODE = "the lineage is the node's word: --verify recomputes it from the whole log"
 _RECOMPUTED = "the lineage was recomputed from the whole log"
+_USES_OF_NODE = "the lineage and the records of uses are the node's word: --verify recomputes them from the whole log"
+_USES_RECOMPUTED = "the lineage and the figures of uses were recomputed from the whole log"
 _REPORTS = {"art53": report_art53, "ab2013": report_ab2013}
 
 
@@ -87,7 +89,7 @@ def run_licenses(args: argparse.Namespace) -> int:
         classes = read_classes(data, args.classes)
     _, fetched = _fetch(args)
     found = reason(fetched.graph, classes)
-    lines = (*license_lines(found), _standing(fetched))
+    lines = (*license_lines(found), _RECOMPUTED if fetched.is_verified else _WORD_OF_NODE)
     value = {**license_value(found), "verified": fetched.is_verified}
     return _put(args, fetched.graph.truncated, value, lines, as_json=args.json)
 
@@ -99,13 +101,10 @@ def run_model_report(args: argparse.Namespace) -> int:
     uses = UseFigures(training)
     read_uses(args, client, fetched, uses)
     report = _REPORTS[args.report](fetched.graph, training, uses)
-    lines = (*markdown(report), "", f"As of {report.size:,} entries of the log: {_standing(fetched)}.")
+    standing = _USES_RECOMPUTED if fetched.is_verified else _USES_OF_NODE
+    lines = (*markdown(report), "", f"As of {report.size:,} entries of the log: {standing}.")
     value = {**as_value(report), "verified": fetched.is_verified}
     return _put(args, report.left_out, value, lines, as_json=args.json or args.format == JSON)
-
-
-def _standing(fetched: Fetched) -> str:
-    return _RECOMPUTED if fetched.is_verified else _WORD_OF_NODE
 
 
 def _put(

@@ -13,8 +13,9 @@ from node.reports.materials import Fact, Training, Used, sources_of
 SPEAKERS_MAX = 4
 """Who logged an edge, in one answer."""
 BASIS = (
-    "Filled in from the lineage of a public log: every figure stands with the record that says it and with that "
-    "record's author. Declared: by the owner of the asset; concluded: by a curator, of material that isn't his.",
+    "Filled in from the lineage of a public log and from the records of uses: every figure stands with the record that "
+    "says it and with that record's author. Declared: by the owner of the asset; concluded: by a curator, of material "
+    "that isn't his.",
     "A missing figure is printed as not logged. That nobody logged something doesn't mean that it isn't so.",
 )
 NOT_SHOWN = (

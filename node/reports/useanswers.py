@@ -25,12 +25,13 @@ def counted_words(amount: Amount) -> str:
 
 def _records(amount: Amount) -> str:
     words = f"{amount.records:,} record{'s'[: amount.records != 1]}"
-    return f"{words}, {amount.corrected:,} corrected" if amount.corrected else words
+    words += f", {amount.corrected:,} corrected" if amount.corrected else ""
+    return f"{words}, {amount.annulled:,} more corrected to nothing" if amount.annulled else words
 
 
 def _value(use: str, amount: Amount) -> dict[str, object]:
     return {
-        "use": use, "records": amount.records, "corrected": amount.corrected,
+        "use": use, "records": amount.records, "corrected": amount.corrected, "annulled": amount.annulled,
         "quantities": {unit: str(count) for unit, count in sorted(amount.quantities.items())},
     }  # fmt: skip
 

@@ -46,11 +46,13 @@ class Moment:
 
 @dataclass(slots=True)
 class Amount:
-    """Uses added up. `records`: those that weren't corrected to nothing; `corrected`: how many were lowered, to nothing
-    too; `sources`: records and corrections by index, while there are few; `parties`: who logged them."""
+    """Uses added up. `records`: those that weren't corrected to nothing; `corrected`: how many of them were lowered;
+    `annulled`: how many others were, to nothing; `sources`: records and corrections by index, while there are few;
+    `parties`: who logged them."""
 
     records: int = 0
     corrected: int = 0
+    annulled: int = 0
     quantities: Counter[str] = field(default_factory=Counter)
     first: Moment | None = None
     last: Moment | None = None
@@ -61,12 +63,13 @@ class Amount:
         """One use more."""
         party = one.key.party
         self.parties.setdefault(party, Source(USAGES, party, party_name))
-        self.corrected += one.is_corrected
         if one.correction is not None:
             self._keep({one.correction: Source(str(one.correction), party, party_name)})
         if not one.quantities:
+            self.annulled += 1
             return
         self.records += 1
+        self.corrected += one.is_corrected
         self.quantities.update(one.quantities)
         said = Source(one.ref, party, party_name)
         moment = Moment(one.since, one.index, one.key.use, said)
@@ -77,6 +80,7 @@ class Amount:
         """Another sum's uses too."""
         self.records += other.records
         self.corrected += other.corrected
+        self.annulled += other.annulled
         self.quantities.update(other.quantities)
         if other.first is not None and other.last is not None:
             self._see(first=other.first, last=other.last)

@@ -4,6 +4,8 @@ from tests.sabotage.breaks import Break
 
 _LICENSES = ("tests/lineage/test_licenses.py",)
 _REPORTS = ("tests/reports/test_modelreports.py",)
+_USES = ("tests/reports/test_uses.py",)
+_READING = ("tests/node/test_cli_modelreport_uses.py",)
 _DOCUMENT = ("tests/reports/test_document.py",)
 
 REPORT_BREAKS = (
@@ -116,6 +118,107 @@ REPORT_BREAKS = (
         "a claim takes a source's place", "node/reports/materials.py",
         "                    reached[key], tuple(", "                    self._materials[key], tuple(",
         _REPORTS,
+    ),
+    Break(
+        "who data was derived from wrote it", "node/reports/materials.py",
+        "    if wrote:\n", "    if wrote or not is_root:\n",
+        _USES,
+    ),
+    Break(
+        "what a provider saw is added to what was used", "node/reports/materials.py",
+        "if use.use not in NOT_IN_IT and use.status != OBSERVED:", "if use.use not in NOT_IN_IT:",
+        _USES,
+    ),
+    Break(
+        "tokens of an evaluation are training data", "node/reports/materials.py",
+        "if use.use not in NOT_IN_IT and use.status != OBSERVED:", "if use.status != OBSERVED:",
+        _USES,
+    ),
+    Break(
+        "uses before the model had a number aren't its", "node/reports/materials.py",
+        "named.get((use.party, use.into), ())", "()",
+        _USES,
+    ),
+    Break(
+        "anybody's use by the model's name is its", "node/reports/materials.py",
+        "named.get((use.party, use.into), ())", "[at for key, made in named.items() if key[1] == use.into for at in made]",
+        _USES,
+    ),
+    Break(
+        "a second way into the model is forgotten", "node/reports/materials.py",
+        "                again.append(found)\n", "                pass\n",
+        _USES,
+    ),
+    Break(
+        "a part of the records makes a figure", "node/reports/uses.py",
+        "        if self.is_whole(used):\n", "        if True:\n",
+        _USES,
+    ),
+    Break(
+        "records that weren't read aren't spoken of", "node/reports/uses.py",
+        "        if not missing:\n", "        if True:\n",
+        _USES + _READING,
+    ),
+    Break(
+        "more records than were counted are believed", "node/reports/uses.py",
+        "all(self._read[key] == self._wanted[key]", "all(self._read[key] >= self._wanted[key]",
+        _USES,
+    ),
+    Break(
+        "a use that was taken back has a time", "node/reports/uses.py",
+        "            self.annulled += 1\n            return\n", "            self.annulled += 1\n",
+        _USES,
+    ),
+    Break(
+        "the last use is the first", "node/reports/uses.py",
+        "last if self.last is None else max(self.last, last)", "last if self.last is None else min(self.last, last)",
+        _USES,
+    ),
+    Break(
+        "totals take what stands behind sources too", "node/reports/useanswers.py",
+        "            if used.is_direct:\n", "            if True:\n",
+        _USES,
+    ),
+    Break(
+        "bytes are tokens", "node/reports/useanswers.py",
+        "    tokens = total.quantities[TOKEN]\n", "    tokens = total.quantities[TOKEN] or total.quantities['byte']\n",
+        _USES,
+    ),
+    Break(
+        "tokens of images are text", "node/reports/useanswers.py",
+        "(fact := one.material.figure(\"modality\")) and fact.value == TEXT]",
+        "(fact := one.material.figure(\"modality\")) and fact.value]",
+        _USES,
+    ),
+    Break(
+        "ten trillion tokens are more than ten trillion", "node/reports/useanswers.py",
+        "(10**13 + 1, ", "(10**13, ",
+        _USES,
+    ),
+    Break(
+        "what was logged is printed, not what was right", "node/cli/usefetch.py",
+        "        body[\"quantities\"] if quantities is None else quantities,", "        body[\"quantities\"],",
+        _READING,
+    ),
+    Break(
+        "a replay passes over corrections", "node/cli/usefetch.py",
+        "        corrected = newest_correction(state, index)\n", "        corrected = None\n",
+        _READING,
+    ),
+    Break(
+        "a use by a claimed name isn't looked for", "node/cli/usefetch.py",
+        "dict.fromkeys((source, *names))", "(source,)",
+        _READING,
+    ),
+    Break(
+        "only the first page is read", "node/cli/usefetch.py",
+        "            start = following\n", "            start = None\n",
+        _READING,
+    ),
+    Break(
+        "--verify asks the node for the uses", "node/cli/usefetch.py",
+        "    if fetched.replayed is not None:\n", "    if False:\n",
+        _READING,
     ),
     Break(
         "large sizes stay texts", "node/reports/materials.py",
