@@ -19,7 +19,7 @@ from proofs.text import parse_decimal
 
 ASSET_FORMS = (
     "a reference (INDEX:HEX); or an external name, which needs no entry on the log: pkg:huggingface/ORG/NAME@REVISION, "
-    "model:ORG/NAME, doi:10.… or https://…"
+    "model:PROVIDER/NAME, doi:10.… or https://…"
 )
 CANDIDATES_MAX = 20
 PAGES_MAX = 50

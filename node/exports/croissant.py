@@ -102,7 +102,7 @@ class _Writer:
         others = [other for other in self._record.get("aka", ()) if other != name]  # type: ignore[attr-defined]
         if is_external_name(name):
             made["identifier"] = _identifier(name)
-            page = page_of(name)
+            page = page_of(name, str(self._record["type"]))
             if page is not None and page not in (name, self._record.get("uri")):
                 others.append(page)
         else:

@@ -18,11 +18,10 @@ from typing import Any
 
 from node.errors import FileError
 from node.imports import safejson
+from node.imports.datasetnames import external_name
 from node.imports.drafting import Draft, Drafts, shown
-from node.imports.foreignnames import name_of_url
 from node.imports.model import AMBIGUOUS, GUESSED, NOT_CARRIED, REFUSED, UNKNOWN, Reading, TermsDraft
 from node.imports.spdxlicenses import license_expression
-from proofs.fields import is_external_name
 from proofs.kinds import KINDS
 
 USES = {
@@ -101,7 +100,7 @@ def _find_name(manifest: dict[str, Any], name: str | None, place: str) -> str:
     """The caller's, or the first of the manifest's that is one."""
     candidates = [name] if name is not None else [manifest.get(key) for key in ("instance_id", "url", "title")]
     for text in candidates:
-        if isinstance(text, str) and (found := name_of_url(text) or (text if is_external_name(text) else None)):
+        if isinstance(text, str) and (found := external_name(text)):
             return found
     raise FileError(
         f"{place} doesn't say which asset it is about" if name is None else f"{name!r} is no external name",

@@ -1,10 +1,10 @@
-"""The external name of a data set by all that a catalogue calls it: identifiers, addresses, DOIs."""
+"""The external name of a material by all that others call it: identifiers, addresses, DOIs."""
 
 from __future__ import annotations
 
 import re
 
-from node.imports.foreignnames import name_of_url
+from node.imports.foreignnames import hub_url, name_of_url, one_package
 from proofs.fields import is_external_name
 
 _DOI = re.compile(r"(?:https?://(?:dx\.|www\.)?doi\.org/|doi:\s?)?(10\.[0-9]{4,}/\S+)", re.IGNORECASE)
@@ -31,7 +31,7 @@ def best_name(texts: list[str]) -> tuple[str | None, list[str]]:
 
 def _ranked(text: str) -> tuple[int, str | None]:
     if text.startswith(("pkg:", "model:")) and is_external_name(text):
-        return _EXACT, text
+        return _EXACT, one_package(text)
     doi = _DOI.fullmatch(text)
     if doi is not None and is_external_name(f"doi:{doi[1]}"):
         return (_EXACT if text.startswith("doi:10") else _DOI_RANK), f"doi:{doi[1]}"
@@ -41,14 +41,14 @@ def _ranked(text: str) -> tuple[int, str | None]:
     return (_ADDRESS if name == text else _HUB), name
 
 
-def page_of(name: str) -> str | None:
-    """An address at which a name's material is found: the name itself, a DOI's resolver, a data set's page at Hugging
-    Face; None for other names, and for the data set of a revision."""
+def page_of(name: str, type: str) -> str | None:
+    """An address at which a name's material is found: the name itself, a DOI's resolver, a page at Hugging Face, by its
+    type a model's or a data set's; None for other names, and for what is of one revision."""
     if name.startswith(("http://", "https://")):
         return name
     if name.startswith("doi:"):
         return f"https://doi.org/{name.removeprefix('doi:')}"
     if name.startswith("pkg:huggingface/"):
-        page = f"https://huggingface.co/datasets/{name.removeprefix('pkg:huggingface/')}"
+        page = hub_url(name.removeprefix("pkg:huggingface/"), type)
         return page if external_name(page) == name else None
     return None

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any
 
+from node.imports.foreignnames import same_name
 from node.imports.model import AMBIGUOUS, NOT_CARRIED, REFUSED, UNKNOWN, Material, Note, Reading, SourceOf
 from node.imports.spdxlicenses import license_expression, license_ref
 from proofs.errors import excerpt
@@ -95,7 +96,7 @@ class Draft:
         """What it was made from. Twice the same is one; what can't be a source is noted."""
         source = SourceOf(name, relation)
         if name == self.name:
-            self.note(foreign, name, REFUSED, f"nothing is {relation} itself")
+            self.note(foreign, name, REFUSED, f"nothing is {relation} itself{same_name(name)}")
         elif not is_external_name(name):
             self.note(foreign, name, REFUSED, "no external name: pkg:, http(s)://, doi:10. or model:, without spaces")
         elif source not in self._sources:

@@ -1,8 +1,8 @@
 """Hugging Face cards: the YAML header of a data set's or a model's README.md.
 
 A card doesn't say whose it is, so its name comes from the caller, or from the folder that the file lies in: the hub's
-cache (`datasets--ORG--NAME/snapshots/REVISION/`) or a clone (`ORG/NAME/README.md`). A data set becomes
-`pkg:huggingface/ORG/NAME`, a model `model:org/name`. The header is read as YAML 1.2 (node/imports/safeyaml.py); the
+cache (`datasets--ORG--NAME/snapshots/REVISION/`) or a clone (`ORG/NAME/README.md`). A data set and a model become
+`pkg:huggingface/ORG/NAME`, each described with its type. The header is read as YAML 1.2 (node/imports/safeyaml.py); the
 words below it are not read.
 """
 
@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from node.errors import FileError
 from node.imports import safeyaml
+from node.imports.datasetnames import external_name
 from node.imports.drafting import Draft, Drafts, name_license
 from node.imports.foreignfile import decode, read_bytes
-from node.imports.foreignnames import dataset_name, hub_model_name, is_repository, name_of_url
+from node.imports.foreignnames import hub_name, hub_page, hub_url, is_repository
 from node.imports.model import AMBIGUOUS, GUESSED, NOT_CARRIED, REFUSED, UNKNOWN, Reading
 from node.imports.spdxlicenses import license_ref
-from proofs.fields import is_external_name
 
 _OF_MODELS = frozenset((
     "base_model", "base_model_relation", "datasets", "inference", "library_name", "model-index", "model_name",
@@ -35,10 +36,21 @@ _TAKEN = frozenset((
 ))  # fmt: skip
 _DISTILLED = frozenset(("distill", "distilled", "distillation"))
 _RELATIONS = frozenset(("finetune", "adapter", "merge", "quantized"))
+_MODEL, _DATASET = "model", "dataset"
 _CACHED = re.compile(r"(datasets|models)--(.+)")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _FENCE = "---"
 _LICENSES_MAX = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Whose card it is. `type`: model or dataset; `revision`: "" where unknown; `guessed`: of both, "" for nothing."""
+
+    name: str
+    type: str
+    revision: str = ""
+    guessed: str = ""
 
 
 def read_hfcard(path: str, *, place: str, name: str | None = None) -> Reading:
@@ -48,26 +60,25 @@ def read_hfcard(path: str, *, place: str, name: str | None = None) -> Reading:
     header = _read_header(decode(read_bytes(path), place=place), place)
     reading = Reading(source=place)
     drafts = Drafts(reading)
-    external, version, guessed = _find_name(path, place, name, header)
-    is_model = external.startswith("model:") or (name is not None and _kind(header) == "model")
-    draft = drafts.begin(external, "model" if is_model else "dataset", place)
+    found = _find_name(path, place, name, header)
+    draft = drafts.begin(found.name, found.type, place)
     if draft is None:
-        raise FileError(f"{place}: {external!r} is no name", field="--name", expected="ORG/NAME")
-    if guessed:
-        draft.note("name", external, GUESSED, guessed)
-    draft.put("version", version or None, "revision")
-    draft.put("title", _title(header, external), "pretty_name")
+        raise FileError(f"{place}: {found.name!r} is no name", field="--name", expected="ORG/NAME")
+    if found.guessed:
+        draft.note("name", found.name, GUESSED, found.guessed)
+    draft.put("version", found.revision or None, "revision")
+    draft.put("title", _title(header, found.name), "pretty_name")
     if None not in (header.get("pretty_name"), header.get("model_name")):
         draft.note("model_name", header["model_name"], NOT_CARRIED, "pretty_name is the title")
-    repository = external.removeprefix("pkg:huggingface/")
-    if not is_model and is_repository(repository):
-        draft.put("uri", f"https://huggingface.co/datasets/{repository}", "name")
+    repository = found.name.removeprefix("pkg:huggingface/")
+    if is_repository(repository):
+        draft.put("uri", hub_url(repository, found.type), "name")
     _take_license(draft, header)
     _take_tags(draft, header)
     for source in _texts(draft, header, "source_datasets"):
         _take_source_dataset(draft, source)
     for source in _texts(draft, header, "datasets"):
-        _take_repository(draft, source, "trained_on" if is_model else "derived_from", "datasets")
+        _take_repository(draft, source, "trained_on" if found.type == _MODEL else "derived_from", "datasets")
     _take_base_models(draft, header)
     _take_evaluations(draft, header)
     draft.leave_out(header, _TAKEN)
@@ -90,41 +101,35 @@ def _read_header(text: str, place: str) -> dict[str, Any]:
     return header or {}
 
 
-def _find_name(path: str, place: str, name: str | None, header: dict[str, Any]) -> tuple[str, str, str]:
-    """The external name, the revision ("" where unknown), and what was guessed of it ("" for nothing)."""
+def _find_name(path: str, place: str, name: str | None, header: dict[str, Any]) -> _Found:
+    """By the caller's words, the hub's cache, or the folders; the type by the page or the cache, else by the header."""
     if name is not None:
-        external = name_of_url(name) or (name if is_external_name(name) else None)
+        external, page = external_name(name), hub_page(name)
         if external is not None:
-            return external, "", ""
+            by_name = page[1] if page else _MODEL if external.startswith("model:") else ""
+            return _Found(external, by_name) if by_name else _by_content(external, header)
         if not is_repository(name):
             raise FileError(f"{name!r} is no name of the hub", field="--name", expected="ORG/NAME, or its address")
-        return _by_content(name, "", "", header)
+        return _by_content(hub_name(name), header)
     folders = os.path.abspath(path).split(os.sep)[:-1]
     for number, folder in enumerate(folders):
         cached = _CACHED.fullmatch(folder)
         if cached is not None and is_repository(repository := cached[2].replace("--", "/", 1)):
-            version = next((part for part in folders[number + 1 :] if _COMMIT.fullmatch(part)), "")
-            external = dataset_name(repository) if cached[1] == "datasets" else hub_model_name(repository)
-            return external, version, ""
+            revision = next((part for part in folders[number + 1 :] if _COMMIT.fullmatch(part)), "")
+            return _Found(hub_name(repository), cached[1].removesuffix("s"), revision)
     repository = "/".join(folders[-2:])
     is_card = os.path.basename(path).casefold() == "readme.md"
     if not is_card or len(folders) < 3 or not is_repository(repository):
         raise FileError(f"{place} doesn't say whose card it is", field="--name", expected="--name ORG/NAME")
-    return _by_content(repository, "", "the folders' names, as no other was given", header)
+    return _by_content(hub_name(repository), header, "the folders' names, as no other was given")
 
 
-def _by_content(repository: str, version: str, guessed: str, header: dict[str, Any]) -> tuple[str, str, str]:
+def _by_content(name: str, header: dict[str, Any], guessed: str = "") -> _Found:
     """By the fields that only one kind of card has."""
-    kind = _kind(header)
-    if not kind:
-        guessed = "; ".join(filter(None, (guessed, "its fields don't say what it is: taken as a data set")))
-    return (hub_model_name if kind == "model" else dataset_name)(repository), version, guessed
-
-
-def _kind(header: dict[str, Any]) -> str:
-    """model, dataset, or "" where its fields don't say."""
     of_model, of_dataset = len(_OF_MODELS & header.keys()), len(_OF_DATASETS & header.keys())
-    return "model" if of_model > of_dataset else "dataset" if of_dataset > of_model else ""
+    if of_model == of_dataset:
+        guessed = "; ".join(filter(None, (guessed, "its fields don't say what it is: taken as a data set")))
+    return _Found(name, _MODEL if of_model > of_dataset else _DATASET, guessed=guessed)
 
 
 def _title(header: dict[str, Any], external: str) -> object:
@@ -204,10 +209,8 @@ def _take_source_dataset(draft: Draft, source: str) -> None:
 
 
 def _take_repository(draft: Draft, text: str, relation: str, key: str) -> None:
-    """A source by its name on the hub or its address. Models are what base_model names, all else are data sets."""
-    name = name_of_url(text)
-    if name is None and is_repository(text):
-        name = hub_model_name(text) if key == "base_model" else dataset_name(text)
+    """A source by its name on the hub, or any that is an external name."""
+    name = external_name(text) or (hub_name(text) if is_repository(text) else None)
     if name is None:
         draft.note(key, text, REFUSED, "neither a name of the hub nor an address")
     else:

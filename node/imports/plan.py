@@ -15,6 +15,7 @@ from node.client import Client
 from node.errors import NetworkError
 from node.imports.cycles import note_cycles
 from node.imports.drafting import Drafts
+from node.imports.foreignnames import same_name
 from node.imports.model import AMBIGUOUS, REFUSED, REPLACED, Material, Note, Reading
 from proofs import codec
 from proofs.errors import InputError
@@ -109,7 +110,11 @@ def _lost(material: Material, old: dict[str, Any], record: dict[str, Any]) -> li
     gone: list[tuple[str, Any]] = [(name, value) for name, value in old.items() if name not in record]
     gone = [one for one in gone if one[0] != "sources"]
     gone += [("sources", f"{one.get('as')} {one.get('asset')}") for one in old.get("sources", []) if one not in kept]
-    return [Note.of(material.place, name, value, REPLACED, detail) for name, value in gone]
+    notes = [Note.of(material.place, name, value, REPLACED, detail) for name, value in gone]
+    if old.get("type") != record["type"]:
+        other = f"{material.name} was a {old.get('type')}, and is a {record['type']} from here on"
+        notes.append(Note.of(material.place, "type", old.get("type"), REPLACED, other + same_name(material.name)))
+    return notes
 
 
 def record_of(material: Material) -> dict[str, Any]:

@@ -1,14 +1,15 @@
 """The models that the Data Provenance Collection names as writers of data sets, as external names.
 
 `model_generated` is free text: models with and without their maker, families, and things that are no models. A name
-with a known maker becomes `model:<maker>/<name>`; what a table of families doesn't know, `model:unknown/<name>`.
+of the hub becomes `pkg:huggingface/ORG/NAME`, one with a known maker `model:<maker>/<name>`; what a table of families
+doesn't know, `model:unknown/<name>`.
 """
 
 from __future__ import annotations
 
 import re
 
-from node.imports.foreignnames import hub_model_name, is_repository, model_name
+from node.imports.foreignnames import hub_name, is_repository, model_name
 
 UNKNOWN_MAKER = "unknown"
 NOT_MODELS = {
@@ -39,10 +40,10 @@ _SPACES = re.compile(r"\s+")
 
 def name_model(text: str) -> tuple[str, bool]:
     """The external name of a model by its free name, and whether its maker is known. `OpenAI GPT-3` is
-    `model:openai/gpt-3`, `m-a-p/Kun-LabelModel` is Hugging Face's."""
+    `model:openai/gpt-3`, `m-a-p/Kun-LabelModel` is `pkg:huggingface/m-a-p/Kun-LabelModel`."""
     plain = _SPACES.sub(" ", text.strip())
     if plain.count("/") == 1 and is_repository(plain):
-        return hub_model_name(plain), True
+        return hub_name(plain), True
     folded = plain.casefold()
     for beginning in _BEGINNINGS:
         if folded.startswith(beginning):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from node.imports.foreignnames import dataset_name, generic_name, is_repository, name_of_url
+from node.imports.foreignnames import generic_name, hub_name, is_repository, name_of_url
 from node.imports.model import AMBIGUOUS, GUESSED, UNKNOWN
 from proofs.fields import is_external_name
 
@@ -95,7 +95,7 @@ class Names:
     def _make(self, row: Row, own: Counter[str]) -> str:
         repository, url = _repository(row), row.text("url")
         if repository:
-            name = dataset_name(repository)
+            name = hub_name(repository)
             alone = len(self._repositories[repository.casefold()]) == 1
             return name if alone else f"{name}#{quote(row.key, safe='')}"
         address = name_of_url(url)
@@ -112,7 +112,7 @@ class Names:
             if len(rows) == 1:
                 return Meant(self.of(rows[0]))
             detail = f"{len(rows)} data sets of the file are of this repository: the repository itself was taken"
-            return Meant(dataset_name(repository), False, *((AMBIGUOUS, detail) if rows else ("", "")))
+            return Meant(hub_name(repository), False, *((AMBIGUOUS, detail) if rows else ("", "")))
         if text.startswith(("http://", "https://")):
             return self._by_address(text)
         return self._by_name(text)

@@ -13,11 +13,11 @@ from typing import Any
 
 from node.imports import safejson
 from node.imports.cycles import note_cycles
+from node.imports.datasetnames import external_name
 from node.imports.drafting import Draft, Drafts, shown
-from node.imports.foreignnames import generic_name, name_of_url
+from node.imports.foreignnames import generic_name
 from node.imports.model import AMBIGUOUS, GUESSED, NOT_CARRIED, REFUSED, UNKNOWN, Reading
 from node.imports.spdxgraph import Element, Graph, element_type, texts_of
-from proofs.fields import is_external_name
 
 RELATIONSHIPS = {  # of SPDX: the relation of a description, and which end was made from the other
     "trainedOn": ("trained_on", "from"),
@@ -99,7 +99,7 @@ class _Reader:
         downloads = texts_of(element.get("software_downloadLocation"))
         found += [text for text in downloads if self._downloads[text] == 1]
         for text in (*found, identifier):
-            name = name_of_url(text) or (text if is_external_name(text) else None)
+            name = external_name(text)
             if name is not None:
                 return name
         return generic_name("spdx", identifier)
@@ -120,7 +120,7 @@ class _Reader:
             ("externalIdentifier", _identifiers(element)),
         ):
             for text in texts:
-                if (name_of_url(text) or text) != draft.name:
+                if external_name(text) != draft.name:
                     draft.note(key, text, NOT_CARRIED, "another name of it, and a description has one")
         draft.leave_out(element, _TAKEN)
 

@@ -73,7 +73,7 @@ def test_a_whole_document() -> None:
     }  # fmt: skip
     assert sources(made) == [
         ("derived_from", "https://harbour.example/books"), ("derived_from", "doi:10.5281/zenodo.1234567"),
-        ("derived_from", "pkg:huggingface/harbour/tides"), ("generated_by", "model:harbour/scribe-7b"),
+        ("derived_from", "pkg:huggingface/harbour/tides"), ("generated_by", "pkg:huggingface/Harbour/Scribe-7B"),
     ]  # fmt: skip
     for field in (
         "sameAs", "prov:wasDerivedFrom", "description", "creator", "datePublished", "citeAs", "isLiveDataset",
@@ -104,11 +104,19 @@ def test_the_best_name_is_taken(texts: list[str], name: str | None) -> None:
 def test_a_page_leads_back_to_its_name() -> None:
     """Of every name that has one."""
     for name in ("pkg:huggingface/org/set", "doi:10.5281/zenodo.12", "https://a.example/x"):
-        page = page_of(name)
+        page = page_of(name, "dataset")
         assert page is not None
         assert best_name([page])[0] == name
-    assert page_of("pkg:huggingface/org/set@5f3c") is None
-    assert page_of("model:openai/gpt-3") is None
+    assert page_of("pkg:huggingface/org/set@5f3c", "dataset") is None
+    assert page_of("model:openai/gpt-3", "model") is None
+
+
+def test_a_models_page_is_not_a_data_sets() -> None:
+    """By the type of what has the name; both lead back to it."""
+    pages = [page_of("pkg:huggingface/org/Name", type) for type in ("model", "dataset", "outputs")]
+    assert pages == ["https://huggingface.co/org/Name", *["https://huggingface.co/datasets/org/Name"] * 2]
+    assert {best_name([page])[0] for page in pages if page} == {"pkg:huggingface/org/Name"}
+    assert page_of("pkg:huggingface/gpt2", "model") is None
 
 
 def test_a_data_set_without_a_name_is_listed() -> None:

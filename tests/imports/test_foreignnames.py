@@ -5,12 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.imports.foreignnames import (
-    dataset_name,
     generic_name,
-    hub_model_name,
+    hub_name,
+    hub_page,
+    hub_url,
     is_repository,
     model_name,
     name_of_url,
+    one_package,
 )  # fmt: skip
 from proofs.fields import is_external_name
 
@@ -21,7 +23,7 @@ from proofs.fields import is_external_name
         ("https://huggingface.co/datasets/tatsu-lab/alpaca", "pkg:huggingface/tatsu-lab/alpaca"),
         ("https://huggingface.co/datasets/squad/", "pkg:huggingface/squad"),
         ("http://hf.co/datasets/tatsu-lab/alpaca", "pkg:huggingface/tatsu-lab/alpaca"),
-        ("https://huggingface.co/Meta/Llama-2", "model:meta/llama-2"),
+        ("https://huggingface.co/Meta/Llama-2", "pkg:huggingface/Meta/Llama-2"),
         ("https://huggingface.co/datasets/a/b/tree/main", "https://huggingface.co/datasets/a/b/tree/main"),
         ("https://huggingface.co/spaces/a", "https://huggingface.co/spaces/a"),
         ("https://archive.example/x?y#z", "https://archive.example/x?y#z"),
@@ -33,12 +35,42 @@ def test_addresses(url: str, name: str | None) -> None:
     assert name_of_url(url) == name
 
 
-def test_models_and_data_sets_of_one_name_are_two() -> None:
-    """The hub gives one name to a model and to a data set: theirs differ, and a model's is in lower case."""
-    assert dataset_name("Org/Name") == "pkg:huggingface/Org/Name"
-    assert dataset_name("Org/Name", "0a1b") == "pkg:huggingface/Org/Name@0a1b"
-    assert hub_model_name("Org/Name") == "model:org/name"
-    assert hub_model_name("GPT2") == "model:huggingface/gpt2"
+def test_names_of_the_hub() -> None:
+    """The package URL of a model and of a data set; a page's type leads back to the page."""
+    assert hub_name("Org/Name") == "pkg:huggingface/Org/Name"
+    assert hub_name("Org/Name", "0a1b") == "pkg:huggingface/Org/Name@0a1b"
+    for page in ("https://huggingface.co/Org/Name", "https://huggingface.co/datasets/Org/Name"):
+        found = hub_page(page)
+        assert found is not None
+        assert hub_url(*found) == page
+        assert name_of_url(page) == "pkg:huggingface/Org/Name"
+    assert hub_page("https://huggingface.co/spaces/a") is None
+    assert hub_page("Org/Name") is None
+
+
+_REVISION = "0A1B" * 10
+
+
+@pytest.mark.parametrize(
+    ("given", "one"),
+    [
+        ("pkg:HuggingFace/Org/Name", "pkg:huggingface/Org/Name"),
+        ("pkg:huggingface/Org/Name/", "pkg:huggingface/Org/Name"),
+        (f"pkg:huggingface/Org/Name@{_REVISION}", f"pkg:huggingface/Org/Name@{_REVISION.lower()}"),
+        ("pkg:huggingface/Org/Name@V1.0", "pkg:huggingface/Org/Name@V1.0"),
+        ("pkg:huggingface/Org/Name?repository_url=https://huggingface.co", "pkg:huggingface/Org/Name"),
+        (f"pkg:huggingface/gpt2@{_REVISION}?repository_url=https:%2F%2FHuggingface.co/#x",
+         f"pkg:huggingface/gpt2@{_REVISION.lower()}#x"),
+        ("pkg:huggingface/a/b?repository_url=https://hub.example", "pkg:huggingface/a/b?repository_url=https://hub.example"),
+        ("pkg:huggingface/a/b?repository_url=https://huggingface.co&x=y",
+         "pkg:huggingface/a/b?repository_url=https://huggingface.co&x=y"),
+        ("pkg:pypi/Name@V", "pkg:pypi/Name@V"), ("model:Org/Name", "model:Org/Name"),
+    ],
+)  # fmt: skip
+def test_one_form_of_a_package_of_the_hub(given: str, one: str) -> None:
+    """Type and commit in lower case, without the hub's own address; another hub's package, or another type, stays."""
+    assert one_package(given) == one
+    assert one_package(one) == one
 
 
 @given(st.text(min_size=1, max_size=60), st.text(min_size=1, max_size=60))
@@ -51,6 +83,6 @@ def test_any_words_make_a_name_or_are_seen(first: str, second: str) -> None:
         assert is_external_name(made) or not first.strip() or not second.strip()
         assert made == made.lower() or "%" in made
     if is_repository(first):
-        assert is_external_name(dataset_name(first))
-        assert is_external_name(hub_model_name(first))
+        assert is_external_name(hub_name(first))
+        assert one_package(hub_name(first)) == hub_name(first)
     assert name_of_url("https://" + first) is None or is_external_name(name_of_url("https://" + first))

@@ -63,12 +63,15 @@ def test_a_data_set() -> None:
 def test_a_model() -> None:
     """Base models are what it derives from, data sets what it was trained on, results what it was evaluated on."""
     reading = read(str(DATA / "model-card.md"))
-    assert only(reading) == {"title": "archive/harbour", "license": "LicenseRef-harbour-terms-1.0"}
-    made = material(reading, "model:archive/harbour")
+    assert only(reading) == {
+        "title": "archive/harbour", "license": "LicenseRef-harbour-terms-1.0",
+        "uri": "https://huggingface.co/archive/harbour",
+    }  # fmt: skip
+    made = material(reading, "pkg:huggingface/archive/harbour")
     assert made.type == "model"
     assert sources(made) == [
         ("trained_on", "pkg:huggingface/archive/harbour-logs"), ("trained_on", "pkg:huggingface/squad"),
-        ("derived_from", "model:archive/sprat-7b"), ("derived_from", "model:archive/kipper"),
+        ("derived_from", "pkg:huggingface/Archive/Sprat-7B"), ("derived_from", "pkg:huggingface/archive/kipper"),
         ("evaluated_on", "pkg:huggingface/archive/harbour-questions"),
     ]  # fmt: skip
     assert [note.reason for note in notes(reading, "license")] == [UNKNOWN]
@@ -98,9 +101,9 @@ def test_licenses(header: dict[str, str], license: str | None, reasons: list[str
 def test_distilled_models() -> None:
     """A relation that says so makes it distilled from its base; one that nobody knows is noted."""
     made = read_text(read, card(base_model="Archive/Whale", base_model_relation="distillation"), "README.md")
-    assert sources(made.materials[0]) == [("distilled_from", "model:archive/whale")]
+    assert sources(made.materials[0]) == [("distilled_from", "pkg:huggingface/Archive/Whale")]
     made = read_text(read, card(base_model="Archive/Whale", base_model_relation="soup"), "README.md")
-    assert sources(made.materials[0]) == [("derived_from", "model:archive/whale")]
+    assert sources(made.materials[0]) == [("derived_from", "pkg:huggingface/Archive/Whale")]
     assert [note.reason for note in notes(made, "base_model_relation")] == [UNKNOWN]
 
 
@@ -119,14 +122,14 @@ def test_whose_card_it_is(tmp_path: Path) -> None:
     (made,) = read_hfcard(path, place=path).materials
     assert (made.name, made.fields["version"]) == ("pkg:huggingface/archive/harbour--logs", revision)
     path = place(tmp_path, "models--Archive--Herring", "snapshots", revision)
-    assert read_hfcard(path, place=path).materials[0].name == "model:archive/herring"
+    assert read_hfcard(path, place=path).materials[0].name == "pkg:huggingface/Archive/Herring"
     path = place(tmp_path, "archive", "harbour-logs")
     reading = read_hfcard(path, place=path)
     assert reading.materials[0].name == "pkg:huggingface/archive/harbour-logs"
     assert [note.reason for note in notes(reading, "name")] == [GUESSED]
     for name, external in (
         ("https://huggingface.co/datasets/a/b", "pkg:huggingface/a/b"), ("a/b", "pkg:huggingface/a/b"),
-        ("https://huggingface.co/A/b", "model:a/b"), ("pkg:generic/x/y", "pkg:generic/x/y"),
+        ("https://huggingface.co/A/b", "pkg:huggingface/A/b"), ("pkg:generic/x/y", "pkg:generic/x/y"),
     ):  # fmt: skip
         assert read_hfcard(path, place=path, name=name).materials[0].name == external
     for name in ("a b", "", "a/b/c"):

@@ -155,7 +155,7 @@ def test_whom_a_free_text_means() -> None:
     [
         ("OpenAI GPT-3", "model:openai/gpt-3"), ("OpenAI GPT-3.5-turbo", "model:openai/gpt-3.5-turbo"),
         ("Google Cloud Translation API", "model:google/cloud-translation-api"),
-        ("m-a-p/Kun-LabelModel", "model:m-a-p/kun-labelmodel"), ("Llama 13B", "model:meta-llama/llama-13b"),
+        ("m-a-p/Kun-LabelModel", "pkg:huggingface/m-a-p/Kun-LabelModel"), ("Llama 13B", "model:meta-llama/llama-13b"),
         ("Command R+", "model:cohere/command-r+"), ("pplm_distil", "model:unknown/pplm_distil"),
     ],
 )  # fmt: skip
