@@ -47,16 +47,18 @@ def read_uses(args: argparse.Namespace, client: Client, fetched: Fetched, uses: 
 def _from_replay(log: Replayed, size: int, uses: UseFigures) -> None:
     parties = {party for _, party in uses.pairs}
     state = log.state
-    for key, _ in state.view.scan(keys.STATUS, keys.after(keys.STATUS)) if parties else ():
-        index = int.from_bytes(key[1:], "big")
+    for at, _ in state.view.scan(keys.STATUS, keys.after(keys.STATUS)) if parties else ():
+        index = int.from_bytes(at[1:], "big")
         row = state.usage(index)
         if row is None or row.party.hex() not in parties or row.status == OBSERVED or index >= size:
             continue
         body = state.body(index)
-        judged = row.asset if row.terms is not None else None
+        key = _key(body, row.asset if row.terms is not None else None, row.status, row.party.hex())
+        if not uses.wants(key):
+            continue
         corrected = newest_correction(state, index)
         uses.add(Logged(
-            _key(body, judged, row.status, row.party.hex()), index, str(Ref(index, log.leaf_at(index))),
+            key, index, str(Ref(index, log.leaf_at(index))),
             body["quantities"] if corrected is None else corrected.quantities, body["from"], body["until"],
             corrected is not None, None if corrected is None else corrected.index,
         ))  # fmt: skip
@@ -112,7 +114,7 @@ class _Reader:
                 before = index
                 yield row
             following = form.optional(page, "next", "", form.count)
-            if following is not None and following <= before:
+            if following is not None and following <= max(start, before):
                 raise VerifyError("the node's next page begins before its last one ended", field="next")
             start = following
 

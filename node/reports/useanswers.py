@@ -71,9 +71,8 @@ def quantity_items(training: Training, uses: UseFigures) -> tuple[Item, Item]:
 
 
 def _source_answer(used: Used, use: str, amount: Amount) -> Answer:
-    through = "" if used.is_direct else f", through {len(used.through)} other source{'s'[: len(used.through) > 1]}"
     return Answer(
-        f"{use}: {counted_words(amount)} ({_records(amount)}){through}", LOGGED, amount.said_by(),
+        f"{use}: {counted_words(amount)} ({_records(amount)}){_through(used)}", LOGGED, amount.said_by(),
         about=used.material.id, value={**_value(use, amount), "through": list(used.through)},
     )  # fmt: skip
 
@@ -107,8 +106,9 @@ def first_use_item(label: str, training: Training, uses: UseFigures) -> Item:
     for used in training.used:
         for amount in uses.of(used).values():
             if amount.first is not None and _key(used) not in unread:
-                first, moment = found.get(_key(used), (used, amount.first))
-                found[_key(used)] = (first, min(moment, amount.first))
+                have = found.get(_key(used))
+                if have is None or amount.first < have[1]:
+                    found[_key(used)] = (used, amount.first)
     answers = [_moment_answer("from ", used, moment) for used, moment in found.values()]
     every = {_key(used) for used in training.used}
     silent = len(every) - len(found)
@@ -124,10 +124,15 @@ def latest_use_item(label: str, training: Training, uses: UseFigures) -> Item:
     return _item(label, [_moment_answer("until ", used, moment) for moment, used in latest], training, uses)
 
 
+def _through(used: Used) -> str:
+    """Says of a use that it was for another source, perhaps by somebody else."""
+    return "" if used.is_direct else f", through {len(used.through)} other source{'s'[: len(used.through) > 1]}"
+
+
 def _key(used: Used) -> str:
     return used.material.nodes[0].id
 
 
 def _moment_answer(word: str, used: Used, moment: Moment) -> Answer:
-    words = f"{word}{day(moment.ms)} ({moment.use})"
+    words = f"{word}{day(moment.ms)} ({moment.use}){_through(used)}"
     return Answer(words, LOGGED, (moment.source,), about=used.material.id, value=moment.ms)

@@ -123,9 +123,13 @@ class UseFigures:
         """(id of what was used, party in hex) of the records to read; those of direct sources first."""
         return tuple(self._of_pair)
 
+    def wants(self, key: UseKey) -> bool:
+        """Whether the lineage counts such uses for the model."""
+        return key in self._wanted
+
     def add(self, one: Logged) -> None:
         """A use. Those that the lineage doesn't count for the model are passed over."""
-        if one.key not in self._wanted:
+        if not self.wants(one.key):
             return
         self._read[one.key] += 1
         self._amounts.setdefault(one.key, Amount()).add(one, self._names[one.key.party])

@@ -1,14 +1,16 @@
 """`usance report art53` and `ab2013` against a real node: figures from the records of uses, by pages and by replay."""
 
+import argparse
 from typing import Any
 
 import pytest
 
 from node.cli import usefetch
+from node.cli.lineagefetch import Fetched
 from node.lineage.graph import parse_graph
 from node.reports.materials import gather
 from node.reports.uses import UseFigures
-from proofs.errors import InputError
+from proofs.errors import InputError, VerifyError
 from tests.node.clitool import Cli
 from tests.node.harness import NodeProcess
 
@@ -131,6 +133,56 @@ def test_a_record_isn_t_believed_beyond_its_form(lab: Cli, node: NodeProcess) ->
         with pytest.raises(InputError) as caught:
             usefetch.parse_use({**row, **change})
         assert (caught.value.field or "").startswith(f"records {row['index']}.{field}"), field
+
+
+class Liar:
+    """A node that answers with these pages of records, the last of them again and again. It is its own transport."""
+
+    def __init__(self, pages: list[dict[str, Any]]) -> None:
+        self.transport, self.pages, self.asked = self, pages, 0
+
+    def get_json(self, path: str) -> dict[str, Any]:
+        """The next page."""
+        self.asked += 1
+        return self.pages[min(self.asked, len(self.pages)) - 1]
+
+
+@pytest.mark.parametrize(
+    "lies",
+    [
+        [([6, 5], None)], [([6, 6], None)], [([6], 6)], [([], 0)], [([], 5), ([4], None)], [([6], 9), ([8], None)],
+    ],
+)  # fmt: skip
+def test_pages_that_go_back_are_refused(lab: Cli, node: NodeProcess, lies: list[tuple[list[int], int | None]]) -> None:
+    """Records ascend within a page and from page to page, and so does where the next page begins."""
+    rows = {index: node.json(f"/records/{index}") for index in range(4, 10)}
+    row = next(row for row in rows.values() if row["record"]["kind"] == "usage" and row["status"] != "observed")
+    pages = [
+        {"records": [{**row, "index": at, "ref": f"{at}:{'00' * 32}"} for at in indices], "next": following}
+        for indices, following in lies
+    ]
+    value = lab.json("trace", "model", "--up", "--format", "json")
+    fetched = Fetched(value, parse_graph(value))
+    liar = Liar(pages)
+    with pytest.raises(VerifyError, match="page"):
+        read_all(fetched, liar)
+    assert liar.asked == len(pages)
+
+
+def read_all(fetched: Fetched, node: Liar) -> UseFigures:
+    """What a report reads of a node's records."""
+    uses = UseFigures(gather(fetched.graph))
+    usefetch.read_uses(argparse.Namespace(json=True), node, fetched, uses)  # type: ignore[arg-type]
+    return uses
+
+
+def test_records_younger_than_the_lineage_are_passed_over(lab: Cli, node: NodeProcess) -> None:
+    """A use that was logged while the report was made is in none of its figures."""
+    value = lab.json("trace", "model", "--up", "--format", "json")
+    fetched = Fetched(value, parse_graph(value))
+    young = {**node.json("/records/5"), "index": fetched.graph.size, "ref": f"{fetched.graph.size}:{'00' * 32}"}
+    uses = read_all(fetched, Liar([{"records": [young], "next": None}]))
+    assert "5 of 5 uses" in uses.left_out()[0]
 
 
 def test_counts_of_the_lineage_bound_what_is_read(lab: Cli) -> None:

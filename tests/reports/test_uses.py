@@ -101,7 +101,7 @@ def test_a_source_in_the_model_by_two_ways_has_the_uses_of_both() -> None:
     report = ab2013(make, *records)
     assert totals(report) == {"train": {"token": "5"}}
     assert [(one.about, one.value["through"]) for one in found(report, EACH).answers] == [("11", []), ("11", ["10"])]
-    assert [one.value for one in found(report, FIRST).answers] == [DAY]
+    assert [one.text for one in found(report, FIRST).answers] == ["from 1970-01-02 (train), through 1 other source"]
 
 
 @pytest.mark.parametrize("name", ["=chat", "=chat@2"])

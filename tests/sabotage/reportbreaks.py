@@ -141,7 +141,8 @@ REPORT_BREAKS = (
     ),
     Break(
         "anybody's use by the model's name is its", "node/reports/materials.py",
-        "named.get((use.party, use.into), ())", "[at for key, made in named.items() if key[1] == use.into for at in made]",
+        "named.get((use.party, use.into), ())",
+        "[at for key, made in named.items() if key[1] == use.into for at in made]",
         _USES,
     ),
     Break(
@@ -180,8 +181,8 @@ REPORT_BREAKS = (
         _USES,
     ),
     Break(
-        "bytes are tokens", "node/reports/useanswers.py",
-        "    tokens = total.quantities[TOKEN]\n", "    tokens = total.quantities[TOKEN] or total.quantities['byte']\n",
+        "tokens of any use are training data", "node/reports/useanswers.py",
+        "if use in TRAINING_USES and amount.quantities[TOKEN]", "if amount.quantities[TOKEN]",
         _USES,
     ),
     Break(
@@ -213,6 +214,21 @@ REPORT_BREAKS = (
     Break(
         "only the first page is read", "node/cli/usefetch.py",
         "            start = following\n", "            start = None\n",
+        _READING,
+    ),
+    Break(
+        "a page that begins where the last one did is read", "node/cli/usefetch.py",
+        "following <= max(start, before):", "following <= before:",
+        _READING,
+    ),
+    Break(
+        "a page's order isn't looked at", "node/cli/usefetch.py",
+        "                if index <= before:\n", "                if False:\n",
+        _READING,
+    ),
+    Break(
+        "records younger than the lineage are added up", "node/cli/usefetch.py",
+        "                if index >= self._graph.size:\n", "                if False:\n",
         _READING,
     ),
     Break(
