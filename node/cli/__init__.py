@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -76,8 +77,16 @@ def _sentence(command: Command) -> str:
     return command.summary[:1].upper() + command.summary[1:] + "."
 
 
+def _print_all_signs() -> None:
+    """What a terminal's encoding hasn't is printed as an escape, as on stderr: a title in another script ends no
+    command. What else would be a file goes out as bytes (node/cli/files.py)."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (EXIT_CODES). Never raises but for --debug's traceback on stderr."""
+    _print_all_signs()
     given = list(sys.argv[1:] if argv is None else argv)
     chosen = next((word for word in given if not word.startswith("-")), "")
     debug = "--debug" in given

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from typing import Any
 
 from ledger.signrecord import write_durably
 from node.cli.common import add_node, add_output, open_client, public_key_of, read_file
+from node.cli.files import emit_file
 from node.cli.outcome import OK
 from node.cli.text import emit
 from node.client import Client
@@ -72,10 +72,7 @@ def run_evidence(args: argparse.Namespace) -> int:
     size = verdict.checkpoint.size if verdict.checkpoint else 0
     value = {"ref": str(verdict.ref), "size": size, "verdict": verdict.result, "payees": verdict.more["payees"]}
     if args.output is None:
-        if args.json:
-            emit({**value, "evidence": data.decode()}, as_json=True, lines=[])
-        else:  # as it is: a newline at the end would make it another file
-            sys.stdout.write(data.decode())
+        emit_file({**value, "evidence": data.decode()}, data, as_json=args.json)
         return OK
     _write(args.output, data)
     lines = [f"{args.output}: evidence of {verdict.ref} in the tree of size {size}, verified: {_summary(verdict)}"]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 from ledger.signrecord import write_durably
+from node.cli.text import emit
 from node.errors import FileError
 from proofs.errors import InputError
 
@@ -31,6 +33,14 @@ def print_bytes(data: bytes) -> None:
         return
     sys.stdout.flush()
     raw.write(data)
+
+
+def emit_file(value: dict[str, Any], data: bytes, *, as_json: bool) -> None:
+    """Print one object as JSON, or what else would be a file: its bytes as they are."""
+    if as_json:
+        emit(value, as_json=True, lines=[])
+    else:
+        print_bytes(data)
 
 
 def joined(parts: Iterable[str], *, what: str) -> bytes:

@@ -7,8 +7,8 @@ import os
 
 from ledger.signrecord import write_durably
 from node.cli.common import VKEY_FILE_BYTES_MAX, add_output, read_file
+from node.cli.files import emit_file
 from node.cli.outcome import OK
-from node.cli.text import emit
 from node.errors import FileError
 from node.keyfiles import load_key, new_key
 from proofs.ed25519 import public_bytes
@@ -42,7 +42,7 @@ def run_new(args: argparse.Namespace) -> int:
     key = public_bytes(new_key(args.file))
     vkey = VerifierKey(name=name, type=TYPE_ED25519, key=key)
     write_durably(beside, vkey.text.encode() + b"\n")
-    _print(args, vkey, [vkey.text])
+    _print(args, vkey, vkey.text)
     return OK
 
 
@@ -52,13 +52,14 @@ def run_show(args: argparse.Namespace) -> int:
     name = args.name if args.name is not None else _known_name(args.file, key)
     _check_name(name)
     vkey = VerifierKey(name=name, type=TYPE_ED25519, key=key)
-    _print(args, vkey, [key.hex() if args.hex else vkey.text])
+    _print(args, vkey, key.hex() if args.hex else vkey.text)
     return OK
 
 
-def _print(args: argparse.Namespace, vkey: VerifierKey, lines: list[str]) -> None:
-    emit({"file": args.file, "vkey": vkey.text, "key": vkey.key.hex(), "name": vkey.name}, as_json=args.json,
-         lines=lines)  # fmt: skip
+def _print(args: argparse.Namespace, vkey: VerifierKey, text: str) -> None:
+    """As a file of it has it, whatever the locale."""
+    value = {"file": args.file, "vkey": vkey.text, "key": vkey.key.hex(), "name": vkey.name}
+    emit_file(value, f"{text}\n".encode(), as_json=args.json)
 
 
 def _stem(path: str) -> str:

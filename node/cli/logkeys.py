@@ -9,6 +9,7 @@ import types
 from typing import Any
 
 from node.cli.common import add_output
+from node.cli.files import emit_file
 from node.cli.outcome import OK
 from node.cli.text import emit, note_line
 from proofs.errors import FatalError, InputError
@@ -85,7 +86,7 @@ def run_rekey(args: argparse.Namespace) -> int:
         "origin": change.keys.origin, "state": change.state, "keys": [key.text for key in change.keys.keys],
         "policy": policy,
     }  # fmt: skip
-    emit(value, as_json=args.json, lines=policy.splitlines())
+    emit_file(value, policy.encode(), as_json=args.json)
     if not args.json:
         note_line(_STEPS[change.state].format(folder=args.folder))
     return OK

@@ -9,10 +9,10 @@ from typing import Any
 
 from ledger.trace import DEPTH_MAX, MATERIALS_MAX, UP
 from node.cli.common import add_node, open_client, read_file
-from node.cli.files import check_file, write_parts
+from node.cli.files import check_file, joined, print_bytes, write_parts
 from node.cli.lineagefetch import Fetched, Wanted, add_verify, check_bounds, fetch_lineage
 from node.cli.outcome import INCOMPLETE, OK
-from node.cli.text import emit, note_line
+from node.cli.text import note_line
 from node.cli.usefetch import read_uses
 from node.client import Client
 from node.lineage.licenseclasses import FILE_BYTES_MAX, OWN, read_classes
@@ -110,12 +110,12 @@ def run_model_report(args: argparse.Namespace) -> int:
 def _put(
     args: argparse.Namespace, left_out: Sequence[str], value: dict[str, Any], lines: Iterable[str], *, as_json: bool
 ) -> int:
+    text = [json.dumps(value, indent=2), "\n"] if as_json else (f"{safe_line(line)}\n" for line in lines)
     if args.output:
-        text = [json.dumps(value, indent=2), "\n"] if as_json else (f"{safe_line(line)}\n" for line in lines)
         write_parts(args.output, text)
         note_line(f"wrote {args.output}")
     else:
-        emit(value, as_json=as_json, lines=lines)
+        print_bytes(joined(text, what="the report"))
     for one in left_out:
         note_line(f"not all of it: {one}")
     return INCOMPLETE if left_out else OK

@@ -6,11 +6,12 @@ import argparse
 import types
 
 from node.cli.common import add_output
+from node.cli.files import emit_file
 from node.cli.logkeys import configure_close, configure_rekey
 from node.cli.nodecheck import configure_fsck, configure_migrate
 from node.cli.outcome import OK
 from node.cli.restore import configure_restore
-from node.cli.text import emit, note_line
+from node.cli.text import note_line
 from node.cli.tokens import configure_token
 from node.printable import safe_line
 from proofs.errors import FatalError
@@ -63,7 +64,7 @@ def run_init(args: argparse.Namespace) -> int:
     """Make the folder; the vkey is what everybody else needs."""
     name = args.name if args.name is not None else args.origin
     vkey = _server().init_node(args.folder, origin=args.origin, name=name, url=args.url, contact=args.contact)
-    emit({"folder": args.folder, "origin": args.origin, "vkey": vkey}, as_json=args.json, lines=[vkey])
+    emit_file({"folder": args.folder, "origin": args.origin, "vkey": vkey}, f"{vkey}\n".encode(), as_json=args.json)
     return OK
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ledger.signrecord import write_durably
 from node.cli.common import add_node, need_log, open_client, party_bytes
+from node.cli.files import emit_file
 from node.cli.moneytext import extras_in, extras_lines, money_text
 from node.cli.outcome import OK
 from node.cli.terms import offer_text, terms_lines
@@ -205,8 +206,8 @@ def run_proof(args: argparse.Namespace) -> int:
     check_entry_proof(proof, checkpoint=keys.open_checkpoint(proof.checkpoint_note))
     size = found.checkpoint.size
     if args.output is None:
-        text = found.proof.decode()
-        emit({"ref": str(found.ref), "size": size, "proof": text}, as_json=args.json, lines=text.split("\n")[:-1])
+        value = {"ref": str(found.ref), "size": size, "proof": found.proof.decode()}
+        emit_file(value, found.proof, as_json=args.json)
         return OK
     if os.path.isdir(args.output):
         raise FileError(f"{args.output} is a folder", field="-o", expected="a file")

@@ -1,4 +1,4 @@
-"""One-line defects of exports, as in breaks.py."""
+"""One-line defects of exports, and of what is printed in place of files, as in breaks.py."""
 
 from tests.sabotage.breaks import Break
 
@@ -6,6 +6,7 @@ _PARQUET = ("tests/exports/test_parquet.py",)
 _DSR = ("tests/exports/test_dsr.py",)
 _FOCUS = ("tests/exports/test_focus.py",)
 _MATERIALS = ("tests/exports/test_materials.py",)
+_LOCALES = ("tests/node/test_locales.py",)
 
 EXPORT_BREAKS = (
     Break(
@@ -92,6 +93,27 @@ EXPORT_BREAKS = (
         "an author's oldest description counts", "node/exports/material.py",
         "max(row, newest.get(", "min(row, newest.get(",
         _MATERIALS,
+    ),
+    Break(
+        "files are printed in the terminal's encoding", "node/cli/files.py",
+        '    raw = getattr(sys.stdout, "buffer", None)\n', "    raw = None\n",
+        _LOCALES,
+    ),
+    Break(
+        "evidence is printed as words", "node/cli/evidence.py",
+        '        emit_file({**value, "evidence": data.decode()}, data, as_json=args.json)\n',
+        "        emit({**value}, as_json=args.json, lines=data.decode().splitlines())\n",
+        _LOCALES,
+    ),
+    Break(
+        "a report is printed in the terminal's encoding", "node/cli/modelreport.py",
+        '        print_bytes(joined(text, what="the report"))\n', '        print("".join(text), end="")\n',
+        _LOCALES,
+    ),
+    Break(
+        "a title in another script ends a command", "node/cli/__init__.py",
+        'sys.stdout.reconfigure(errors="backslashreplace")', "pass",
+        _LOCALES,
     ),
     Break(
         "any manifest is taken", "node/exports/material.py",
