@@ -16,9 +16,10 @@ from node.heads import state_folder
 from node.imports.formats import FORMATS, reader_of
 from node.imports.model import REFUSED, Reading
 from node.imports.plan import UNCHANGED, Plan, make_plan, merge, present_descriptions
+from node.imports.publishing import records_to_publish
 from node.imports.report import note_rows, summary, whole
 from node.imports.run import open_work
-from node.imports.termsfiles import TermsFile, make_files, records_to_publish, write_files
+from node.imports.termsfiles import TermsFile, make_files, write_files
 from proofs.errors import InputError
 
 EXAMPLES_SHOWN = 10
@@ -42,7 +43,11 @@ def configure_import(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--publish-terms", action="store_true",
-        help="and log them as terms of those assets of the key's party that claim the material's name",
+        help="and log them as terms of those assets of the key's party that claim the material's name and have none",
+    )  # fmt: skip
+    parser.add_argument(
+        "--replace-terms", action="store_true",
+        help="with --publish-terms: also of those that have other terms in force, which these replace whole",
     )  # fmt: skip
     parser.add_argument("--report", metavar="FILE", help="write all of it as JSON: each material and each note")
     add_key(parser)
@@ -56,6 +61,8 @@ def run_import(args: argparse.Namespace) -> int:
         check_file(args.report, field="--report")
     if args.name is not None and len(args.files) > 1:
         raise InputError(f"one name for {len(args.files)} files", field="--name", expected="one FILE")
+    if args.replace_terms and not args.publish_terms:
+        raise InputError("it replaces nothing alone", field="--replace-terms", expected="--publish-terms beside it")
     read = reader_of(args.format, base=args.base, name=args.name)
     reading = merge([(path, read(path, place=path)) for path in args.files])
     terms = make_files(reading)
@@ -95,8 +102,9 @@ def _plan(
         return make_plan(reading, {}), []
     names = {material.name for material in reading.materials}
     plan = make_plan(reading, present_descriptions(signing.client, party, names) if names else {})
-    is_asked = args.publish_terms and terms
-    return plan, records_to_publish(signing.client, party, terms, reading) if is_asked else []
+    if not args.publish_terms or not terms:
+        return plan, []
+    return plan, records_to_publish(signing.client, party, terms, reading, is_replacing=args.replace_terms)
 
 
 def _code(reading: Reading, plan: Plan) -> int:

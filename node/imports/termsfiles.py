@@ -1,8 +1,7 @@
-"""Terms that a format states, as files that `usance terms` reads, and as records for those who may publish them.
+"""Terms that a format states, as files that `usance terms` reads.
 
 A draft becomes `<name>-<8 digits of its hash>.toml`, for the material's owner to read, change and publish. A file that
-is there already is never written over: somebody may have worked on it. Records are made only for assets of the
-importer's own party that claim the material's name.
+is there already is never written over: somebody may have worked on it.
 """
 
 from __future__ import annotations
@@ -16,18 +15,11 @@ from hashlib import sha256
 from typing import Any
 
 from ledger.errors import StorageError
-from node.agents.inforce import terms_in_force
 from node.agents.termsfile import parse_terms
-from node.client import Client
 from node.errors import FileError
 from node.imports.model import AMBIGUOUS, NOT_CARRIED, REFUSED, Note, Reading, TermsDraft
-from node.imports.plan import rows_of
 from node.ownfiles import read_own
-from proofs import codec
 from proofs.errors import InputError
-from proofs.jsonform import to_json
-from proofs.records import make_body
-from proofs.ref import parse_ref
 
 NANOS = 10**9
 _CURRENCY = 'currency = "XXX"'  # XXX: ISO 4217's code for no currency
@@ -144,36 +136,3 @@ def _write(path: str, data: bytes) -> None:
         raise FileError(f"{path} was made a moment ago by another program", field="--terms-dir") from None
     except OSError as error:
         raise StorageError(f"can't write {path}: {error.strerror}") from None
-
-
-def records_to_publish(
-    client: Client, party: bytes, files: Iterable[TermsFile], reading: Reading
-) -> list[tuple[TermsFile, dict[str, Any]]]:
-    """Records of terms (in JSON form, without `at`) for those assets of the party that claim a material's name, where
-    other terms are in force or none. Terms without a currency are noted instead. Raises as Client.get and
-    Client.entry."""
-    own = _claims(client, party)
-    found = []
-    for file in files:
-        if file.draft.name not in own:
-            continue
-        if file.fields is None:
-            detail = "not published: no currency is stated, and terms need one"
-            reading.notes.append(Note.of(file.draft.place, "terms", file.draft.name, NOT_CARRIED, detail))
-            continue
-        asset = parse_ref(own[file.draft.name])
-        body = codec.decode(make_body({"kind": "terms", "at": 0, "asset": asset.pack(), **file.fields}), field="terms")
-        fields = {name: value for name, value in body.items() if name not in ("kind", "at", "asset")}
-        present = terms_in_force(client, asset)
-        if present is None or dict(present.fields) != fields:
-            found.append((file, {name: value for name, value in to_json(body).items() if name != "at"}))
-    return found
-
-
-def _claims(client: Client, party: bytes) -> dict[str, str]:
-    """The names that the party's standing assets claim, and the newest asset (its reference) for each."""
-    found: dict[str, str] = {}
-    for row in rows_of(client, "/assets", "assets", party=party.hex()):
-        if row.get("kind") == "asset" and not row.get("retired"):
-            found.update((str(name), str(row.get("ref"))) for name in row.get("aka") or ())
-    return found

@@ -247,11 +247,9 @@ def test_terms_are_written_for_owners_and_logged_only_where_asked_and_owned(cli,
     done = cli.json("import", "x", "f", "--publish-terms")
     assert (done["logged"], [note["places"] for note in done["notes"]]) == (0, [["o"]])
     cli.ok("withdraw", own)
-    (cli.folder / "f").write_text(json.dumps([{**OFFERS[0], "price": 1}]))
-    assert cli.json("import", "x", "f", "--publish-terms")["logged"] == 1
     cli.ok("withdraw", asset)
-    (cli.folder / "f").write_text(json.dumps(OFFERS))
-    assert cli.json("import", "x", "f", "--publish-terms")["logged"] == 0
+    (cli.folder / "f").write_text(json.dumps([{**OFFERS[0], "price": 1}]))
+    assert cli.json("import", "x", "f", "--publish-terms", "--replace-terms")["logged"] == 0
 
 
 def test_what_the_node_refuses_is_reported_and_the_rest_is_logged(cli, priced) -> None:
@@ -261,10 +259,10 @@ def test_what_the_node_refuses_is_reported_and_the_rest_is_logged(cli, priced) -
     (cli.folder / "usd.toml").write_text('currency = "USD"\noffers = []\n')
     cli.ok("terms", asset, "usd.toml")
     (cli.folder / "f").write_text(json.dumps(OFFERS))
-    done = cli("import", "x", "f", "--publish-terms", "--json")
+    done = cli("import", "x", "f", "--publish-terms", "--replace-terms", "--json")
     assert done.code == 3
     assert done.json()["logged"] == 4
-    (note,) = done.json()["notes"]
+    (note,) = [one for one in done.json()["notes"] if one["reason"] != "replaced"]
     assert (note["reason"], note["places"]) == ("refused", ["m"])
     assert "the node refuses it: " in note["detail"]
 

@@ -6,6 +6,7 @@ _JSON = ("tests/imports/test_safejson.py",)
 _YAML = ("tests/imports/test_safeyaml.py",)
 _ROWS = ("tests/imports/test_provenance.py",)
 _PLAN = ("tests/imports/test_plan.py",)
+_TERMS = ("tests/imports/test_publish_terms.py",)
 _RUN = ("tests/imports/test_import_command.py",)
 
 IMPORT_BREAKS = (
@@ -146,12 +147,28 @@ IMPORT_BREAKS = (
         "        if old is None:\n", "        if old != data:\n", _RUN,
     ),
     Break(
-        "terms of a retired asset are published", "node/imports/termsfiles.py",
+        "terms of a retired asset are published", "node/imports/publishing.py",
         "row.get(\"kind\") == \"asset\" and not row.get(\"retired\")", "row.get(\"kind\") == \"asset\"", _RUN,
     ),
     Break(
-        "terms in force are published again", "node/imports/termsfiles.py",
-        "if present is None or dict(present.fields) != fields:", "if True:", _RUN,
+        "terms in force are replaced by an import's", "node/imports/publishing.py",
+        "    if is_replacing:\n", "    if True:\n", _TERMS,
+    ),
+    Break(
+        "terms in force are published again", "node/imports/publishing.py",
+        "    if present is None or not changes:\n", "    if present is None:\n", _TERMS,
+    ),
+    Break(
+        "an offer that is lost isn't told", "node/imports/publishing.py",
+        "sorted(prices[0].keys() | prices[1].keys())", "sorted(prices[1].keys())", _TERMS,
+    ),
+    Break(
+        "a field that is lost isn't told", "node/imports/publishing.py",
+        "sorted((old.keys() | new.keys()) - {\"offers\"})", "sorted(new.keys() - {\"offers\"})", _TERMS,
+    ),
+    Break(
+        "two terms for one asset take turns", "node/imports/publishing.py",
+        "        if first is not file:\n", "        if False:\n", _TERMS,
     ),
     Break(
         "a party's own words are sought among everybody's", "ledger/query.py",
