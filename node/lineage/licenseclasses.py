@@ -44,6 +44,11 @@ class LicenseClass:
     reason: str
     by: str = OWN_TABLE
 
+    @property
+    def open(self) -> bool:
+        """Whether it is no class: the licence is unknown, or none is stated."""
+        return self.commercial in (UNKNOWN, UNSPECIFIED)
+
 
 UNKNOWN_CLASS = LicenseClass(UNKNOWN, None, None, None, None, "no table knows this licence", by="")
 

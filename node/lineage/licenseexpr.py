@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from node.lineage.licenseclasses import COMMERCIAL, UNKNOWN, Classes, LicenseClass
+from node.lineage.licenseclasses import COMMERCIAL, UNKNOWN, UNKNOWN_CLASS, Classes, LicenseClass
 from proofs.fields import is_spdx_expression
 
 YES, NO, OPEN = "yes", "no", "unknown"
-ASPECTS = ("attribution", "share_alike", "rivals", "outputs")
+ASPECTS = ("attribution", "share_alike", "rivals", "outputs", "open")
 _TOKEN = re.compile(r" *([()]|[A-Za-z0-9.:+-]+)")
 _BINDS = {"(": 0, "OR": 1, "AND": 2}
 
@@ -35,13 +35,15 @@ class License:
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What an expression asks. Each field holds the outcomes that some choice leads to; of several choices there may be
-    several. `commercial`: of COMMERCIAL; the others: yes, no, unknown."""
+    several. `commercial`: of COMMERCIAL; the others: yes, no, unknown; `open`: whether a licence of the choice is
+    unknown or unspecified."""
 
     commercial: Outcomes
     attribution: Outcomes
     share_alike: Outcomes
     rivals: Outcomes
     outputs: Outcomes
+    open: Outcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def _effect_of(found: LicenseClass) -> Effect:
     return Effect(frozenset((found.commercial,)), *(_flag(getattr(found, name)) for name in ASPECTS))
 
 
-_ALL_UNKNOWN = Effect(frozenset((UNKNOWN,)), *(frozenset((OPEN,)) for _ in ASPECTS))
+_ALL_UNKNOWN = _effect_of(UNKNOWN_CLASS)
 _RANK = {name: at for at, name in enumerate(COMMERCIAL)}
 _FLAG_RANK = {NO: 0, OPEN: 1, YES: 2}
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from node.lineage.licenseclasses import OWN_TABLE
-from node.lineage.licenseexpr import YES, Effect
-from node.lineage.licenses import ASKS, COMMERCE, NOT_KNOWN, RIVALS, Ask, Finding, Path, Reasoning, Statement, Step
+from node.lineage.licenseexpr import YES, Effect, Read
+from node.lineage.licenses import ASKS, COMMERCE, NOT_KNOWN, RIVALS, Ask, Finding, Path, Reasoning, Statement, Way
 
 FORMAT = "usance/licenses/v1"
 LINES_MAX = 200
@@ -42,6 +42,9 @@ def license_lines(found: Reasoning) -> Iterator[str]:
             lines.append(f"  {_titled(said[0].title, said[0].node)}")
             lines += [f"    {one.license} of {one.node}, {_speaker(one)}" for one in said]
         yield from _cut(lines, LINES_MAX)
+    if found.contested:
+        yield "claimed by several parties, of whom no one is taken for the owner:"
+        yield from _cut([f"  {_titled(title, node)}" for node, title in found.contested], NAMES_MAX)
     if found.unlicensed:
         yield f"nobody says a licence of these {len(found.unlicensed):,} of {found.nodes:,} materials:"
         yield from _cut([f"  {_titled(title, node)}" for node, title in found.unlicensed], NAMES_MAX)
@@ -136,42 +139,50 @@ def _cut(lines: list[str], most: int) -> Iterator[str]:
 
 
 def license_value(found: Reasoning) -> dict[str, Any]:
-    """The same as JSON, whole."""
+    """The same as JSON, whole. What many findings share stands once: what a licence asks under `readings`, by its text;
+    steps under `ways`, by their numbers. The path of a finding is its way, and back along `from` to way 0, the root."""
+    reads = {one.statement.license: one for one in found.findings}
     return {
         "format": FORMAT,
         "root": found.root,
         "title": found.title,
         "size": found.size,
         "nodes": found.nodes,
-        "findings": [_finding_value(one) for one in found.findings],
+        "findings": [
+            {**_statement_value(one.statement), "way": one.way, "through_outputs": one.through_outputs}
+            for one in found.findings
+        ],
+        "readings": {text: _reading_value(one) for text, one in reads.items()},
+        "ways": [_way_value(found, one) for one in found.ways],
         "conflicts": [[_statement_value(one) for one in said] for said in found.conflicts],
+        "contested": [{"node": node, "title": title} for node, title in found.contested],
         "free": [_statement_value(one) for one in found.free],
         "unlicensed": [{"node": node, "title": title} for node, title in found.unlicensed],
         "left_out": list(found.left_out),
         "not_shown": list(NOT_SHOWN),
-    }
+    }  # fmt: skip
 
 
-def _finding_value(one: Finding) -> dict[str, Any]:
+def _reading_value(one: Finding) -> dict[str, Any]:
     return {
-        **_statement_value(one.statement),
         "asks": [
             {"what": ask.what, "detail": ask.detail or None, "under_every_choice": ask.is_sure} for ask in one.asks
         ],
         "effect": _effect_value(one.read.effect),
-        "choices": [
-            {"license": text, "effect": _effect_value(effect)} for text, effect in one.read.branches
-        ] if one.read.has_choice else [],
+        "choices": _choices_value(one.read),
         "licenses": [
             {"license": it.text, "class": it.found.commercial, "reason": it.found.reason, "by": it.found.by or None}
             for it in one.read.licenses
         ],
         "unknown": list(one.read.unknown),
-        "path": [_step_value(step) for step in one.path.steps],
-        "path_omitted": {"steps": one.path.omitted, "before": one.path.at} if one.path.omitted else None,
-        "through_outputs": one.through_outputs,
         "speaks_of_outputs": one.speaks_of_outputs,
     }  # fmt: skip
+
+
+def _choices_value(read: Read) -> list[dict[str, Any]]:
+    if not read.has_choice:
+        return []
+    return [{"license": text, "effect": _effect_value(effect)} for text, effect in read.branches]
 
 
 def _effect_value(effect: Effect) -> dict[str, list[str]]:
@@ -190,6 +201,10 @@ def _statement_value(one: Statement) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _step_value(step: Step) -> dict[str, Any]:
+def _way_value(found: Reasoning, way: Way) -> dict[str, Any]:
+    step = way.step
+    if step is None:
+        return {"to": found.root, "from": None}
     said = [{"index": one.index, "party": one.party, "party_name": one.party_name} for one in step.said_by]
-    return {"to": step.node, "relations": list(step.relations), "said_by": said}
+    value = {"to": step.node, "from": way.before, "relations": list(step.relations), "said_by": said}
+    return {**value, "said_by_others": step.others} if step.others else value

@@ -36,14 +36,14 @@ def test_licences_behind_a_model(cli: Cli) -> None:
     """Declared and concluded ones with their paths; what a writer's terms forbid; nothing is said to be advice."""
     said = cli.json("report", "licenses", "model")
     found = {
-        (one["license"], one["standing"], tuple(step["to"] for step in one["path"])[-1:]): one["through_outputs"]
+        (one["license"], one["standing"], said["ways"][one["way"]]["to"]): one["through_outputs"]
         for one in said["findings"]
     }
-    (corpus,) = [step["to"] for one in said["findings"] for step in one["path"] if step["to"].isdigit()]
+    (corpus,) = [way["to"] for way in said["ways"][1:] if way["to"].isdigit()]
     assert found == {
-        ("CC-BY-NC-4.0", "concluded", (ALPACA,)): False,
-        ("CC-BY-SA-4.0", "declared", (corpus,)): False,
-        ("LicenseRef-OpenAI", "concluded", (GPT,)): True,
+        ("CC-BY-NC-4.0", "concluded", ALPACA): False,
+        ("CC-BY-SA-4.0", "declared", corpus): False,
+        ("LicenseRef-OpenAI", "concluded", GPT): True,
     }
     assert said["verified"] is False
     text = cli.ok("report", "licenses", "model").out
@@ -67,7 +67,7 @@ def test_classes_of_one_s_own(cli: Cli) -> None:
     """A file goes over the built-in table and is named; one that is none is refused with its name."""
     (cli.folder / "mine.json").write_text('{"CC BY-SA 4.0": ["Acad", "1", "0"]}')
     said = cli.json("report", "licenses", "model", "--classes", "mine.json")
-    (mine,) = [one for one in said["findings"] if one["license"] == "CC-BY-SA-4.0"]
+    mine = said["readings"]["CC-BY-SA-4.0"]
     assert (mine["licenses"][0]["class"], mine["licenses"][0]["by"]) == ("academic only", "mine.json")
     (cli.folder / "none.json").write_text('{"MIT": 7}')
     assert "none.json" in cli.fails(2, "report", "licenses", "model", "--classes", "none.json")
