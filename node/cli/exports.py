@@ -23,7 +23,7 @@ from node.agents.statementview import MovementWatch, StatementView, asset_name, 
 from node.cli.common import add_node, now_ms, open_client, party_bytes
 from node.cli.files import check_file, joined, print_bytes
 from node.cli.lineagefetch import LIMIT, Fetched, Wanted, add_verify, check_bounds, fetch_lineage
-from node.cli.outcome import OK
+from node.cli.outcome import INCOMPLETE, OK
 from node.cli.progress import progress
 from node.cli.replays import Replayed, open_store, replay_node
 from node.cli.text import MS_MAX, counted, emit, note_line, parse_time
@@ -314,7 +314,7 @@ def _material(args: argparse.Namespace, write: Callable[..., Exported], *, manif
 
 
 def run_prov(args: argparse.Namespace) -> int:
-    """The lineage as one document, indented; as `usance trace --format prov-json` draws it."""
+    """The lineage as one document, indented; as `usance trace --format prov-json` draws it. 3 where it was cut."""
     from node.lineage.prov import prov_json
 
     client, fetched = _lineage(args)
@@ -323,7 +323,7 @@ def run_prov(args: argparse.Namespace) -> int:
 
 
 def run_openlineage(args: argparse.Namespace) -> int:
-    """The lineage as events, one a line."""
+    """The lineage as events, one a line. 3 where it was cut."""
     from node.lineage.openlineage import openlineage_events
 
     client, fetched = _lineage(args)
@@ -345,4 +345,5 @@ def _finish_lineage(args: argparse.Namespace, fetched: Fetched, text: str) -> in
             "edges": len(graph.edges)}  # fmt: skip
     word = "recomputed from the whole log" if fetched.is_verified else "the node's word: --verify recomputes it"
     head = f"  {counted(len(graph.nodes), 'material')}, {counted(len(graph.edges), 'edge')}; {word}"
-    return _finish(args, joined([text], what="the file"), said=said, lines=[head], notes=notes)
+    _finish(args, joined([text], what="the file"), said=said, lines=[head], notes=notes)
+    return INCOMPLETE if notes else OK

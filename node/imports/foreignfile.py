@@ -25,6 +25,7 @@ _BOM = b"\xef\xbb\xbf"
 _OTHER_ENCODINGS = (  # longest first: the first two bytes of UTF-32 are those of UTF-16
     (b"\xff\xfe\x00\x00", "UTF-32"), (b"\x00\x00\xfe\xff", "UTF-32"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"),
 )  # fmt: skip
+_UTF8 = "UTF-8: save it so, or use iconv"
 
 
 def read_bytes(path: str, *, bytes_max: int = BYTES_MAX) -> bytes:
@@ -68,17 +69,24 @@ def too_large(path: str, bytes_max: int, size: int | None = None) -> FileError:
     return FileError(f"{path} {found}", field="FILE", expected=f"at most {bytes_max:,} bytes")
 
 
+def check_encoding(data: bytes, *, place: str) -> None:
+    """Raise FileError where a file begins as one in another encoding does: with its byte order mark, or with the
+    zeroes that it writes around an ASCII character, as every JSON text and every card's header begins with one."""
+    found = next((name for mark, name in _OTHER_ENCODINGS if data.startswith(mark)), None)
+    if found is None and b"\0" in data[:2]:
+        found = "UTF-32" if data[1:3] == b"\0\0" else "UTF-16"
+    if found is not None:
+        raise FileError(f"{place} is {found}", field="FILE", expected=_UTF8)
+
+
 def decode(data: bytes, *, place: str) -> str:
     """UTF-8 as text, without a byte order mark at its beginning. `place`: the file, for the message. Raises FileError
     with the offset of the first byte that isn't UTF-8."""
-    for mark, name in _OTHER_ENCODINGS:
-        if data.startswith(mark):
-            raise FileError(f"{place} is {name}", field="FILE", expected="UTF-8: save it so, or use iconv")
+    check_encoding(data, place=place)
     try:
         return data.removeprefix(_BOM).decode("utf-8")
     except UnicodeDecodeError as error:
         offset = error.start + (len(_BOM) if data.startswith(_BOM) else 0)
         raise FileError(
-            f"{place} is not UTF-8: byte {data[offset]:#04x} at offset {offset}", field="FILE",
-            expected="UTF-8: save it so, or use iconv",
-        ) from None  # fmt: skip
+            f"{place} is not UTF-8: byte {data[offset]:#04x} at offset {offset}", field="FILE", expected=_UTF8
+        ) from None

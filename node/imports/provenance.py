@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from node.imports import safejson
-from node.imports.drafting import Draft, Drafts, name_license
+from node.imports.drafting import SAYS_NOTHING, Draft, Drafts, name_license
 from node.imports.model import AMBIGUOUS, GUESSED, NOT_CARRIED, REFUSED, UNKNOWN, Reading
 from node.imports.provenancemodels import DATASETS_TOO, NOT_MODELS, name_model
 from node.imports.provenancenames import Names, Row, fold
@@ -25,7 +25,6 @@ LIST_MAX = 1024
 
 _TAKEN = frozenset(("id", "url", "hf_url", "licenses", "model_generated", "derived_from", "name"))
 _URI = KINDS["description"].optional["uri"]
-_NO_URL = frozenset(("", "none"))
 
 
 def read_provenance(path: str, *, place: str) -> Reading:
@@ -54,8 +53,10 @@ def read_provenance(path: str, *, place: str) -> Reading:
 def _rows(path: str, place: str, drafts: Drafts) -> list[Row]:
     """The rows with a usable id; a second one of an id is told apart by a number, and noted."""
     found: list[tuple[int, str, dict[str, Any]]] = []
+    bad: list[InputError] = []
 
     def refuse(line: int, error: InputError) -> None:
+        bad.append(error)
         drafts.note(f"line {line}", "", "", REFUSED, error.detail)
 
     for line, values in safejson.iterate_lines(path, on_bad=refuse):
@@ -66,6 +67,8 @@ def _rows(path: str, place: str, drafts: Drafts) -> list[Row]:
             found.append((line, known, values))
         else:
             drafts.note(f"line {line}", "id", known, REFUSED, "no data set: an object with an id is expected")
+    if not found and bad:
+        raise bad[0]
     if not found:
         raise InputError(
             f"{place} holds no row of the Data Provenance Collection", field="FILE",
@@ -96,15 +99,15 @@ def _describe(draft: Draft, row: Row) -> None:
     url = row.text("url")
     if _URI.ok(url):
         draft.put("uri", url, "url")
-    elif url:
+    elif not _is_nothing(url):
         draft.note("url", url, UNKNOWN, "no address")
     if row.values.get("name") not in (None, "") and fold(row.text("name")) != fold(row.id):
         draft.note("name", row.values.get("name"), NOT_CARRIED, "the id is the title")
     hub = row.text("hf_url")
-    if hub and not draft.name.startswith("pkg:huggingface/"):
+    if not _is_nothing(hub) and not draft.name.startswith("pkg:huggingface/"):
         draft.note("hf_url", hub, NOT_CARRIED, "no address of one data set of Hugging Face")
     for field, value in row.values.items():
-        if field not in _TAKEN and value not in (None, "", [], {}):
+        if field not in _TAKEN and not _is_nothing(value):
             said = str(value) if isinstance(value, Decimal) else value
             draft.note(field, said, NOT_CARRIED, "no field holds it")
 
@@ -116,13 +119,14 @@ def _licenses(draft: Draft, row: Row) -> None:
         if not isinstance(listed, dict):
             draft.note("licenses", listed, UNKNOWN, "no object with a License")
             continue
-        expression, noted = name_license(listed.get("License"))
+        stated = listed.get("License")
+        expression, noted = (None, None) if stated is None else name_license(stated)
         if noted is not None:
-            draft.note("licenses", listed.get("License"), UNKNOWN, noted[1])
+            draft.note("licenses", stated, UNKNOWN, noted[1])
         if expression is not None:
             found.add(expression)
         for field, value in listed.items():
-            if field != "License" and not (isinstance(value, str) and value.strip().casefold() in _NO_URL):
+            if field != "License" and not _is_nothing(value):
                 draft.note(f"licenses.{field}", value, NOT_CARRIED, "no field holds it")
     joined = " AND ".join(f"({one})" if " OR " in one and len(found) > 1 else one for one in sorted(found))
     draft.put("license", joined or None, "licenses")
@@ -174,11 +178,24 @@ def _listed(draft: Draft, row: Row, field: str) -> list[Any]:
 def _texts(draft: Draft, row: Row, field: str) -> list[str]:
     found: list[str] = []
     for value in _listed(draft, row, field):
-        if isinstance(value, str) and value.strip():
+        if _is_nothing(value):
+            continue
+        if isinstance(value, str):
             found.append(value.strip())
         else:
             draft.note(field, value, UNKNOWN, "no text")
     return found
+
+
+def _is_nothing(value: object) -> bool:
+    """Null, a text that stands for it, or a list or object of these: nothing was said, so nothing is left out."""
+    if isinstance(value, str):
+        return value.strip().casefold() in SAYS_NOTHING
+    if isinstance(value, list):
+        return all(_is_nothing(inner) for inner in value)
+    if isinstance(value, dict):
+        return all(_is_nothing(inner) for inner in value.values())
+    return value is None
 
 
 class _Others:

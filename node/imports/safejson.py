@@ -20,7 +20,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from node.errors import FileError
-from node.imports.foreignfile import BYTES_MAX, decode, open_plain, read_bytes, too_large
+from node.imports.foreignfile import BYTES_MAX, check_encoding, decode, open_plain, read_bytes, too_large
 from proofs.errors import InputError, excerpt
 
 DEPTH_MAX = 64
@@ -72,12 +72,15 @@ def iterate_lines(
     """The values of a JSON Lines file, plain or gzip, with their line numbers from 1; empty lines are passed over.
 
     A line that is no JSON, or longer than `line_bytes_max`, raises FileError, or goes to `on_bad(line, error)` where
-    that is given, and the next follow. The whole is bounded by `bytes_max`, unpacked: memory by one line.
+    that is given, and the next follow; a file in another encoding always raises. The whole is bounded by `bytes_max`,
+    unpacked: memory by one line.
     """
     with open_plain(path, bytes_max=bytes_max) as file:
         number, total = 0, 0
         while raw := file.readline(line_bytes_max + 1):
             number += 1
+            if number == 1:
+                check_encoding(raw, place=path)
             whole = _rest_of_line(raw, file, line_bytes_max, bytes_max - total)
             total += whole
             if total > bytes_max:

@@ -1,6 +1,7 @@
 """`usance export prov` and `openlineage`: a node's lineage, or one recomputed, in the words of both."""
 
 import io
+import itertools
 import json
 
 import pytest
@@ -12,6 +13,8 @@ from tests.node.moneyworld import HOSTILE, World, make_world
 
 NAME = "https://hub.example/a/b c?d=ü".replace(" ", "%20")
 
+DEEP = [f"https://hub.example/step/{number}" for number in range(3)]
+
 
 @pytest.fixture(scope="module")
 def world(node: NodeProcess) -> World:
@@ -20,6 +23,9 @@ def world(node: NodeProcess) -> World:
     made.use(made.lab, made.model, use="infer", quantities={"output_token": 1000})
     sources = [{"asset": made.corpus.pack(), "as": "derived_from"}]
     made.partner.log(body("description", name=NAME, type="dataset", title="=1+1", sources=sources))
+    for made_of, name in itertools.pairwise(DEEP):
+        sources = [{"asset": made_of, "as": "derived_from"}]
+        made.partner.log(body("description", name=name, type="dataset", title=name, sources=sources))
     return made
 
 
@@ -54,12 +60,24 @@ def test_a_replay_says_what_the_node_says(cli: Cli, world: World, format: str) -
         assert (cli.folder / "told").read_bytes() == (cli.folder / "found").read_bytes()
 
 
-def test_what_was_left_out_is_said(cli: Cli, world: World) -> None:
-    """A limit leaves materials out, and the summary and stderr say so; bounds are checked; nothing is no lineage."""
-    done = cli("export", "prov", world.corpus.index, "--limit", 1)
-    assert (done.code, done.err.count("\n")) == (0, 1)
-    assert "not carried" in done.err
-    assert cli.json("export", "prov", world.corpus.index, "--limit", 1, "-o", "x")["notes"] != []
+@pytest.mark.parametrize("format", ["prov", "openlineage"])
+@pytest.mark.parametrize("bound", [("--limit", 1), ("--depth", 1)])
+def test_what_was_left_out_is_said(cli: Cli, world: World, format: str, bound: tuple[str, int]) -> None:
+    """A bound leaves materials out: the file is whole in itself, stderr and the summary say what is missing, and the
+    exit code is 3, with and without a replay."""
+    root = DEEP[-1] if bound[0] == "--depth" else world.corpus.index
+    for options in ((), ("--verify",)):
+        done = cli("export", format, root, *bound, *options)
+        assert (done.code, done.err.count("lineage: not carried: ")) == (3, 1), done.err
+        assert all(json.loads(line) for line in ([done.out] if format == "prov" else done.out.splitlines()))
+        told = cli("export", format, root, *bound, *options, "--json", "-o", "x")
+        assert (told.code, len(told.json()["notes"])) == (3, 1)
+        assert (cli.folder / "x").read_text() == done.out
+    assert cli("export", format, root, "-o", "x").code == 0
+
+
+def test_bounds_are_checked(cli: Cli, world: World) -> None:
+    """A depth of none is no question, and nothing has no lineage."""
     assert "--depth 0" in cli.fails(2, "export", "openlineage", world.corpus.index, "--depth", 0)
     assert "is called" in cli.fails(2, "export", "prov", "nobody's", "-o", "y")
     assert not (cli.folder / "y").exists()

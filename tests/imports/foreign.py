@@ -114,7 +114,8 @@ def notes(reading: Reading, field: str) -> list[Note]:
 def check_hostile_files(read: Callable[[str], Reading], tmp_path: Path) -> None:
     """What no reader of JSON may take: another encoding, half a file, depth, a name twice, no number, 100 MB."""
     bad = {
-        "UTF-16": '{"a": 1}'.encode("utf-16"),
+        "is UTF-16": '{"a": 1}'.encode("utf-16"),
+        "is UTF-1[6]": '{"a": 1}'.encode("utf-16-be"),
         "not UTF-8": b'{"a": "\xe9"}',
         "no JSON": b'{"a": ',
         "nested too deep": b"[" * 100_000 + b"]" * 100_000,

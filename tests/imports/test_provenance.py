@@ -197,7 +197,7 @@ def test_licences_that_apply_together_are_joined() -> None:
     reading = read(row("a", licenses=listed), row("b", licenses=[{"License": "Unspecified"}, "MIT", {}]))
     assert by_title(reading)["a"].fields["license"] == ("CC-BY-NC-4.0 AND LicenseRef-K-ln-s-own AND LicenseRef-OpenAI")
     assert "license" not in by_title(reading)["b"].fields
-    assert Counter(notes(reading, "licenses")) == {("line 1", UNKNOWN): 2, ("line 2", UNKNOWN): 3}
+    assert Counter(notes(reading, "licenses")) == {("line 1", UNKNOWN): 2, ("line 2", UNKNOWN): 2}
     assert notes(reading, "licenses.License URL") == [("line 1", NOT_CARRIED)]
 
 
@@ -302,7 +302,10 @@ def test_the_real_collection(real_collection: Path) -> None:
     assert with_edge - 5 <= made <= with_edge  # wikisql, SVM and the like apart
     carried = Counter(note.field for note in reading.notes if note.reason == NOT_CARRIED)
     for field in ("creators", "languages", "text_sources", "collection", "dialogs"):
-        assert carried[field] == sum(value[field] not in (None, [], "") for value in rows), field
+        assert carried[field] == sum(value[field] not in (None, [], "", ["unknown"]) for value in rows), field
+    urls = Counter(str(listed["License URL"]) for value in rows for listed in value["licenses"])
+    nothing = sum(urls[text] for text in ("None", "", "Unspecified", "unknown"))
+    assert (carried["licenses.License URL"], nothing) == (urls.total() - nothing, 635)
     assert not [note for note in reading.notes if note.reason == REFUSED]
     assert make_plan(reading, {}).refused == 0
 
@@ -311,3 +314,38 @@ def test_a_field_that_a_row_has_not_is_not_listed() -> None:
     """A note names what the file says: a row without a name isn't told that its name is lost."""
     reading = read({"id": "a"}, row("b", name=""), row("c", name="Harbour"))
     assert notes(reading, "name") == [("line 3", NOT_CARRIED)]
+
+
+@pytest.mark.parametrize("nothing", [None, "", " ", "None", "Unspecified", "unknown"])
+def test_nothing_in_any_field_is_not_listed(nothing: object) -> None:
+    """Nulls, and texts that stand for one, aren't said to be left out, alone, in a list or in an object; beside
+    something they are."""
+    listed = [{"License": "MIT", "License URL": nothing, "more": nothing}]
+    fields = {"dialogs": nothing, "more": {"a": [nothing]}, "url": nothing, "hf_url": nothing, "collection": nothing}
+    lists = {"creators": [nothing], "model_generated": [nothing], "derived_from": [nothing]}
+    reading = read(row("a", licenses=listed, **fields, **lists))
+    assert (reading.notes, [made.sources for made in reading.materials]) == ([], [()])
+    assert notes(read(row("a", creators=[nothing, "A. Harbour"])), "creators") == [("line 1", NOT_CARRIED)]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (json.dumps(row("a")).encode("utf-16"), "is UTF-16"), (json.dumps(row("a")).encode("utf-16-le"), "is UTF-16"),
+        (json.dumps(row("a")).encode("utf-16-be"), "is UTF-16"), (json.dumps(row("a")).encode("utf-32-le"), "UTF-32"),
+        (json.dumps(row("a")).encode("utf-16") + b'\n{"id": "b"}\n', "is UTF-16"),
+        (b'\n{"id": "\xe9"}\n{"id": "\xe9"}\n', "line 2, is not UTF-8: byte 0xe9 at offset 8"),
+        (b'{"id": "a"}\n{"id": "\xe9"}\n', ""), (b'{"id": \n', "line 1, column 8: no JSON"),
+    ],
+)  # fmt: skip
+def test_another_encoding_is_named(data: bytes, words: str) -> None:
+    """A file of another encoding is refused as that, not as one without rows; one with rows keeps them and lists the
+    lines that can't be read."""
+    if words:
+        with pytest.raises(FileError, match=words):
+            read_text(lambda path: read_provenance(path, place="f"), data, "f.jsonl")
+    else:
+        reading = read_text(lambda path: read_provenance(path, place="f"), data, "f.jsonl")
+        assert [(made.fields["title"], note.place) for made in reading.materials for note in reading.notes] == [
+            ("a", "line 2")
+        ]

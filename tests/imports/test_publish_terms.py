@@ -80,7 +80,8 @@ def test_replacing_says_what_is_lost(cli: Cli, node: NodeProcess, model: str) ->
     was = {field.removeprefix(f"terms of {index}, "): note["value"] for field, note in done["notes"].items()}
     assert was == {
         "derivatives": "500", "needs_grant": "true", "prohibits": "distill, redistribute",
-        "offers infer/input_token": "0.01 USD per 1", "offers infer/output_token": "nothing", "offers train/use": "9.00 USD per 1",
+        "offers infer/input_token": "0.01 USD per 1", "offers infer/output_token": "nothing",
+        "offers train/use": "9.00 USD per 1",
     }  # fmt: skip
     price = done["notes"][f"terms of {index}, offers infer/input_token"]
     assert (price["reason"], "0.00000015 USD per 1" in price["detail"]) == ("replaced", True)
