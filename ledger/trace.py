@@ -23,7 +23,7 @@ from ledger.lineage import (
 )
 from ledger.postings import CREDITED, EARNED, NOT_KEPT, USES
 from ledger.state import STATUS_NAMES, State
-from ledger.walk import Found, TooFarError, find_path, is_material, made_from, package_of, same_as, sources_of, walk
+from ledger.walk import TooFarError, find_path, is_material, made_from, package_of, same_as, sources_of, walk
 from proofs import codec
 from proofs.errors import InputError
 from proofs.fields import USES as USE_NAMES
@@ -133,6 +133,18 @@ class Trace:
     path: list[Target] | None = None
 
 
+@dataclass(slots=True)
+class _Side:
+    """What was reached in one direction. `is_full`: there was no room for more; `is_deep`: there is more beyond the
+    depth that was asked for; `lacks_tests`: more was evaluated on what."""
+
+    levels: dict[Target, int]
+    is_whole: bool
+    is_full: bool
+    is_deep: bool
+    lacks_tests: bool = False
+
+
 class Tracer:
     """Makes one trace of a state. Owner: whoever asks."""
 
@@ -170,37 +182,71 @@ class Tracer:
         if asked.party is not None:
             return self._ways_to(asked.party)
         levels: dict[Target, int] = {asked.root: 0}
-        for direction, sign, step, tests in ((UP, -1, sources_of, self._tested_on), (DOWN, 1, made_from, self._tested)):
-            if asked.direction not in (direction, BOTH):
-                continue
-            # Half of the room is each direction's own: else a wide one would leave nothing for the other.
-            is_half = direction == UP and asked.direction == BOTH
-            room = 1 + (max(1, (asked.most - 1) // 2) if is_half else asked.most - len(levels))
-            found = walk(self._state, asked.root, step, depth=asked.depth, materials_max=room, edges_max=EDGES_MAX)
-            self._note_whole(found, direction)
-            self._add_tests(found, tests, room)
-            for target, level in found.levels.items():
-                levels.setdefault(target, sign * level)
+        sides = self._sides(asked.direction)
+        is_shared = len(sides) == 2 and all(len(side.levels) > 1 for side in sides.values())
+        for direction, side in sides.items():
+            self._note_whole(side, direction, is_shared=is_shared)
+            for target, level in side.levels.items():
+                levels.setdefault(target, -level if direction == UP else level)
         return levels
 
-    def _add_tests(self, found: Found, tests: Callable[[Target], Iterator[Target | None]], room: int) -> None:
+    def _sides(self, direction: str) -> dict[str, _Side]:
+        """What was reached in each direction. Half of the room is each one's own, or a wide one would leave nothing for
+        the other; what one has no use for is the other's."""
+        most = self._asked.most
+        if direction != BOTH:
+            return {direction: self._side(direction, most)}
+        up = self._side(UP, most - (most - 1) // 2)
+        down = self._side(DOWN, most + 1 - len(up.levels))
+        if up.is_full and len(up.levels) + len(down.levels) - 1 < most:
+            up = self._side(UP, most + 1 - len(down.levels))
+        return {UP: up, DOWN: down}
+
+    def _side(self, direction: str, room: int) -> _Side:
+        """One direction, in at most `room` materials with the root."""
+        asked = self._asked
+        step = sources_of if direction == UP else made_from
+        found = walk(self._state, asked.root, step, depth=asked.depth, materials_max=room, edges_max=EDGES_MAX)
+        is_full = not found.is_whole and len(found.levels) >= room
+        is_deep = not found.is_whole and not is_full and max(found.levels.values()) >= asked.depth
+        side = _Side(found.levels, found.is_whole, is_full, is_deep)
+        self._add_tests(side, self._tested_on if direction == UP else self._tested, room)
+        return side
+
+    def _add_tests(self, side: _Side, tests: Callable[[Target], Iterator[Target | None]], room: int) -> None:
         """What these were tested on, or what was tested on them: one step, and no further. None of them counts as a
         look."""
         left = EDGES_MAX
-        for target, level in list(found.levels.items()):
+        for target, level in list(side.levels.items()):
             for other in tests(target) if level < self._asked.depth else ():
                 left -= 1
-                if left < 0 or (other is not None and other not in found.levels and len(found.levels) == room):
-                    self._left_out["more of what was evaluated on what: a larger limit shows it"] = None
+                if other is not None and other not in side.levels and len(side.levels) == room:
+                    side.is_full = side.lacks_tests = True
+                    return
+                if left < 0:
+                    side.lacks_tests = True
                     return
                 if other is not None:
-                    found.levels.setdefault(other, level + 1)
+                    side.levels.setdefault(other, level + 1)
 
-    def _note_whole(self, found: Found, direction: str) -> None:
-        if not found.is_whole:
-            side = "what it was made from" if direction == UP else "what was made from it"
-            shown = len(found.levels) - 1
-            self._left_out[f"more of {side}: {shown} shown, a larger limit or depth shows more"] = None
+    def _note_whole(self, side: _Side, direction: str, *, is_shared: bool) -> None:
+        """Say what is missing of one direction, and what shows it. `is_shared`: the other one takes some of the
+        room."""
+        if side.is_whole and not side.lacks_tests:
+            return
+        asked = self._asked
+        advice = "a trace of one of these goes on from there"
+        if side.is_full and asked.most < MATERIALS_MAX:
+            advice = "a larger limit shows more"
+        elif side.is_full and is_shared:
+            advice = "one direction alone (--up, --down) shows more"
+        elif side.is_deep and asked.depth < DEPTH_MAX:
+            advice = "a larger depth shows more"
+        if not side.is_whole:
+            what = "what it was made from" if direction == UP else "what was made from it"
+            self._left_out[f"more of {what}: {len(side.levels) - 1:,} shown, {advice}"] = None
+        if side.lacks_tests:
+            self._left_out[f"more of what was evaluated on what: {advice}"] = None
 
     def _ways_to(self, party: bytes) -> dict[Target, int]:
         """What lies on one short way to each asset of the party that stands behind the root."""

@@ -110,6 +110,48 @@ def test_what_is_passed_over_counts(log: Market, monkeypatch: pytest.MonkeyPatch
     assert walk.walk(log.state, root, side, depth=9, materials_max=99, edges_max=50).is_whole
 
 
+def star(log: Market, up: int, down: int) -> None:
+    """NAME with so many sources, and so many things made from it."""
+    log.put("owner", description(NAME, *[f"doi:10.1234/up-{at}" for at in range(up)]))
+    for at in range(down):
+        log.put("maker", description(f"doi:10.1234/down-{at}", NAME))
+
+
+@pytest.mark.parametrize(
+    ("up", "down", "most", "shown_up", "shown_down"),
+    [(20, 0, 10, 9, 0), (20, 3, 10, 6, 3), (3, 20, 10, 3, 6), (20, 20, 10, 5, 4), (20, 20, 2, 1, 0), (20, 9, 1, 0, 0)],
+)
+def test_room_that_one_direction_leaves_is_the_other_s(
+    log: Market, up: int, down: int, most: int, shown_up: int, shown_down: int
+) -> None:
+    """Half is kept for each only where both have so much; the limit is used up, and never passed."""
+    star(log, up, down)
+    found = asked(log, NAME, most=most)
+    assert len(found.materials) <= most
+    assert sum(one.level < 0 for one in found.materials) == shown_up
+    assert sum(one.level > 0 for one in found.materials) == shown_down
+
+
+@pytest.mark.parametrize(
+    ("up", "down", "more", "advice"),
+    [
+        (20, 0, {"most": 10}, "9 shown, a larger limit shows more"),
+        (20, 0, {"most": 12}, "11 shown, a trace of one of these goes on from there"),
+        (20, 2, {"most": 12}, "9 shown, one direction alone (--up, --down) shows more"),
+        (20, 2, {"most": 12, "direction": "up"}, "11 shown, a trace of one of these goes on from there"),
+        (2, 0, {"depth": 1}, "2 shown, a larger depth shows more"),
+    ],
+)
+def test_what_shows_more_is_advice_that_can_be_followed(
+    log: Market, monkeypatch: pytest.MonkeyPatch, up: int, down: int, more: dict[str, object], advice: str
+) -> None:
+    """No larger limit is named than there is, and no larger depth where the limit is what cut it off."""
+    monkeypatch.setattr(trace_module, "MATERIALS_MAX", 12)
+    star(log, up, down)
+    log.put("owner", description("doi:10.1234/up-0", "doi:10.1234/behind"))
+    assert asked(log, NAME, **{"most": 12, **more}).left_out == [f"more of what it was made from: {advice}"]
+
+
 def test_a_search_counts_what_it_passes_over(log: Market) -> None:
     """A way through a name that was described over and over is given up, not searched for at any cost."""
     made, middle = "doi:10.1234/made", "doi:10.1234/middle"

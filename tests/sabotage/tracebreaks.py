@@ -81,7 +81,7 @@ TRACE_BREAKS = (
     ),
     Break(
         "a bound on materials isn't told", "ledger/trace.py",
-        "        if not found.is_whole:\n            side", "        if False:\n            side",
+        "        if not side.is_whole:\n            what", "        if False:\n            what",
         TRACE,
     ),
     Break(
@@ -122,6 +122,16 @@ TRACE_BREAKS = (
     Break(
         "records are read at any size", "ledger/trace.py",
         "            self._bytes -= len(data)\n", "",
+        BOUNDS,
+    ),
+    Break(
+        "room that one direction has no use for is nobody's", "ledger/trace.py",
+        "            up = self._side(UP, most + 1 - len(down.levels))\n", "            pass\n",
+        BOUNDS,
+    ),
+    Break(
+        "a larger limit than there is is advised", "ledger/trace.py",
+        "        if side.is_full and asked.most < MATERIALS_MAX:\n", "        if side.is_full:\n",
         BOUNDS,
     ),
 )  # fmt: skip
