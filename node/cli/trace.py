@@ -52,7 +52,7 @@ def configure_trace(parser: argparse.ArgumentParser) -> None:
         help="count uses and money from this leaf on, or from the first record that is not before this date by its "
         "signer's clock",
     )  # fmt: skip
-    parser.add_argument("--format", choices=FORMATS, default=TREE, help="default: tree")
+    parser.add_argument("--format", choices=FORMATS, help="default: tree, or json with --json")
     parser.add_argument("-o", "--output", metavar="FILE", help="write it here; replaces FILE (default: print it)")
     add_verify(parser)
     add_node(parser)
@@ -62,6 +62,9 @@ def configure_trace(parser: argparse.ArgumentParser) -> None:
 def run_trace(args: argparse.Namespace) -> int:
     """Resolve, ask or replay, draw. 3 where a way was asked for and none leads there."""
     check_bounds(depth=args.depth, limit=args.limit)
+    if args.json and args.format not in (None, JSON):
+        raise InputError(f"--format {args.format} with --json", field="--format", expected="one of both")
+    args.format = args.format or (JSON if args.json else TREE)
     if args.output:
         check_file(args.output, field="--output")
     client = open_client(args)
@@ -84,7 +87,7 @@ def run_trace(args: argparse.Namespace) -> int:
 
 
 def _shown(args: argparse.Namespace, fetched: Fetched, client: Client) -> str:
-    if args.json or args.format == JSON:
+    if args.format == JSON:
         return json.dumps({**fetched.value, "verified": fetched.is_verified}, ensure_ascii=False, indent=2)
     makers: dict[str, Callable[[Graph], str]] = {TREE: lambda graph: _tree(args, graph, fetched), DOT: _dot, SVG: _svg}
     if args.format == PROV:
@@ -140,7 +143,7 @@ def _put(args: argparse.Namespace, text: str) -> None:
         text += "\n"
     if args.output:
         write_durably(args.output, text.encode())
-    elif args.format == TREE and not args.json:
+    elif args.format == TREE:
         sys.stdout.write(text)
     else:
         print_bytes(text.encode())

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from node.lineage.distinct import with_distinct_names
 from node.lineage.graph import UP, Edge, Graph, Node
 from node.lineage.palette import BOXES, LINES, box_style, line_style
+from node.lineage.useplaces import UsePlaces
 from node.lineage.wording import (
     curators,
     cut,
@@ -29,6 +31,8 @@ TITLE_CELLS, LINE_CELLS = 48, 60
 
 def render_dot(graph: Graph) -> str:
     """The graph, from sources to what was made of them. Every node and every edge is in it; the text is UTF-8."""
+    graph = with_distinct_names(graph)
+    places = UsePlaces(graph)
     name = {node.id: f"n{at}" for at, node in enumerate(graph.nodes)}
     lines = [
         "digraph lineage {",
@@ -37,10 +41,10 @@ def render_dot(graph: Graph) -> str:
         '  edge [fontname="sans-serif", fontsize=9];',
     ]
     for node in graph.nodes:
-        lines.append(f"  {name[node.id]} [{_attributes(_of_node(graph, node))}];")
+        lines.append(f"  {name[node.id]} [{_attributes(_of_node(graph, node, places))}];")
     for edge in graph.edges:
         ends = f"{name[edge.source]} -> {name[edge.derived]}"
-        lines.append(f"  {ends} [{_attributes(_of_edge(graph, edge))}];")
+        lines.append(f"  {ends} [{_attributes(_of_edge(graph, edge, places))}];")
     return "\n".join([*lines, "}"]) + "\n"
 
 
@@ -53,7 +57,7 @@ def _about(graph: Graph) -> list[str]:
     ]
 
 
-def _of_node(graph: Graph, node: Node) -> Iterator[tuple[str, str]]:
+def _of_node(graph: Graph, node: Node, places: UsePlaces) -> Iterator[tuple[str, str]]:
     title = cut(safe_line(node.title), TITLE_CELLS)
     lines = [title, cut(where_words(node), LINE_CELLS)]
     lines += [cut(words, LINE_CELLS) for words in license_words(node)]
@@ -61,7 +65,8 @@ def _of_node(graph: Graph, node: Node) -> Iterator[tuple[str, str]]:
     money = earned_words(node.earned)
     lines += [f"earned {money}"] if money else []
     yield "label", _label(lines)
-    yield "tooltip", _label([safe_line(node.title), where_words(node), *use_words(node.uses)])
+    uses = [*use_words(node.uses), *places.direct_words(node)]
+    yield "tooltip", _label([safe_line(node.title), where_words(node), *uses])
     yield "fillcolor", _quoted(BOXES[box_style(node)][0])
     styles = ["rounded", "filled", *([] if node.is_asset else ["dashed"])]
     yield "style", _quoted(",".join(styles))
@@ -71,14 +76,14 @@ def _of_node(graph: Graph, node: Node) -> Iterator[tuple[str, str]]:
         yield "color", _quoted("#b00020")
 
 
-def _of_edge(graph: Graph, edge: Edge) -> Iterator[tuple[str, str]]:
+def _of_edge(graph: Graph, edge: Edge, places: UsePlaces) -> Iterator[tuple[str, str]]:
     money = earned_words(edge.earned)
     lines = [relation_words(edge, UP)]
     lines += [f"share {share_words(edge.bps)}"] if edge.bps else []
     lines += [f"earned {money}"] if money else []
     said = curators(graph, edge)
     yield "label", _label(lines)
-    yield "tooltip", _label([*lines, *use_words(edge.uses), *([f"said by {names(said)}"] if said else [])])
+    yield "tooltip", _label([*lines, *places.edge_words(edge), *([f"said by {names(said)}"] if said else [])])
     line, _, dashes = LINES[line_style(edge)]
     yield "color", _quoted(line)
     yield "fontcolor", _quoted(line)

@@ -59,7 +59,7 @@ def _input(graph: Graph, edge: Edge, origin: str) -> dict[str, Any]:
         "relations": list(edge.relations),
         "bps": edge.bps,
         "said_by": [{"record": one.index, "party": one.party, "name": one.party_name} for one in edge.said_by],
-        "earned": [{"currency": one.currency, "amount_nanos": str(one.amount)} for one in edge.earned],
+        "earned_before_credits": [{"currency": one.currency, "amount_nanos": str(one.amount)} for one in edge.earned],
     }
     return {
         "namespace": namespace,

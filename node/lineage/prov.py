@@ -116,7 +116,10 @@ class _Writer:
         if node.retired:
             fields["usance:retired"] = True
         if node.earned:
-            fields["usance:earned"] = [show_amount(one.amount, one.currency) for one in node.earned]
+            fields["usance:earned_before_credits"] = [show_amount(one.amount, one.currency) for one in node.earned]
+        credited = [show_amount(one.credited, one.currency) for one in node.earned if one.credited]
+        if credited:
+            fields["usance:credited_by_all_payees"] = credited
         if node.disputes:
             fields["usance:dispute"] = [f"{one.index} {one.state}" for one in node.disputes]
         self.own.put("entity", name, fields)
@@ -148,7 +151,7 @@ class _Writer:
         if edge.bps:
             fields["usance:bps"] = _integer(edge.bps)
         if edge.earned:
-            fields["usance:earned"] = [show_amount(one.amount, one.currency) for one in edge.earned]
+            fields["usance:earned_before_credits"] = [show_amount(one.amount, one.currency) for one in edge.earned]
         done = [relation for relation in edge.relations if relation in MADE_BY]
         if done:
             activity = "activity:making/" + local_name(derived.id)

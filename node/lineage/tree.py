@@ -10,8 +10,10 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from node.lineage.distinct import with_distinct_names
 from node.lineage.graph import BOTH, DOWN, UP, Edge, Graph, Node
 from node.lineage.speakers import speaker_words, usual_speaker
+from node.lineage.useplaces import UsePlaces
 from node.lineage.wording import (
     cells,
     credited_words,
@@ -58,12 +60,14 @@ _ASCII = _Signs("|- ", "`- ", "|  ", "   ", "^ shown above", "v shown below", " 
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """What is drawn, and how. `usual`: who says what has no name beside it, if somebody says most."""
+    """What is drawn, and how. `usual`: who says what has no name beside it, if somebody says most; `places`: where uses
+    stand."""
 
     graph: Graph
     signs: _Signs
     width: int
     usual: str | None
+    places: UsePlaces
 
 
 @dataclass(slots=True)
@@ -90,7 +94,9 @@ def render_tree(
     where there is no material, since a lineage may have been asked for in part. No line has control characters,
     whatever the log says."""
     width = max(width, WIDTH_MIN)
-    page = _Page(graph, _ASCII if is_ascii else _UNICODE, width, usual_speaker(graph))
+    usual = usual_speaker(graph)
+    graph = with_distinct_names(graph)
+    page = _Page(graph, _ASCII if is_ascii else _UNICODE, width, usual, UsePlaces(graph))
     lines = list(_root_lines(page, limit))
     printed = {graph.root}
     for way in (UP, DOWN) if direction == BOTH else (direction,):
@@ -118,11 +124,9 @@ def _root_lines(page: _Page, limit: int) -> Iterator[str]:
     shown = earned[:limit] if limit else earned
     for one in shown:
         through = "its own uses" if one.through in (None, node.id) else f"uses of {_name_of(graph, str(one.through))}"
-        yield cut(
-            f"  earned{since}: {earned_words([one]) or 'nothing'} from {safe_line(one.payer_name)}, {through}"
-            f" ({one.uses:,})" + credited_words(one),
-            width,
-        )
+        text = f"earned{since}: {earned_words([one]) or 'nothing'} from {safe_line(one.payer_name)}, {through}"
+        credited = credited_words(node, one, is_since=bool(graph.since))
+        yield from _wrapped("  ", "    ", [f"{text} ({one.uses:,}){credited}"], page)
     if len(shown) < len(earned):
         yield f"  … and {len(earned) - len(shown):,} more (--limit)"
     if len(earned) > 1:
@@ -183,6 +187,7 @@ def _section(page: _Page, plan: _Plan, printed: set[str]) -> Iterator[str]:
         if child.opens:
             printed.add(child.node.id)
             parts += list(_node_parts(graph, child.node, page, above=_other_end(graph, child)))[1:]
+            parts += page.places.direct_words(child.node)
         else:
             parts += [f"asset {child.node.id}"] if child.node.is_asset else []
             parts.append(signs.above if child.node.id in printed else signs.below)
@@ -234,7 +239,7 @@ def _edge_parts(page: _Page, edge: Edge) -> Iterator[str]:
     if edge.bps:
         yield f"share {share_words(edge.bps)}"
     if edge.uses:
-        yield "used: " + ", ".join(use_words(edge.uses))
+        yield "used: " + ", ".join(page.places.edge_words(edge))
     earned = earned_words(edge.earned)
     if earned:
         yield f"earned {earned} along here"

@@ -25,6 +25,7 @@ _DOWN_WORDS = {
 }  # fmt: skip
 SPEAKERS_SHOWN = 3
 OPEN = "open"
+BEFORE_CREDITS = "before credits"
 
 
 def relation_words(edge: Edge, direction: str) -> str:
@@ -106,16 +107,30 @@ def use_words(uses: Iterable[UseSum]) -> list[str]:
 
 
 def earned_words(earned: Iterable[EarnedSum]) -> str:
-    """All of it, a sum for each currency; "" for nothing."""
+    """All of it, a sum for each currency, and that it is before credits; "" for nothing."""
+    words = sums_earned(earned)
+    return f"{words} {BEFORE_CREDITS}" if words else ""
+
+
+def sums_earned(earned: Iterable[EarnedSum]) -> str:
+    """The bare sums, for where it is said once that they are before credits."""
     sums: Counter[str] = Counter()
     for one in earned:
         sums[one.currency] += one.amount
     return sums_words(sums)
 
 
-def credited_words(earned: EarnedSum) -> str:
-    """What was taken back of an asset's own uses, to stand behind what they earned."""
-    return f", {show_amount(earned.credited, earned.currency)} credited back" if earned.credited else ""
+def credited_words(node: Node, earned: EarnedSum, *, is_since: bool) -> str:
+    """What all payees took back of what one payer was charged for an asset's own uses, to stand behind what the asset
+    earned of them; "" for nothing. `is_since`: only some of the charges and credits are counted, and a credit may be of
+    an earlier charge."""
+    if not earned.credited:
+        return ""
+    charged = sum(use.charge for use in node.uses if (use.party, use.currency) == (earned.payer, earned.currency))
+    sums = show_amount(charged, earned.currency), show_amount(earned.credited, earned.currency)
+    if is_since:
+        return f"; {sums[0]} were charged and {sums[1]} credited by all payees"
+    return f"; of the {sums[0]} charged, {sums[1]} were credited by all payees"
 
 
 def sums_words(sums: Counter[str]) -> str:

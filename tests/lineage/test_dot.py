@@ -67,7 +67,7 @@ def test_what_a_label_says() -> None:
     assert "DISPUTED (40)" in statements["n1"]["label"]
     assert "RETIRED" in statements["n2"]["label"]
     assert "CC-BY-NC-4.0 (concluded by Data Curators e.V.)" in statements["n3"]["label"]
-    assert statements["n1 -> n0"]["label"] == "trained on\nshare 10 %\nearned 0.35 USD"
+    assert statements["n1 -> n0"]["label"] == "trained on\nshare 10 %\nearned 0.35 USD before credits"
     assert statements["n1 -> n5"]["label"] == "claimed by"
 
 

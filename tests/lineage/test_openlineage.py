@@ -84,7 +84,7 @@ def test_what_an_event_says() -> None:
     assert archive["facets"]["symlinks"]["identifiers"][0]["name"] == "archive/all"
     source = archive["inputFacets"]["usance_source"]
     assert (source["relations"], source["bps"]) == (["trained_on"], 1000)
-    assert source["earned"] == [{"currency": "USD", "amount_nanos": "350000000"}]
+    assert source["earned_before_credits"] == [{"currency": "USD", "amount_nanos": "350000000"}]
 
 
 def test_ids_follow_from_the_log_and_the_material() -> None:

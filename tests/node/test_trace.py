@@ -165,6 +165,15 @@ def test_depth_and_limit_say_what_they_left_out(chain: Chain, cli: Cli) -> None:
         assert (done.code, option in done.err) == (2, True)
 
 
+def test_json_is_no_other_format(chain: Chain, cli: Cli) -> None:
+    """--json with a format that isn't JSON is refused; it doesn't silently print something else."""
+    for name in ("svg", "dot", "prov-json", "tree"):
+        done = cli("trace", chain.model.index, "--format", name, "--json")
+        assert (done.code, done.out) == (2, "")
+        assert f"--format {name} with --json" in done.err
+    assert cli.ok("trace", chain.model.index, "--format", "json", "--json").out.startswith("{")
+
+
 def test_every_format_is_written(chain: Chain, cli: Cli) -> None:
     """SVG is XML, DOT a graph, PROV has its entities, JSON reads back; a file is replaced whole."""
     for name in ("svg", "dot", "prov-json", "json", "tree"):

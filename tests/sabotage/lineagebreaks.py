@@ -4,6 +4,7 @@ from tests.sabotage.breaks import Break
 
 _GRAPH, _TREE, _SVG = "tests/lineage/test_graph.py", "tests/lineage/test_tree.py", "tests/lineage/test_svg.py"
 _DOT, _PROV, _EVENTS = "tests/lineage/test_dot.py", "tests/lineage/test_prov.py", "tests/lineage/test_openlineage.py"
+_PLACES = "tests/lineage/test_places.py"
 _WORDS = "tests/lineage/test_license_words.py"
 
 LINEAGE_BREAKS = (
@@ -234,5 +235,50 @@ LINEAGE_BREAKS = (
         "licences as JSON repeat what they ask", "node/lineage/licensepage.py",
         '{**_statement_value(one.statement), "way"', '{**_reading_value(one), **_statement_value(one.statement), "way"',
         ("tests/lineage/test_licenses.py",),
+    ),
+    Break(
+        "sums of money aren't said to be before credits", "node/lineage/wording.py",
+        '    return f"{words} {BEFORE_CREDITS}" if words else ""\n', "    return words\n",
+        (_PLACES,),
+    ),
+    Break(
+        "credits aren't told from earnings", "node/lineage/wording.py",
+        '; of the {sums[0]} charged, {sums[1]} were credited by all payees"', ', {sums[1]} credited back"',
+        (_TREE,),
+    ),
+    Break(
+        "uses for something farther away stand nowhere", "node/lineage/useplaces.py",
+        "            if made and not any(", "            if not made and not any(",
+        (_PLACES,),
+    ),
+    Break(
+        "uses beside an edge stand at the material too", "node/lineage/useplaces.py",
+        "not any((into, node.id) in self._joined for into in made)", "True",
+        (_PLACES,),
+    ),
+    Break(
+        "a use at several versions isn't marked", "node/lineage/useplaces.py",
+        "(several if len(made) > 1 else one)", "(several if len(made) > 9 else one)",
+        (_PLACES,),
+    ),
+    Break(
+        "parties of one name look the same", "node/lineage/distinct.py",
+        "if len(keys) > 1}", "if len(keys) > 9}",
+        (_PLACES,),
+    ),
+    Break(
+        "keys that begin alike aren't told apart", "node/lineage/distinct.py",
+        "        digits += DIGITS\n", "        break\n",
+        (_PLACES,),
+    ),
+    Break(
+        "a name may look like another with its key", "node/lineage/distinct.py",
+        "_ROUNDS = 3\n", "_ROUNDS = 1\n",
+        (_PLACES,),
+    ),
+    Break(
+        "--json goes before the format that was asked for", "node/cli/trace.py",
+        "if args.json and args.format not in (None, JSON):", "if False:",
+        ("tests/node/test_trace.py",),
     ),
 )  # fmt: skip
