@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 from node.imports.foreignnames import hub_url, name_of_url, one_package
 from proofs.fields import is_external_name
@@ -43,12 +44,13 @@ def _ranked(text: str) -> tuple[int, str | None]:
 
 def page_of(name: str, type: str) -> str | None:
     """An address at which a name's material is found: the name itself, a DOI's resolver, a page at Hugging Face, by its
-    type a model's or a data set's; None for other names, and for what is of one revision."""
+    type a model's or a data set's, where that comes to this very name again; None for other names."""
     if name.startswith(("http://", "https://")):
         return name
     if name.startswith("doi:"):
         return f"https://doi.org/{name.removeprefix('doi:')}"
     if name.startswith("pkg:huggingface/"):
-        page = hub_url(name.removeprefix("pkg:huggingface/"), type)
+        repository, _, revision = name.removeprefix("pkg:huggingface/").partition("@")
+        page = hub_url(repository, type, unquote(revision))
         return page if external_name(page) == name else None
     return None

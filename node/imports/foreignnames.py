@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 from proofs.fields import is_external_name
@@ -22,9 +23,15 @@ _HUB_PACKAGE = re.compile(
 )
 _COMMIT = re.compile(r"@[0-9a-fA-F]{40}")
 _HUB_PAGES = frozenset((
-    "api", "blog", "chat", "collections", "datasets", "docs", "enterprise", "join", "learn", "login", "models", "new",
-    "organizations", "papers", "posts", "pricing", "settings", "spaces", "tasks",
+    "api", "blog", "brand", "changelog", "chat", "code-of-conduct", "collections", "contact", "content-guidelines",
+    "content-policy", "dashboard", "datasets", "docs", "enterprise", "inference", "join", "kernels", "learn", "login",
+    "logout", "models", "new", "notifications", "organizations", "papers", "posts", "pricing", "privacy", "search",
+    "security", "settings", "spaces", "storage", "subscribe", "support", "tasks", "terms-of-service", "welcome",
 ))  # fmt: skip
+_VIEWS = frozenset(("tree", "blob", "resolve", "raw", "commit"))
+"""Pages of one revision, which the next step names."""
+_NEWEST = frozenset(("main", "HEAD"))
+"""What moves on with the repository is no revision of it."""
 
 
 def is_repository(text: str) -> bool:
@@ -32,9 +39,24 @@ def is_repository(text: str) -> bool:
     return len(text) <= _REPOSITORY_CHARS_MAX and _REPOSITORY.fullmatch(text) is not None
 
 
+class HubPage(NamedTuple):
+    """What a page at Hugging Face shows. `repository`: is_repository holds; `type`: `dataset` or `model`; `revision`: a
+    commit in lower case, a tag or a branch, "" for the newest; `path`: of a file or folder in it, "" for all of it."""
+
+    repository: str
+    type: str
+    revision: str = ""
+    path: str = ""
+
+    @property
+    def name(self) -> str:
+        """The external name of that."""
+        return hub_name(self.repository, self.revision)
+
+
 def hub_name(repository: str, revision: str = "") -> str:
     """The external name of a data set or a model of Hugging Face. `repository`: is_repository holds."""
-    return f"pkg:huggingface/{quote(repository, safe='/')}" + (f"@{quote(revision, safe='')}" if revision else "")
+    return f"pkg:huggingface/{quote(repository, safe='/')}" + (f"@{quote(revision, safe='/')}" if revision else "")
 
 
 def model_name(provider: str, name: str) -> str:
@@ -49,36 +71,56 @@ def generic_name(collection: str, name: str) -> str:
 
 
 def name_of_url(url: str) -> str | None:
-    """The external name that an address stands for: of a data set or model page of Hugging Face the names above, else
-    the address as it is; None where it is no http(s) address that a record can hold."""
+    """The external name that an address stands for: of a data set or model page of Hugging Face, or of a file there,
+    the names above, else the address as it is; None where it is no http(s) address that a record can hold."""
     if not url.startswith(("http://", "https://")) or not is_external_name(url):
         return None
     page = hub_page(url)
-    return hub_name(page[0]) if page else url
+    return page.name if page and is_external_name(page.name) else url
 
 
-def hub_page(url: str) -> tuple[str, str] | None:
-    """The repository whose page at Hugging Face an address is, and its type: `dataset` or `model`; None for another
-    address."""
+def hub_page(url: str) -> HubPage | None:
+    """What a page at Hugging Face shows: a repository, a revision of it, or a file of that. None for another address,
+    and for what else a repository has (its discussions).
+
+    A single step (`huggingface.co/gpt2`) is taken as a model, as the first ones were called; a page of an organization
+    looks the same, but is nothing that material comes from."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return None
-    if parts.scheme not in ("http", "https") or parts.query or parts.fragment:
+    if parts.scheme not in ("http", "https") or parts.hostname not in ("huggingface.co", "www.huggingface.co", "hf.co"):
         return None
-    if parts.hostname not in ("huggingface.co", "www.huggingface.co", "hf.co"):
+    steps = parts.path.strip("/").split("/")
+    kind = "dataset" if steps[0] == "datasets" else "model"
+    if kind == "dataset":
+        del steps[0]
+    if not steps or (kind == "model" and unquote(steps[0]) in _HUB_PAGES):
         return None
-    steps = [unquote(step) for step in parts.path.strip("/").split("/")]
-    if steps[0] == "datasets" and len(steps) in (2, 3) and is_repository("/".join(steps[1:])):
-        return "/".join(steps[1:]), "dataset"
-    if len(steps) == 2 and steps[0] not in _HUB_PAGES and is_repository("/".join(steps)):
-        return "/".join(steps), "model"
-    return None
+    at = next((place for place in (1, 2) if len(steps) > place + 1 and steps[place] in _VIEWS), len(steps))
+    repository = "/".join(unquote(step) for step in steps[:at])
+    if at > 2 or not is_repository(repository):
+        return None
+    revision, path = _revision(steps[at + 1 :])
+    if (parts.query or parts.fragment) and not path:  # of a file: how to load it, a line of it
+        return None
+    return HubPage(repository, kind, revision, path)
 
 
-def hub_url(repository: str, type: str) -> str:
-    """The page of a repository of Hugging Face: of a model where `type` says so, else of a data set."""
-    return f"https://huggingface.co/{'' if type == 'model' else 'datasets/'}{repository}"
+def _revision(steps: list[str]) -> tuple[str, str]:
+    """What follows a view: the revision, as one step or as a reference with its slashes (`refs/pr/1`), and the path."""
+    own = 3 if steps[:1] == ["refs"] else 1
+    revision, path = unquote("/".join(steps[:own])), unquote("/".join(steps[own:]))
+    if revision in _NEWEST:
+        return "", path
+    return revision.lower() if _COMMIT.fullmatch("@" + revision) else revision, path
+
+
+def hub_url(repository: str, type: str, revision: str = "") -> str:
+    """The page of a repository of Hugging Face, or of one revision of it: of a model where `type` says so, else of a
+    data set."""
+    page = f"https://huggingface.co/{'' if type == 'model' else 'datasets/'}{repository}"
+    return f"{page}/tree/{quote(revision, safe='')}" if revision else page
 
 
 def same_name(name: str) -> str:

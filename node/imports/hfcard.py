@@ -15,10 +15,10 @@ from typing import Any
 
 from node.errors import FileError
 from node.imports import safeyaml
-from node.imports.datasetnames import external_name
+from node.imports.datasetnames import external_name, page_of
 from node.imports.drafting import Draft, Drafts, name_license
 from node.imports.foreignfile import decode, read_bytes
-from node.imports.foreignnames import hub_name, hub_page, hub_url, is_repository
+from node.imports.foreignnames import hub_name, hub_page, is_repository
 from node.imports.model import AMBIGUOUS, GUESSED, NOT_CARRIED, REFUSED, UNKNOWN, Reading
 from node.imports.spdxlicenses import license_ref
 
@@ -70,9 +70,7 @@ def read_hfcard(path: str, *, place: str, name: str | None = None) -> Reading:
     draft.put("title", _title(header, found.name), "pretty_name")
     if None not in (header.get("pretty_name"), header.get("model_name")):
         draft.note("model_name", header["model_name"], NOT_CARRIED, "pretty_name is the title")
-    repository = found.name.removeprefix("pkg:huggingface/")
-    if is_repository(repository):
-        draft.put("uri", hub_url(repository, found.type), "name")
+    draft.put("uri", page_of(found.name, found.type) if found.name.startswith("pkg:huggingface/") else None, "name")
     _take_license(draft, header)
     _take_tags(draft, header)
     for source in _texts(draft, header, "source_datasets"):
@@ -106,8 +104,9 @@ def _find_name(path: str, place: str, name: str | None, header: dict[str, Any]) 
     if name is not None:
         external, page = external_name(name), hub_page(name)
         if external is not None:
-            by_name = page[1] if page else _MODEL if external.startswith("model:") else ""
-            return _Found(external, by_name) if by_name else _by_content(external, header)
+            by_name = page.type if page else _MODEL if external.startswith("model:") else ""
+            revision = page.revision if page else ""
+            return _Found(external, by_name, revision) if by_name else _by_content(external, header)
         if not is_repository(name):
             raise FileError(f"{name!r} is no name of the hub", field="--name", expected="ORG/NAME, or its address")
         return _by_content(hub_name(name), header)

@@ -15,7 +15,7 @@ from node.imports import safejson
 from node.imports.cycles import note_cycles
 from node.imports.datasetnames import external_name
 from node.imports.drafting import Draft, Drafts, shown
-from node.imports.foreignnames import generic_name
+from node.imports.foreignnames import generic_name, hub_page
 from node.imports.model import AMBIGUOUS, GUESSED, NOT_CARRIED, REFUSED, UNKNOWN, Reading
 from node.imports.spdxgraph import Element, Graph, element_type, texts_of
 
@@ -68,8 +68,11 @@ class _Reader:
         self._names: dict[str, str] = {}
         self._licenses: dict[str, dict[str, list[str]]] = defaultdict(lambda: {kind: [] for kind in _LICENSES})
         self._others = Counter[tuple[str, str]]()  # (property, value): what was passed over
-        self._downloads = Counter(  # an address that several share names none of them
-            text for element in graph.elements.values() for text in texts_of(element.get("software_downloadLocation"))
+        self._downloads = Counter(  # what several are downloaded from names none of them
+            key
+            for element in graph.elements.values()
+            for text in texts_of(element.get("software_downloadLocation"))
+            for key in _download_keys(text)
         )
 
     def begin_materials(self) -> None:
@@ -97,7 +100,7 @@ class _Reader:
         found = [text for text in texts_of(element.get("software_packageUrl")) if text.startswith("pkg:")]
         found += _identifiers(element)
         downloads = texts_of(element.get("software_downloadLocation"))
-        found += [text for text in downloads if self._downloads[text] == 1]
+        found += [text for text in downloads if self._downloads[_download_keys(text)[-1]] == 1]
         for text in (*found, identifier):
             name = external_name(text)
             if name is not None:
@@ -212,6 +215,14 @@ def _identifiers(element: Element) -> list[str]:
     listed = element.get("externalIdentifier")
     entries = listed if isinstance(listed, list) else [listed]
     return [text for entry in entries if isinstance(entry, dict) for text in texts_of(entry.get("identifier"))]
+
+
+def _download_keys(text: str) -> tuple[tuple[str, bool], ...]:
+    """What a download address is counted under: last what decides whether it names its element. A repository's page
+    names it, whatever files of it are listed too; a file stands for its repository only where nothing else does."""
+    name, page = external_name(text) or text, hub_page(text)
+    with_files = (name, True)
+    return (with_files,) if page is not None and page.path else (with_files, (name, False))
 
 
 def _material_type(element: dict[str, Any]) -> str | None:

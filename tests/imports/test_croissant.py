@@ -103,11 +103,13 @@ def test_the_best_name_is_taken(texts: list[str], name: str | None) -> None:
 
 def test_a_page_leads_back_to_its_name() -> None:
     """Of every name that has one."""
-    for name in ("pkg:huggingface/org/set", "doi:10.5281/zenodo.12", "https://a.example/x"):
+    for name in ("pkg:huggingface/org/set", "pkg:huggingface/set@v1/a", "doi:10.5281/zenodo.12", "https://a.example/x"):
         page = page_of(name, "dataset")
         assert page is not None
         assert best_name([page])[0] == name
-    assert page_of("pkg:huggingface/org/set@5f3c", "dataset") is None
+    assert page_of("pkg:huggingface/org/set@5f3c", "model") == "https://huggingface.co/org/set/tree/5f3c"
+    for name in ("pkg:huggingface/org/set#part", "pkg:huggingface/org/set@main", "pkg:huggingface/org/set@5F3C" * 10):
+        assert page_of(name, "dataset") is None
     assert page_of("model:openai/gpt-3", "model") is None
 
 
@@ -116,7 +118,8 @@ def test_a_models_page_is_not_a_data_sets() -> None:
     pages = [page_of("pkg:huggingface/org/Name", type) for type in ("model", "dataset", "outputs")]
     assert pages == ["https://huggingface.co/org/Name", *["https://huggingface.co/datasets/org/Name"] * 2]
     assert {best_name([page])[0] for page in pages if page} == {"pkg:huggingface/org/Name"}
-    assert page_of("pkg:huggingface/gpt2", "model") is None
+    assert page_of("pkg:huggingface/gpt2", "model") == "https://huggingface.co/gpt2"
+    assert page_of("pkg:huggingface/docs", "model") is None
 
 
 def test_a_data_set_without_a_name_is_listed() -> None:

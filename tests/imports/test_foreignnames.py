@@ -24,8 +24,25 @@ from proofs.fields import is_external_name
         ("https://huggingface.co/datasets/squad/", "pkg:huggingface/squad"),
         ("http://hf.co/datasets/tatsu-lab/alpaca", "pkg:huggingface/tatsu-lab/alpaca"),
         ("https://huggingface.co/Meta/Llama-2", "pkg:huggingface/Meta/Llama-2"),
-        ("https://huggingface.co/datasets/a/b/tree/main", "https://huggingface.co/datasets/a/b/tree/main"),
-        ("https://huggingface.co/spaces/a", "https://huggingface.co/spaces/a"),
+        ("https://huggingface.co/datasets/a/b/tree/main", "pkg:huggingface/a/b"),
+        ("https://huggingface.co/datasets/a/b/tree/v1.0", "pkg:huggingface/a/b@v1.0"),
+        (f"https://huggingface.co/Meta/Llama-2/tree/{'0A1B' * 10}/", f"pkg:huggingface/Meta/Llama-2@{'0a1b' * 10}"),
+        (f"https://huggingface.co/a/b/commit/{'0a1b' * 10}", f"pkg:huggingface/a/b@{'0a1b' * 10}"),
+        ("https://huggingface.co/datasets/a/b/blob/main/README.md", "pkg:huggingface/a/b"),
+        ("https://huggingface.co/datasets/a/b/blob/5f3c/README.md#uses", "pkg:huggingface/a/b@5f3c"),
+        ("https://huggingface.co/a/b/resolve/5f3c/on/model.bin?download=true", "pkg:huggingface/a/b@5f3c"),
+        ("https://huggingface.co/datasets/a/b/tree/refs%2Fconvert%2Fa", "pkg:huggingface/a/b@refs/convert/a"),
+        ("https://huggingface.co/datasets/a/b/tree/refs/pr/1/data", "pkg:huggingface/a/b@refs/pr/1"),
+        ("https://huggingface.co/gpt2", "pkg:huggingface/gpt2"),
+        ("https://huggingface.co/gpt2/tree/v2", "pkg:huggingface/gpt2@v2"),
+        ("https://huggingface.co/datasets/squad/raw/main/README.md", "pkg:huggingface/squad"),
+        *((page, page) for page in (
+            "https://huggingface.co/spaces/a", "https://huggingface.co/", "https://huggingface.co/datasets",
+            "https://huggingface.co/pricing", "https://huggingface.co/docs/hub", "https://huggingface.co/a/b/discussions/1",
+            "https://huggingface.co/datasets/a/b?row=1", "https://huggingface.co/a/b#uses",
+            "https://huggingface.co/a/b/tree/v1?x=y", "https://huggingface.co/a/b/c/tree/main",
+            "https://hub.example/a/b/tree/main",
+        )),
         ("https://archive.example/x?y#z", "https://archive.example/x?y#z"),
         ("https://archive.example/a b", None), ("ftp://archive.example/a", None), ("archive", None),
     ],
@@ -42,8 +59,12 @@ def test_names_of_the_hub() -> None:
     for page in ("https://huggingface.co/Org/Name", "https://huggingface.co/datasets/Org/Name"):
         found = hub_page(page)
         assert found is not None
-        assert hub_url(*found) == page
+        assert hub_url(*found[:3]) == page
         assert name_of_url(page) == "pkg:huggingface/Org/Name"
+        found = hub_page(f"{page}/tree/refs%2Fpr%2F1")
+        assert found is not None
+        assert (found.repository, found.revision, found.path) == ("Org/Name", "refs/pr/1", "")
+        assert hub_url(*found[:3]) == f"{page}/tree/refs%2Fpr%2F1"
     assert hub_page("https://huggingface.co/spaces/a") is None
     assert hub_page("Org/Name") is None
 

@@ -59,6 +59,9 @@ def spoken(reading: Reading) -> set[str]:
         (read_hfcard, CARD.format(more=""), {"name": PAGE}), (read_hfcard, CARD.format(more=""), {"name": MODEL}),
         (read_hfcard, CARD.format(more="base_model: Archive/Whale-7B\n"), {"name": "a/b"}),
         (read_hfcard, CARD.format(more=f"base_model: {PAGE}\n"), {"name": "a/b"}),
+        (read_hfcard, CARD.format(more=f"base_model: {PAGE}/tree/main\n"), {"name": "a/b"}),
+        (read_spdx, spdx(software_downloadLocation=f"{PAGE}/resolve/main/model.gguf?download=true"), {}),
+        (read_croissant, croissant(url="https://x.example", isBasedOn=f"{PAGE}/blob/main/README.md"), {}),
         (read_hfcard, CARD.format(more=f"base_model: {MODEL}\n"), {"name": "a/b"}),
         (read_provenance, row("Archive/Whale-7B"), {}),
         (read_croissant, croissant(url=PAGE), {}), (read_croissant, croissant(identifier=MODEL), {}),
@@ -94,6 +97,36 @@ def test_a_page_says_which_it_is(page: str, type: str, tmp_path: Path) -> None:
     (tmp_path / "card").write_text(CARD.format(more="" if type == "dataset" else "task_ids: [x]\n"), encoding="utf-8")
     (made,) = read_hfcard(str(tmp_path / "card"), place="card", name=page).materials
     assert (made.name, made.type) == (MODEL, type)
+
+
+def test_a_page_of_one_revision_is_that_revision(tmp_path: Path) -> None:
+    """As the recording library names what it loaded: with the revision, which is the version too, and its page."""
+    (tmp_path / "card").write_text(CARD.format(more="base_model: gpt2\n"), encoding="utf-8")
+    page = f"{PAGE}/tree/{REVISION}"
+    (made,) = read_hfcard(str(tmp_path / "card"), place="card", name=page.replace(REVISION, REVISION.upper())).materials
+    assert (made.name, made.type) == (f"{MODEL}@{REVISION}", "model")
+    assert (made.fields["version"], made.fields["uri"]) == (REVISION, page)
+    assert "pkg:huggingface/gpt2" in {source.name for source in made.sources}
+
+
+def test_files_of_one_repository_are_told_apart(tmp_path: Path) -> None:
+    """A bill that lists a repository and two files of it: the repository's page names the repository, and no file is
+    taken for it; one file alone is."""
+    files = [
+        {"type": "software_File", "spdxId": f"https://x.example/{name}", "name": name,
+         "software_primaryPurpose": "model", "software_downloadLocation": f"{PAGE}/resolve/main/{name}"}
+        for name in ("q4.gguf", "q8.gguf")
+    ]  # fmt: skip
+    document = json.loads(spdx(software_downloadLocation=PAGE))
+    document["@graph"] += files
+    (tmp_path / "bill").write_text(json.dumps(document), encoding="utf-8")
+    reading = read_spdx(str(tmp_path / "bill"), place="bill")
+    assert [made.name for made in reading.materials if made.fields["title"] == "Whale"] == [MODEL]
+    assert {made.name for made in reading.materials if made.fields["title"] != "Whale"} == {
+        "https://x.example/tuned", "https://x.example/q4.gguf", "https://x.example/q8.gguf"
+    }  # fmt: skip
+    (tmp_path / "bill").write_text(json.dumps({**document, "@graph": files[:1]}), encoding="utf-8")
+    assert [made.name for made in read_spdx(str(tmp_path / "bill"), place="bill").materials] == [MODEL]
 
 
 def test_a_model_trained_on_a_data_set_of_its_name(tmp_path: Path) -> None:
