@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ledger.trace import DEPTH_MAX, MATERIALS_MAX, UP
-from node.cli.common import add_node, open_client, read_file
+from node.cli.common import add_node, open_client, party_bytes, read_file
 from node.cli.files import check_file, joined, print_bytes, write_parts
 from node.cli.lineagefetch import Fetched, Wanted, add_verify, check_bounds, fetch_lineage
 from node.cli.outcome import INCOMPLETE, OK
@@ -57,6 +57,11 @@ def add_model_reports(actions: Any) -> None:
         parser = actions.add_parser(name, help=f"{what}, as far as the log has it; the rest is printed as missing")
         parser.add_argument("asset", metavar="MODEL", help="an asset of type model, or an external name of one")
         parser.add_argument("--format", choices=(MARKDOWN, JSON), default=MARKDOWN, help="default: md, Markdown")
+        parser.add_argument(
+            "--curator", action="append", metavar="PARTY",
+            help="beside owners' and the provider's words only this party's count: its key in hex, or a file of it; "
+            "repeatable",
+        )  # fmt: skip
         _add_lineage(parser)
         parser.set_defaults(run=run_model_report, report=name)
 
@@ -96,8 +101,11 @@ def run_licenses(args: argparse.Namespace) -> int:
 
 def run_model_report(args: argparse.Namespace) -> int:
     """Ask or replay, fill in the template, show. 3 where the lineage isn't whole, or not all records were read."""
+    curators = None
+    if args.curator:
+        curators = tuple(dict.fromkeys(party_bytes(one, field="--curator").hex() for one in args.curator))
     client, fetched = _fetch(args)
-    training = gather(fetched.graph)
+    training = gather(fetched.graph, curators)
     uses = UseFigures(training)
     read_uses(args, client, fetched, uses)
     report = _REPORTS[args.report](fetched.graph, training, uses)

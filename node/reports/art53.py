@@ -11,22 +11,33 @@ from collections.abc import Iterable
 from node.lineage.graph import Graph
 from node.lineage.wording import use_words
 from node.reports.answers import (
-    BASIS,
+    LICENSED,
     NOT_SHOWN,
+    SYNTHETIC,
+    Found,
+    basis,
+    claim_answers,
+    contested_items,
+    entries,
     fact_answer,
     latest_item,
+    licensed,
     no_field,
+    of_origin,
     other_model_items,
     period_item,
     said,
+    said_by,
     source_answer,
     source_items,
-    sum_item,
+    synthetic,
+    used_by,
     writer_answers,
     yes_item,
 )
-from node.reports.document import COUNTED, DECLARED, LOGGED, USAGES, Answer, Item, Report, Section, Source, item
-from node.reports.materials import ORIGINS, Training, Used
+from node.reports.document import COUNTED, LOGGED, Answer, Item, Report, Section, Source, item
+from node.reports.materials import Entry, Training
+from node.reports.sums import sum_item
 from node.reports.useanswers import latest_use_item, quantity_items, range_item
 from node.reports.uses import UseFigures
 
@@ -51,16 +62,14 @@ def report_art53(graph: Graph, training: Training, uses: UseFigures) -> Report:
     )
     model = training.model
     left_out = (*graph.truncated, *uses.left_out())
-    return Report(FORMAT, TITLE, model.id, model.title, graph.size, BASIS, left_out, sections, NOT_SHOWN)
+    return Report(FORMAT, TITLE, model.id, model.title, graph.size, basis(training), left_out, sections, NOT_SHOWN)
 
 
 def _provider(training: Training) -> Iterable[Item]:
-    names = [
-        Answer("", DECLARED, (Source(str(one.ref), str(one.party), str(one.party_name)),), quoted=str(one.party_name),
-               about=one.id, value={"party": one.party, "name": one.party_name})
-        for one in training.model.owners
-    ]  # fmt: skip
-    yield item("Provider name", names, note="A name is a party's own claim; its key counts" if names else "")
+    names = tuple(claim_answers(training.model))
+    notes = ["A name is a party's own claim; its key counts"] if names else []
+    notes += ["Who claims a model's name needn't be its provider"] if training.model.claimants else []
+    yield item("Provider name", names, note=". ".join(notes))
     yield item("Contact details", (), missing="not in a lineage; the provider's party record may have a URL")
     yield no_field("Authorised representative: name and contact details")
 
@@ -71,10 +80,11 @@ def _identification(training: Training) -> Iterable[Item]:
     versions = [fact_answer(None, fact, text="version") for fact in model.facts("version")]
     yield item("Versioned model name(s)", names + versions, note="" if versions else "No version is logged")
     yield item(
-        "Model dependencies", (source_answer(one, training) for one in training.bases),
+        "Model dependencies", map(source_answer, training.bases),
         note="What these were trained on is for their own summaries" if training.bases else "",
     )  # fmt: skip
     yield from other_model_items(training)
+    yield from contested_items(training)
     yield no_field("Date of placement of the model on the Union market")
 
 
@@ -82,8 +92,8 @@ def _size(training: Training, uses: UseFigures) -> Iterable[Item]:
     direct = training.direct
     yield said("Modality", direct, "modality")
     groups = _by_modality(direct)
-    yield sum_item("Training data size in bytes", groups, "bytes", "bytes")
-    yield sum_item("Training data size in items", groups, "items", "items (files of the manifests)")
+    yield sum_item("Training data size in bytes", groups, "bytes", "bytes", training)
+    yield sum_item("Training data size in items", groups, "items", "items (files of the manifests)", training)
     yield range_item("Training data size in the template's ranges (tokens, images, hours)", training, uses)
     yield from quantity_items(training, uses)
     yield said("Types of content (media types)", direct, "media")
@@ -93,13 +103,15 @@ def _size(training: Training, uses: UseFigures) -> Iterable[Item]:
     yield no_field("Description of the linguistic characteristics of the overall training data")
     yield no_field("Other relevant characteristics of the overall training data")
     if training.evaluated:
-        text = f"{training.evaluated:,} further: only evaluated on, searched or grounded on, so not training content"
-        yield item("Additional comments", (Answer(text, COUNTED, value=training.evaluated),))
+        count = len(training.evaluated)
+        text = f"{count:,} further: only evaluated on, searched or grounded on, so not training content"
+        sources = tuple(source for one in training.evaluated for source in said_by(one))
+        yield item("Additional comments", (Answer(text, COUNTED, sources, value=count),))
 
 
-def _by_modality(direct: tuple[Used, ...]) -> list[tuple[str, tuple[Used, ...]]]:
+def _by_modality(direct: tuple[Entry, ...]) -> list[tuple[str, tuple[Entry, ...]]]:
     """The sources apart by the modality that is said of them; "" for those of which none is, or several are."""
-    groups: dict[str, list[Used]] = {}
+    groups: dict[str, list[Entry]] = {}
     for one in direct:
         fact = one.material.figure("modality")
         groups.setdefault("" if fact is None else str(fact.value), []).append(one)
@@ -107,88 +119,74 @@ def _by_modality(direct: tuple[Used, ...]) -> list[tuple[str, tuple[Used, ...]]]
 
 
 def _sources(training: Training) -> Iterable[Section]:
-    public, licensed, crawled, user, synthetic, other = (training.of_origin(name) for name in ORIGINS)
-    yield _section(public, "2.1", "Publicly available datasets", "logged with origin public", (
+    of = {origin: of_origin(training, origin) for origin in ("public", "crawled", "user", "other")}
+    public, crawled, user, other = (entries(found) for found in of.values())
+    yield _section(of["public"], "2.1", "Publicly available datasets", "logged with origin public", (
         said("Modalities of their content", public, "modality"),
-        source_items("List of publicly available datasets", public, training),
+        source_items("List of publicly available datasets", public),
         period_item("Period of data collection", public),
     ))  # fmt: skip
     yield Section("2.2", "Private non-publicly available datasets obtained from third parties")
-    paid = _paid(licensed, training)
-    what = "logged with origin licensed, or charged for under terms of this log"
-    yield _section(paid, "2.2.1", "Datasets commercially licensed by rightsholders or their representatives", what, (
+    found = licensed(training)
+    paid = entries(found)
+    heading = "Datasets commercially licensed by rightsholders or their representatives"
+    yield _section(found, "2.2.1", heading, LICENSED, (
         said("Modalities of their content", paid, "modality"),
-        source_items("Datasets", paid, training),
+        source_items("Datasets", paid),
         _licensed_uses(training),
     ))  # fmt: skip
     yield Section("2.2.2", "Private datasets obtained from other third parties", (
         no_field("Private datasets of other third parties", "A log has no origin of that kind"),
     ))  # fmt: skip
-    yield _section(crawled, "2.3", "Data crawled and scraped from online sources", "logged with origin crawled", (
+    yield _section(of["crawled"], "2.3", "Data crawled and scraped from online sources", "logged with origin crawled", (
         no_field("Crawler names or identifiers"),
         no_field("Purposes of the crawlers"),
         no_field("General description of crawler behaviour"),
         period_item("Period of data collection", crawled),
-        source_items("Type of content and online sources crawled", crawled, training),
+        source_items("Type of content and online sources crawled", crawled),
         said("Type of modality covered", crawled, "modality"),
         said("Addresses that were logged of them", crawled, "uri"),
         no_field("Summary of the most relevant domain names crawled"),
     ))  # fmt: skip
-    yield _section(user, "2.4", "User data", "logged with origin user", (
+    yield _section(of["user"], "2.4", "User data", "logged with origin user", (
         no_field("Whether from interactions with the model, or with other services"),
         no_field("Services or products that collected it"),
         said("Modalities of the content", user, "modality"),
-        source_items("User data", user, training),
+        source_items("User data", user),
         period_item("Period of data collection", user),
     ))  # fmt: skip
-    written = _written(synthetic, training)
-    yield _section(written, "2.5", "Synthetic data", "logged with origin synthetic, or as a model's outputs", (
+    made = synthetic(training)
+    written = entries(made)
+    yield _section(made, "2.5", "Synthetic data", SYNTHETIC, (
         said("Modality of the synthetic data", written, "modality"),
-        source_items("Synthetic data", written, training),
+        source_items("Synthetic data", written),
     ), (
         item("Models that made it, or that the model was distilled from", writer_answers(training)),
         no_field("Whether those models are available on the market"),
-    ) if written or training.writers else ())  # fmt: skip
-    yield _section(other, "2.6", "Other sources of data", "logged with origin other", (
-        source_items("Other sources", other, training),
+    ) if made else ())  # fmt: skip
+    yield _section(of["other"], "2.6", "Other sources of data", "logged with origin other", (
+        source_items("Other sources", other),
     ))  # fmt: skip
-    unknown = training.of_no_origin()
+    unknown = training.of_origin(None)
     if unknown:
         yield Section("2.x", "Sources of which nobody logged an origin: they belong to one of 2.1 to 2.6", (
-            source_items("Sources without an origin", unknown, training),
+            source_items("Sources without an origin", unknown),
         ))  # fmt: skip
 
 
 def _section(
-    used: tuple[Used, ...], number: str, heading: str, what: str, items: tuple[Item, ...], always: tuple[Item, ...] = ()
+    found: list[Found], number: str, heading: str, what: str, items: tuple[Item, ...], always: tuple[Item, ...] = ()
 ) -> Section:
     """Whether there is such data, and what the template asks of it where there is."""
-    return Section(number, heading, (yes_item("Used", used, what=what), *(items if used else ()), *always))
-
-
-def _paid(licensed: tuple[Used, ...], training: Training) -> tuple[Used, ...]:
-    """Sources of origin licensed, or with uses that were charged under terms of this log."""
-    known = {one.material.nodes[0].id for one in licensed}
-    return tuple(
-        one for one in training.data
-        if one.material.nodes[0].id in known or any(use.charge for use in one.uses)
-    )  # fmt: skip
-
-
-def _written(synthetic: tuple[Used, ...], training: Training) -> tuple[Used, ...]:
-    """What is synthetic by anybody's word, or has a model as its writer."""
-    made = {made.nodes[0].id for _, made in training.writers} | {one.material.nodes[0].id for one in synthetic}
-    return tuple(
-        one for one in training.data
-        if one.material.nodes[0].id in made or any(fact.value == "outputs" for fact in one.material.facts("type"))
-    )  # fmt: skip
+    asked = items if entries(found) else ()
+    return Section(number, heading, (yes_item("Used", found, what=what), *asked, *always))
 
 
 def _licensed_uses(training: Training) -> Item:
     answers = [
         Answer(
-            f"used: {use_words([use])[0]}", LOGGED, (Source(USAGES, use.party, use.party_name),),
-            about=one.material.id, value={"charge": str(use.charge), "currency": use.currency, "uses": use.uses},
+            f"used: {use_words([use])[0]}", LOGGED, (used_by(use),), about=one.material.id,
+            value={"charge": str(use.charge), "currency": use.currency, "uses": use.uses},
         )
         for one in training.data for use in one.uses if use.status in ("licensed", "part-priced")
     ]  # fmt: skip
@@ -210,16 +208,21 @@ def _processing(training: Training) -> Iterable[Section]:
 
 def _statuses(training: Training) -> Item:
     counts: dict[str, int] = {}
-    for one in training.data:
-        for use in one.uses:
-            counts[use.status] = counts.get(use.status, 0) + use.uses
-    answers = [Answer(f"{status}: {count:,}", COUNTED, value=count) for status, count in sorted(counts.items())]
+    users: dict[str, list[Source]] = {}
+    for use in (use for one in training.data for use in one.uses):
+        counts[use.status] = counts.get(use.status, 0) + use.uses
+        users.setdefault(use.status, []).append(used_by(use))
+    answers = [
+        Answer(f"{status}: {count:,}", COUNTED, tuple(dict.fromkeys(users[status])), value=count)
+        for status, count in sorted(counts.items())
+    ]  # fmt: skip
     return item("Logged uses for the model by their status in this log", answers)
 
 
 def _disputed(training: Training) -> Item:
     disputes = [
-        Answer(f"record {one.target}, {one.state}", LOGGED, about=used.material.id, value=one.index)
-        for used in training.data for node in used.material.nodes for one in node.disputes
+        Answer(f"record {one.target}, {one.state}, disputed in record {one.index}", LOGGED, about=used.material.id,
+               value=one.index)
+        for used in training.data for node in (*used.material.own, *used.material.packages) for one in node.disputes
     ]  # fmt: skip
     return item("Disputes about the sources' records", disputes)

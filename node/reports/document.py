@@ -14,13 +14,17 @@ from typing import Any, TypeVar
 
 from node.printable import safe_line
 
-DECLARED, CONCLUDED, LOGGED, COUNTED = "declared", "concluded", "logged", "counted"
-"""Who stands behind an answer: the asset's owner of his own asset; a curator of material that isn't his; whoever logged
-the use or the edge; this program, which added up what others said."""
+DECLARED, CONCLUDED, CLAIMED, LOGGED, COUNTED = "declared", "concluded", "claimed", "logged", "counted"
+"""Who stands behind an answer: the asset's owner of his own asset; a curator of material that isn't his; the owner of
+an asset that claims the material's name, which is no ownership; whoever logged the use; this program, which added up
+what others said."""
 NOBODY = "nobody logged it"
+DIFFER = "its authors differ"
 NO_FIELD = "no record of a log has a field for it"
 ANSWERS_MAX = 1000
 """Of one item; how many more there are is said."""
+RECORDS_MAX = 4
+"""That stand with one answer; how many more there are is said."""
 T = TypeVar("T")
 USAGES = "its usage records"
 """In place of one record's reference: a lineage adds uses up."""
@@ -40,7 +44,8 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One answer. `text`: of our own words; `quoted`: a stranger's text that follows; `about`: the id of the material
-    that it is about; `value`: the same for programs."""
+    that it is about; `value`: the same for programs; `details`: what its own records say of its parts, for people: for
+    programs it is in `value`."""
 
     text: str
     standing: str
@@ -48,6 +53,7 @@ class Answer:
     quoted: str = ""
     about: str = ""
     value: Any = None
+    details: tuple[Answer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +171,9 @@ def _item_lines(one: Item) -> Iterator[str]:
     yield f"**{one.label}:**"
     yield ""
     for answer in one.answers:
-        about = f" {code(answer.about)}" if answer.about else ""
-        words = [answer.text] if answer.text else []
-        words += [escaped(answer.quoted)] if answer.quoted else []
-        yield f"-{about} {': '.join(words)} ({_said(answer)})"
+        yield _answer_line(answer)
+        for detail in answer.details:
+            yield f"  {_answer_line(detail)}"
     if one.more:
         yield f"- and {one.more:,} more"
     if one.note:
@@ -176,13 +181,24 @@ def _item_lines(one: Item) -> Iterator[str]:
         yield f"{one.note}."
 
 
+def _answer_line(answer: Answer) -> str:
+    about = f" {code(answer.about)}" if answer.about else ""
+    words = [answer.text] if answer.text else []
+    words += [escaped(answer.quoted)] if answer.quoted else []
+    return f"-{about} {': '.join(words)} ({_said(answer)})"
+
+
 def _said(answer: Answer) -> str:
+    """Who says it, in which records: of more than RECORDS_MAX how many more there are."""
+    sources = tuple(dict.fromkeys(answer.sources))
     who = ", ".join(
         f"{escaped(one.party_name)} {code(one.party[:16] + '…')} in "
         + (one.record if one.record == USAGES else code(one.record))
-        for one in answer.sources
+        for one in sources[:RECORDS_MAX]
     )
-    return f"{answer.standing} by {who}" if who else answer.standing
+    more = len(sources) - RECORDS_MAX
+    who += f" and {more:,} more record{'s'[: more != 1]}" if more > 0 else ""
+    return f"{answer.standing} {'from' if answer.standing == COUNTED else 'by'} {who}" if who else answer.standing
 
 
 def as_value(report: Report) -> dict[str, Any]:
@@ -222,6 +238,7 @@ def _answer_value(answer: Answer) -> dict[str, Any]:
         "text": answer.text, "quoted": answer.quoted or None, "about": answer.about or None, "value": answer.value,
         "standing": answer.standing,
         "sources": [
-            {"record": one.record, "party": one.party, "party_name": one.party_name} for one in answer.sources
+            {"record": one.record, "party": one.party, "party_name": one.party_name}
+            for one in dict.fromkeys(answer.sources)
         ],
     }  # fmt: skip

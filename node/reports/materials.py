@@ -1,23 +1,20 @@
-"""What went into a model, from its lineage: its sources with everything that anybody said of each.
+"""What went into a model, from its lineage: its sources, each with every way by which it got in.
 
-A *material* is one thing, known by one name or several: an asset, the external names that its owner claims, and for an
-external name the assets that claim it. Sources are what edges (`trained_on`, `derived_from`, …) or logged uses
-(`train`, `finetune`, …) join with the model; evaluating, searching and grounding put nothing into it. Base models and
-models whose outputs were used are named, and not gone through: what these were trained on is for their own summaries.
-That outputs were used is what `generated_by`, `distilled_from` and the uses `infer` and `distill` say, and nothing
-else says it.
+Sources are what edges (`trained_on`, `derived_from`, …) or logged uses (`train`, `finetune`, …) join with the model;
+evaluating, searching and grounding put nothing into it. Base models and models whose outputs were used are named, and
+not gone through: what these were trained on is for their own summaries. That outputs were used is what `generated_by`,
+`distilled_from` and the uses `infer` and `distill` say, and nothing else says it. Whose word counts: authority.py.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from node.lineage.graph import Graph, Node, Speaker, UseSum
-from node.lineage.material import same_material
-from node.reports.document import CONCLUDED, DECLARED, Source
+from node.lineage.graph import Graph, Node, UseSum
+from node.reports.authority import Authority, Fact, Material, Statement
 from proofs.errors import InputError
 from proofs.pricing import OBSERVED
 
@@ -25,66 +22,11 @@ MODEL = "model"
 BASE_RELATIONS = ("derived_from", "contains", "trained_on")
 OUTPUT_RELATIONS = ("generated_by", "distilled_from")
 OUTPUT_USES = ("infer", "distill")
-_THROUGH_MAX = 8
 NOT_IN_IT = ("evaluated_on", "evaluate", "search", "index", "ground")
 """Relations and uses that put nothing into what was made: what a model is asked to look into isn't in it."""
-_INTEGERS = ("bytes", "items", "collected_from", "collected_until")
-"""Large ones are decimal strings in a record's JSON form."""
 ORIGINS = ("public", "licensed", "crawled", "user", "synthetic", "other")
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One field that one record says. `standing`: DECLARED or CONCLUDED."""
-
-    value: Any
-    standing: str
-    source: Source
-
-
-@dataclass(frozen=True, slots=True)
-class Material:
-    """One thing under its names, assets first. `id`: that by which it was reached."""
-
-    id: str
-    title: str
-    nodes: tuple[Node, ...]
-
-    def facts(self, name: str) -> Iterator[Fact]:
-        """What the records say in one field, each with its author."""
-        for node in self.nodes:
-            if node.is_asset:
-                party, party_name = str(node.party), str(node.party_name)
-                if name in node.record:
-                    yield Fact(_value(node.record, name), DECLARED, Source(str(node.ref), party, party_name))
-                if name == "license" and node.terms and node.terms.license not in (None, node.record.get(name)):
-                    yield Fact(node.terms.license, DECLARED, Source(node.terms.ref, party, party_name))
-                continue
-            for one in node.descriptions:
-                if name in one.record:
-                    yield Fact(_value(one.record, name), CONCLUDED, Source(one.ref, one.party, one.party_name))
-
-    def figure(self, name: str) -> Fact | None:
-        """The one figure that a sum may take: the owner's, else what all curators agree on. None where nobody says
-        one, or where they differ."""
-        said = list(self.facts(name))
-        standing = DECLARED if any(one.standing == DECLARED for one in said) else CONCLUDED
-        said = [one for one in said if one.standing == standing]
-        return said[0] if len({one.value for one in said}) == 1 else None
-
-    @property
-    def is_model(self) -> bool:
-        """Whether anybody says that it is a model, or its name does."""
-        return self.id.startswith("model:") or any(fact.value == MODEL for fact in self.facts("type"))
-
-    @property
-    def owners(self) -> tuple[Node, ...]:
-        """The assets among its nodes."""
-        return tuple(node for node in self.nodes if node.is_asset)
-
-
-def _value(record: Mapping[str, Any], name: str) -> Any:
-    return int(record[name]) if name in _INTEGERS else record[name]
+_ENDS = 4
+"""Ids that are kept of either end of a long way."""
 
 
 class UseKey(NamedTuple):
@@ -97,17 +39,35 @@ class UseKey(NamedTuple):
     into: str | None
 
 
+class Through(NamedTuple):
+    """The way between a source and the model. `steps`: how many other sources are on it, 0 where it went into the
+    model itself; `ids`: of these, the nearest to the model first, of a long way the first and last _ENDS."""
+
+    steps: int = 0
+    ids: tuple[str, ...] = ()
+
+    def then(self, material_id: str) -> Through:
+        """One step further from the model."""
+        ids = (*self.ids, material_id)
+        return Through(self.steps + 1, ids if len(ids) <= 2 * _ENDS else ids[:_ENDS] + ids[-_ENDS:])
+
+
 @dataclass(frozen=True, slots=True)
 class Used:
-    """A material in a model or in another material. `relations` and `said_by`: of the edges; `logged`: uses, each with
-    the id of the node that was used; `through`: ids of the materials between it and the model, the nearest to the model
-    first; () where it is direct."""
+    """A material in the model or in another material, `made`. `statements`: who says so; `logged`: uses, each with the
+    id of the node that was used; `through`: what is between `made` and the model, with `made`."""
 
     material: Material
-    relations: tuple[str, ...]
-    said_by: tuple[Speaker, ...]
+    made: Material
+    statements: tuple[Statement, ...]
     logged: tuple[tuple[str, UseSum], ...]
-    through: tuple[str, ...] = ()
+    through: Through
+
+    @property
+    def relations(self) -> tuple[str, ...]:
+        """What the statements say, each relation once; evaluation is none."""
+        every = (relation for one in self.statements for relation in one.relations)
+        return tuple(dict.fromkeys(one for one in every if one not in NOT_IN_IT))
 
     @property
     def uses(self) -> tuple[UseSum, ...]:
@@ -128,98 +88,149 @@ class Used:
     @property
     def is_direct(self) -> bool:
         """Whether it went into the model itself."""
-        return not self.through
+        return not self.through.steps
+
+    @property
+    def is_in_it(self) -> bool:
+        """Whether anything says that it put something into what was made."""
+        return bool(self.relations) or any(use.use not in NOT_IN_IT for use in self.uses)
+
+    @property
+    def has_outputs_in(self) -> bool:
+        """Whether anything says that its outputs are in what was made."""
+        return any(one in OUTPUT_RELATIONS for one in self.relations) or any(
+            use.use in OUTPUT_USES for use in self.uses
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A source with every way by which it got in, a shortest one first."""
+
+    material: Material
+    ways: tuple[Used, ...]
+
+    @property
+    def relations(self) -> tuple[str, ...]:
+        """Of all ways, each once."""
+        return tuple(dict.fromkeys(relation for way in self.ways for relation in way.relations))
+
+    @property
+    def uses(self) -> tuple[UseSum, ...]:
+        """Of all ways: each logged use is in one."""
+        return tuple(use for way in self.ways for use in way.uses)
+
+    @property
+    def through(self) -> Through:
+        """Its shortest way."""
+        return self.ways[0].through
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether it went into the model itself."""
+        return self.ways[0].is_direct
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
     """What went into a model. `data`: data sets, works and outputs, direct ones first; `bases`: models that it was made
-    from; `writers`: models whose outputs are in it, each with the material that they wrote (the model itself where it
-    was distilled); `others`: models in its data of which nobody says that their outputs are, each with the material
-    that they are in; `again`: data by further ways that have uses; `evaluated`: how many put nothing into it."""
+    from; `writers`: models whose outputs are in it or in its data; `others`: models in its data of which nobody says
+    that their outputs are; `evaluated`: what put nothing into it; `rivals`: names of the model with the assets of other
+    parties that claim them too; `is_cut`: whether the lineage left something out; `curators`: parties whose words alone
+    count beside owners' and the provider's, None: everybody's."""
 
     model: Material
-    data: tuple[Used, ...]
-    bases: tuple[Used, ...]
-    writers: tuple[tuple[Used, Material], ...]
-    others: tuple[tuple[Used, Material], ...]
-    again: tuple[Used, ...]
-    evaluated: int
+    data: tuple[Entry, ...]
+    bases: tuple[Entry, ...]
+    writers: tuple[Used, ...]
+    others: tuple[Used, ...]
+    evaluated: tuple[Used, ...]
+    rivals: tuple[tuple[str, Node], ...]
+    is_cut: bool
+    curators: tuple[str, ...] | None
 
     @property
-    def direct(self) -> tuple[Used, ...]:
+    def direct(self) -> tuple[Entry, ...]:
         """The data that went into the model itself: sums are of these, for parts of them would count twice."""
         return tuple(one for one in self.data if one.is_direct)
 
     @property
     def used(self) -> tuple[Used, ...]:
         """Everything that is in it, models too, each once for what it is in; direct ones first."""
-        models = [*self.bases, *(one for one, _ in (*self.writers, *self.others))]
-        every = {(one.material.nodes[0].id, one.through): one for one in (*self.data, *self.again, *models)}
+        ways = (way for one in (*self.data, *self.bases) for way in one.ways)
+        every = {(one.material.id, one.made.id): one for one in (*ways, *self.writers, *self.others)}
         return tuple(sorted(every.values(), key=lambda one: not one.is_direct))
 
-    def of_origin(self, origin: str) -> tuple[Used, ...]:
-        """The data of which anybody says this origin."""
+    def of_origin(self, origin: str | None) -> tuple[Entry, ...]:
+        """The data that anybody whose word counts says to be of this origin; None: of which nobody says one."""
         return tuple(
-            one for one in self.data if any(fact.value == origin for fact in one.material.facts("origin"))
+            one for one in self.data
+            if origin in ([fact.value for fact in one.material.facts("origin")] or [None])
         )  # fmt: skip
-
-    def of_no_origin(self) -> tuple[Used, ...]:
-        """The data of which nobody says one."""
-        return tuple(one for one in self.data if not any(one.material.facts("origin")))
 
 
 class _Sources:
-    """Looks up materials and what went into each."""
+    """What went into each material."""
 
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
-        self._materials: dict[str, Material] = {}
-        self._used: dict[str, list[tuple[str, UseSum]]] = {}
+    def __init__(self, graph: Graph, authority: Authority) -> None:
+        self._authority = authority
+        self._uses: dict[str, list[tuple[Node, int]]] = {}
+        self._counted: set[tuple[str, int]] = set()
+        self._models = _sources_of_models(authority, graph.root)
         named = _by_name(graph)
         for node in graph.nodes:
-            for use in node.uses:
+            for at, use in enumerate(node.uses):
                 if use.into is not None:
                     for made in (use.into,) if use.into in graph else named.get((use.party, use.into), ()):
-                        self._used.setdefault(made, []).append((node.id, use))
+                        self._uses.setdefault(made, []).append((node, at))
 
-    def material(self, node_id: str) -> Material:
-        """The material of a node: everything that claims join with it, however long that chain."""
-        if node_id not in self._materials:
-            reached = same_material(self._graph, node_id)
-            nodes = tuple(sorted((self._graph.node(one) for one in reached), key=lambda node: not node.is_asset))
-            for one in reached:
-                self._materials[one] = Material(one, self._graph.node(one).title, nodes)
-        return self._materials[node_id]
-
-    def into(self, made: Material) -> Iterator[Used]:
-        """What edges and uses say went into a material, each source once, by the name by which it was logged: a claim
-        of that name puts no asset in its place."""
-        reached: dict[str, Material] = {}
-        relations: dict[str, list[str]] = {}
-        said_by: dict[str, list[Speaker]] = {}
+    def into(self, made: Material, through: Through) -> Iterator[Used]:
+        """What edges and uses say went into a material, each source once, as it was logged. To be asked once of each
+        material, the nearest to the model first: a use that could be of several is the first one's."""
+        statements: dict[str, list[Statement]] = {}
         uses: dict[str, list[tuple[str, UseSum]]] = {}
-        for node in made.nodes:
-            for edge in self._graph.sources(node.id):
-                if not edge.is_claim:
-                    key = self._key(edge.source, reached)
-                    relations.setdefault(key, []).extend(edge.relations)
-                    said_by.setdefault(key, []).extend(edge.said_by)
-            for source, use in self._used.get(node.id, ()):
-                uses.setdefault(self._key(source, reached), []).append((source, use))
-        own = {node.id for node in made.nodes}
-        for key in dict.fromkeys([*relations, *uses]):
-            if key not in own:
+        for source, said in self._authority.statements(made):
+            statements.setdefault(source, []).append(said)
+        for node in made.own:
+            for used, at in self._uses.get(node.id, ()) if self._authority.counts(node, made) else ():
+                if (used.id, at) not in self._counted:
+                    self._counted.add((used.id, at))
+                    uses.setdefault(used.id, []).append((used.id, used.uses[at]))
+        for source in dict.fromkeys([*statements, *uses]):
+            if source != made.id:
                 yield Used(
-                    reached[key], tuple(dict.fromkeys(relations.get(key, ()))),
-                    tuple(said_by.get(key, ())), tuple(uses.get(key, ())),
+                    self._authority.material(source), made, tuple(statements.get(source, ())),
+                    tuple(uses.get(source, ())), through,
                 )  # fmt: skip
 
-    def _key(self, node_id: str, reached: dict[str, Material]) -> str:
-        """One id for a material, however it is reached; `reached` keeps it as it was first."""
-        material = self.material(node_id)
-        reached.setdefault(material.nodes[0].id, material)
-        return material.nodes[0].id
+    def is_model(self, material: Material) -> bool:
+        """By its name, or as all say whose word counts; where nobody says a type, by what was made from it."""
+        return _is_said_model(material) or (material.id in self._models and not material.facts("type"))
+
+
+def _is_model_name(material: Material) -> bool:
+    return material.id.startswith("model:")
+
+
+def _is_said_model(material: Material) -> bool:
+    return _is_model_name(material) or {fact.value for fact in material.facts("type")} == {MODEL}
+
+
+def _sources_of_models(authority: Authority, root: str) -> set[str]:
+    """What a model was derived from (on data it would be trained), and what anything was distilled from."""
+    found: set[str] = set()
+    seen = {root}
+    queue = deque(seen)
+    while queue:
+        made = authority.material(queue.popleft())
+        is_model = made.id == root or _is_said_model(made)
+        for source, said in authority.statements(made):
+            if "distilled_from" in said.relations or (is_model and "derived_from" in said.relations):
+                found.add(source)
+            if source not in seen:
+                seen.add(source)
+                queue.append(source)
+    return found
 
 
 def _by_name(graph: Graph) -> dict[tuple[str | None, str], list[str]]:
@@ -233,61 +244,52 @@ def _by_name(graph: Graph) -> dict[tuple[str | None, str], list[str]]:
     return found
 
 
-def gather(graph: Graph) -> Training:
-    """What went into the graph's root. Raises InputError where nobody says that it is a model.
+def gather(graph: Graph, curators: Iterable[str] | None = None) -> Training:
+    """What went into the graph's root. `curators`: as in Authority. Raises InputError where nobody says that it is a
+    model.
 
-    Each material is visited once, by a shortest way: time is linear in the graph, whatever cycles there are.
+    Each material is gone through once, by a shortest way: time is linear in the graph, whatever cycles there are.
     """
-    look = _Sources(graph)
-    model = look.material(graph.root)
-    if not model.is_model:
+    only = None if curators is None else tuple(curators)
+    authority = Authority(graph, only)
+    model = authority.material(graph.root)
+    if not _is_model_name(model) and all(fact.value != MODEL for fact in model.facts("type")):
         raise InputError(f"{graph.root} is no model: nobody says so", field="MODEL", expected="an asset of type model")
-    data: list[Used] = []
-    bases: list[Used] = []
-    writers: list[tuple[Used, Material]] = []
-    others: list[tuple[Used, Material]] = []
-    again: list[Used] = []
-    evaluated = 0
-    seen = {node.id for node in model.nodes}
-    queue: deque[tuple[Material, tuple[str, ...]]] = deque([(model, ())])
+    look = _Sources(graph, authority)
+    data: dict[str, list[Used]] = {}
+    bases: list[Entry] = []
+    writers: list[Used] = []
+    others: list[Used] = []
+    evaluated: list[Used] = []
+    queue = deque([(model, Through())])
     while queue:
         made, through = queue.popleft()
-        for used in look.into(made):
-            kept = [*used.relations, *(use.use for use in used.uses)]
-            if all(word in NOT_IN_IT for word in kept):
-                evaluated += made is model
+        for used in look.into(made, through):
+            key = used.material.id
+            if key == model.id or key in model.names:
                 continue
-            found = replace(used, through=through)
-            if used.material.is_model:
-                _sort_model(found, made, is_root=made is model, bases=bases, writers=writers, others=others)
-            elif used.material.nodes[0].id not in seen:
-                seen.update(node.id for node in used.material.nodes)
-                data.append(found)
-                queue.append((used.material, (*through, used.material.id)[-_THROUGH_MAX:]))
-            elif used.logged and used.material.nodes[0].id != model.nodes[0].id:
-                again.append(found)
-    return Training(model, tuple(data), tuple(bases), tuple(writers), tuple(others), tuple(again), evaluated)
+            if not used.is_in_it:
+                evaluated += [used] if used.is_direct else []
+            elif look.is_model(used.material):
+                if used.has_outputs_in:
+                    writers.append(used)
+                elif not used.is_direct:
+                    others.append(used)
+                if used.is_direct and (not used.has_outputs_in or any(one in BASE_RELATIONS for one in used.relations)):
+                    bases.append(Entry(used.material, (used,)))
+            else:
+                if key not in data:
+                    queue.append((used.material, through.then(key)))
+                data.setdefault(key, []).append(used)
+    entries = tuple(Entry(ways[0].material, tuple(ways)) for ways in data.values())
+    return Training(
+        model, entries, tuple(bases), tuple(writers), tuple(others), tuple(evaluated),
+        tuple(authority.rivals(model)), bool(graph.truncated), only,
+    )  # fmt: skip
 
 
-def _sort_model(
-    found: Used, made: Material, *, is_root: bool, bases: list[Used], writers: list[tuple[Used, Material]],
-    others: list[tuple[Used, Material]],
-) -> None:  # fmt: skip
-    """A model whose outputs are used is a writer. Otherwise in a model it is its base (or both), and in data it is what
-    was said of it and no more."""
-    wrote = any(word in OUTPUT_RELATIONS for word in found.relations) or any(
-        use.use in OUTPUT_USES for use in found.uses
-    )
-    if wrote:
-        writers.append((found, made))
-    elif not is_root:
-        others.append((found, made))
-    if is_root and (any(word in BASE_RELATIONS for word in found.relations) or not wrote):
-        bases.append(found)
-
-
-def sources_of(used: Iterable[Used], name: str) -> Iterator[tuple[Used, Fact]]:
-    """Every statement of one field, for each of these."""
+def sources_of(used: Iterable[Entry], name: str) -> Iterator[tuple[Entry, Fact]]:
+    """Every statement of one field that counts, for each of these."""
     for one in used:
         for fact in one.material.facts(name):
             yield one, fact

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from node.reports.answers import day, silence
+from node.reports.answers import day, silence, through_words
 from node.reports.document import COUNTED, LOGGED, NOBODY, Answer, Item, item
 from node.reports.materials import Training, Used
+from node.reports.sums import direct_words
 from node.reports.uses import Amount, Moment, UseFigures
 
 TEXT, TOKEN = "text", "token"
@@ -58,7 +59,7 @@ def quantity_items(training: Training, uses: UseFigures) -> tuple[Item, Item]:
                 counts[use] = counts.get(use, 0) + 1
     answers = [
         Answer(
-            f"{use}: {counted_words(amount)} (sum over {counts[use]:,} of {len(direct):,} direct sources; "
+            f"{use}: {counted_words(amount)} (sum over {counts[use]:,} of {direct_words(len(direct), training)}; "
             f"{_records(amount)})",
             COUNTED, amount.said_by(), value={**_value(use, amount), "of": counts[use], "sources": len(direct)},
         )
@@ -72,15 +73,16 @@ def quantity_items(training: Training, uses: UseFigures) -> tuple[Item, Item]:
 
 def _source_answer(used: Used, use: str, amount: Amount) -> Answer:
     return Answer(
-        f"{use}: {counted_words(amount)} ({_records(amount)}){_through(used)}", LOGGED, amount.said_by(),
-        about=used.material.id, value={**_value(use, amount), "through": list(used.through)},
+        f"{use}: {counted_words(amount)} ({_records(amount)}){through_words(used)}", LOGGED, amount.said_by(),
+        about=used.material.id,
+        value={**_value(use, amount), "through": list(used.through.ids), "through_count": used.through.steps},
     )  # fmt: skip
 
 
 def range_item(label: str, training: Training, uses: UseFigures) -> Item:
     """The template's range for text, where the tokens of direct sources of modality text were logged."""
     total = Amount()
-    text = [one for one in training.direct if (fact := one.material.figure("modality")) and fact.value == TEXT]
+    text = [one.ways[0] for one in training.direct if (fact := one.material.figure("modality")) and fact.value == TEXT]
     count = 0
     for one in text:
         found = [amount for use, amount in uses.of(one).items() if use in TRAINING_USES and amount.quantities[TOKEN]]
@@ -91,7 +93,7 @@ def range_item(label: str, training: Training, uses: UseFigures) -> Item:
     if not tokens:
         return _item(label, [], training, uses)
     name = next(words for end, words in TOKEN_RANGES if end is None or tokens < end)
-    words = f"text: {name}: {tokens:,} token in logged uses (sum over {count:,} of {len(text):,} direct sources)"
+    words = f"text: {name}: {tokens:,} token in logged uses (sum over {count:,} of {direct_words(len(text), training)})"
     answer = Answer(words, COUNTED, total.said_by(), value={"range": name, "token": str(tokens), "of": count,
                                                             "sources": len(text)})  # fmt: skip
     note = "Tokens that were used several times count each time, those that nobody logged don't; nothing else is made "
@@ -124,15 +126,10 @@ def latest_use_item(label: str, training: Training, uses: UseFigures) -> Item:
     return _item(label, [_moment_answer("until ", used, moment) for moment, used in latest], training, uses)
 
 
-def _through(used: Used) -> str:
-    """Says of a use that it was for another source, perhaps by somebody else."""
-    return "" if used.is_direct else f", through {len(used.through)} other source{'s'[: len(used.through) > 1]}"
-
-
 def _key(used: Used) -> str:
-    return used.material.nodes[0].id
+    return used.material.id
 
 
 def _moment_answer(word: str, used: Used, moment: Moment) -> Answer:
-    words = f"{word}{day(moment.ms)} ({moment.use}){_through(used)}"
+    words = f"{word}{day(moment.ms)} ({moment.use}){through_words(used)}"
     return Answer(words, LOGGED, (moment.source,), about=used.material.id, value=moment.ms)

@@ -22,19 +22,19 @@ def logged(
     return Logged(key, index, f"{index}:{index:064x}", quantities, since, until, correction is not None, correction)
 
 
-def _read(graph: Graph, records: Iterable[Logged]) -> tuple[Training, UseFigures]:
-    training = gather(graph)
+def _read(graph: Graph, records: Iterable[Logged], curators: list[str] | None) -> tuple[Training, UseFigures]:
+    training = gather(graph, curators)
     uses = UseFigures(training)
     for one in records:
         uses.add(one)
     return training, uses
 
 
-def art53_of(graph: Graph, *records: Logged) -> Report:
+def art53_of(graph: Graph, *records: Logged, curators: list[str] | None = None) -> Report:
     """The summary, with these records of uses."""
-    return report_art53(graph, *_read(graph, records))
+    return report_art53(graph, *_read(graph, records, curators))
 
 
-def ab2013_of(graph: Graph, *records: Logged) -> Report:
+def ab2013_of(graph: Graph, *records: Logged, curators: list[str] | None = None) -> Report:
     """The documentation, with these records of uses."""
-    return report_ab2013(graph, *_read(graph, records))
+    return report_ab2013(graph, *_read(graph, records, curators))

@@ -26,7 +26,11 @@ def rows(title: str) -> list[tuple[str, ...]]:
 def whole() -> Graph:
     """A model with a source of every origin and one of none, so that every item of the templates is asked."""
     make = Maker("30")
-    make.asset(30, "model", type="model", party=LAB)
+    make.asset(30, "model", type="model", party=LAB, record={"aka": ["model:lab/model"]})
+    make.asset(31, "model", type="model", record={"aka": ["model:lab/model"]})
+    make.external("model:lab/model", claimed_by=["30", "31"])
+    for claimant in ("30", "31"):
+        make.edge("model:lab/model", claimant, kind="claim", relations=[])
     for at, origin in enumerate((*ORIGINS, None), 10):
         make.asset(at, f"set{at}", record={} if origin is None else {"origin": origin})
         make.edge("30", str(at), "trained_on")

@@ -253,14 +253,16 @@ def test_uses_of_models_count_too() -> None:
     assert [one.about for one in found(report, EACH).answers] == ["29"]
 
 
-def test_a_source_under_several_names_is_one() -> None:
-    """Uses by a name that its owner claims and by the asset add up; each counts once."""
+def test_uses_by_a_claimed_name_are_the_name_s() -> None:
+    """Uses by an asset and by a name that it claims stand with each as it was logged; each counts once in the sum."""
     make = model()
     source(make, 10, use(into="30"), aka=["pkg:generic/x/a"])
     make.external("pkg:generic/x/a", claimed_by=["10"], uses=[use(into="30")])
     make.edge("pkg:generic/x/a", "10", kind="claim", relations=[])
     records = logged("10", 100, token=5), logged("pkg:generic/x/a", 101, token=7)
-    assert totals(art53(make, *records)) == {"train": {"token": "12"}}
+    report = art53(make, *records)
+    assert totals(report) == {"train": {"token": "12"}}
+    assert [one.about for one in found(report, EACH).answers] == ["10", "pkg:generic/x/a"]
     uses = UseFigures(gather(parse_graph(make.json())))
     assert set(uses.pairs) == {("10", LAB), ("pkg:generic/x/a", LAB)}
 
@@ -290,8 +292,8 @@ def test_only_who_says_outputs_makes_a_writer(relation: str, kind: str | None, w
             assert other not in items
         else:
             assert label not in items or not items[label].answers
-            assert [(one.about, one.quoted, one.value["relations"]) for one in items[other].answers] == [
-                ("9", "10", [relation])
+            assert [(one.about, one.value["in"], one.value["relations"]) for one in items[other].answers] == [
+                ("9", ["10"], [relation])
             ]
     synthetic = found(ab2013(make), "Synthetic data")
     assert bool(synthetic.answers) == wrote

@@ -82,74 +82,6 @@ REPORT_BREAKS = (
         _LICENSES + _REPORTS,
     ),
     Break(
-        "nothing logged is no", "node/reports/answers.py",
-        'return item(label, (), missing=f"{NOBODY}; that is no `no`")',
-        'return item(label, (Answer("no", COUNTED, value=False),))',
-        _REPORTS,
-    ),
-    Break(
-        "sums take what stands behind sources too", "node/reports/materials.py",
-        "return tuple(one for one in self.data if one.is_direct)", "return self.data",
-        _REPORTS,
-    ),
-    Break(
-        "disputed figures are added up", "node/reports/materials.py",
-        "return said[0] if len({one.value for one in said}) == 1 else None", "return said[0] if said else None",
-        _REPORTS,
-    ),
-    Break(
-        "a curator's figure goes before the owner's", "node/reports/materials.py",
-        "standing = DECLARED if any(one.standing == DECLARED for one in said) else CONCLUDED",
-        "standing = CONCLUDED if any(one.standing == CONCLUDED for one in said) else DECLARED",
-        _REPORTS,
-    ),
-    Break(
-        "a base model's training data are this model's", "node/reports/materials.py",
-        "            if used.material.is_model:\n", "            if False:\n",
-        _REPORTS,
-    ),
-    Break(
-        "benchmarks are training content", "node/reports/materials.py",
-        "            if all(word in NOT_IN_IT for word in kept):\n", "            if False:\n",
-        _REPORTS,
-    ),
-    Break(
-        "a claim takes a source's place", "node/reports/materials.py",
-        "                    reached[key], tuple(", "                    self._materials[key], tuple(",
-        _REPORTS,
-    ),
-    Break(
-        "who data was derived from wrote it", "node/reports/materials.py",
-        "    if wrote:\n", "    if wrote or not is_root:\n",
-        _USES,
-    ),
-    Break(
-        "what a provider saw is added to what was used", "node/reports/materials.py",
-        "if use.use not in NOT_IN_IT and use.status != OBSERVED:", "if use.use not in NOT_IN_IT:",
-        _USES,
-    ),
-    Break(
-        "tokens of an evaluation are training data", "node/reports/materials.py",
-        "if use.use not in NOT_IN_IT and use.status != OBSERVED:", "if use.status != OBSERVED:",
-        _USES,
-    ),
-    Break(
-        "uses before the model had a number aren't its", "node/reports/materials.py",
-        "named.get((use.party, use.into), ())", "()",
-        _USES,
-    ),
-    Break(
-        "anybody's use by the model's name is its", "node/reports/materials.py",
-        "named.get((use.party, use.into), ())",
-        "[at for key, made in named.items() if key[1] == use.into for at in made]",
-        _USES,
-    ),
-    Break(
-        "a second way into the model is forgotten", "node/reports/materials.py",
-        "                again.append(found)\n", "                pass\n",
-        _USES,
-    ),
-    Break(
         "a part of the records makes a figure", "node/reports/uses.py",
         "        if self.is_whole(used):\n", "        if True:\n",
         _USES,
@@ -234,16 +166,6 @@ REPORT_BREAKS = (
         "--verify asks the node for the uses", "node/cli/usefetch.py",
         "    if fetched.replayed is not None:\n", "    if False:\n",
         _READING,
-    ),
-    Break(
-        "large sizes stay texts", "node/reports/materials.py",
-        "return int(record[name]) if name in _INTEGERS else record[name]", "return record[name]",
-        _REPORTS,
-    ),
-    Break(
-        "anything gets a model's report", "node/reports/materials.py",
-        "    if not model.is_model:\n", "    if False:\n",
-        _REPORTS,
     ),
     Break(
         "a stranger's HTML stands in a report", "node/reports/document.py",

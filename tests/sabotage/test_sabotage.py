@@ -23,6 +23,7 @@ from tests.sabotage.reportbreaks import REPORT_BREAKS
 from tests.sabotage.spoolbreaks import SPOOL_BREAKS
 from tests.sabotage.storagebreaks import STORAGE_BREAKS
 from tests.sabotage.tracebreaks import TRACE_BREAKS
+from tests.sabotage.trainingbreaks import TRAINING_BREAKS
 from tests.sabotage.webformatbreaks import WEB_FORMAT_BREAKS
 
 TIMEOUT_S = 600
@@ -41,6 +42,7 @@ DEFECTS = (
     *SPOOL_BREAKS,
     *STORAGE_BREAKS,
     *TRACE_BREAKS,
+    *TRAINING_BREAKS,
     *WEB_FORMAT_BREAKS,
 )
 
