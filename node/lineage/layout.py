@@ -8,7 +8,8 @@ of one kind from the same node, or to it, share, so that a star of hundreds is o
 
 Layers run from left to right. Lines stand still while they pass a column and bend only between columns, where no boxes
 are, so no line runs through a box. A drawing with more columns than fit is broken into bands, one below the other, as
-a text is into lines. Equal input gives equal output. Cost: about 0.3 s for 500 nodes and 700 arcs.
+a text is into lines. Equal input gives equal output. Cost: about 0.2 s of CPU for 500 nodes and 700 arcs, 3 s for
+1,500 and 6,000.
 """
 
 from __future__ import annotations
@@ -183,7 +184,7 @@ def _folded(layer: list[int], forward: Iterable[tuple[int, int]], rows_max: int)
 
 class _Grid:
     """Units in columns: each node's box, numbered as the nodes are, then the tracks of long arcs; `links` join units of
-    neighbouring columns."""
+    neighbouring columns; `place`: how far down its column each unit stands, 0 to 1."""
 
     def __init__(self, count: int, column: list[int]) -> None:
         self.count = count
@@ -194,6 +195,7 @@ class _Grid:
         self.left: list[list[int]] = [[] for _ in column]
         self.right: list[list[int]] = [[] for _ in column]
         self.y: list[float] = []
+        self.place: list[float] = []
         bands = max(1, math.ceil(len(self.columns) / COLUMNS_MAX))
         self.band_size = max(1, math.ceil(len(self.columns) / bands))
 
@@ -245,6 +247,9 @@ class _Grid:
     def order(self) -> None:
         """Orders the units of each column so that few links cross: barycentre sweeps from both sides, the best kept."""
         self._begin()
+        self.place = [0.0] * len(self.column)
+        for units in self.columns:
+            self._note_places(units)
         best, fewest = [list(units) for units in self.columns], self._crossings()
         for sweep in range(SWEEPS):
             is_rightwards = sweep % 2 == 0
@@ -290,17 +295,17 @@ class _Grid:
         return placed
 
     def _sort(self, units: list[int], near: list[list[int]]) -> None:
-        place = self._places()
-        size = len(units)
+        place = self.place
         keys = {}
-        for at, unit in enumerate(units):
+        for unit in units:
             others = near[unit]
-            keys[unit] = sum(place[other] for other in others) / len(others) if others else (at + 0.5) / size
+            keys[unit] = sum([place[other] for other in others]) / len(others) if others else place[unit]
         units.sort(key=keys.__getitem__)
+        self._note_places(units)
 
-    def _places(self) -> dict[int, float]:
-        """How far down its column each unit stands, 0 to 1."""
-        return {unit: (at + 0.5) / len(units) for units in self.columns for at, unit in enumerate(units)}
+    def _note_places(self, units: list[int]) -> None:
+        for at, unit in enumerate(units):
+            self.place[unit] = (at + 0.5) / len(units)
 
     def _crossings(self) -> int:
         """Pairs of links that cross, by inversions in a binary indexed tree."""

@@ -260,3 +260,26 @@ def real(shared: Path, root: str, *, steps: int = 3, most: int = 600) -> dict[st
         if derived in kept and source in kept:
             make.edge(derived, source, relation)
     return make.json()
+
+
+def dense(count: int = 2_499, near: int = 900, seed: int = 1) -> dict[str, Any]:
+    """A model trained on many data sets, each derived from several of the next ones: about eight edges a node, and some
+    that go back."""
+    rng = random.Random(seed)
+    make = Maker("0")
+    make.asset(0, "model", type="model", party=LAB)
+    names = [make.external(f"pkg:generic/x/{at}", {"title": f"Data set {at}"}) for at in range(count - 1)]
+    said = [{"index": 7, "party": CURATOR, "party_name": NAMES[CURATOR]}]
+    pairs = dict.fromkeys(("0", name) for name in names[:near])
+    for _ in range(2):
+        for at, name in enumerate(names):
+            following = names[at + 1 : at + 60]
+            pairs.update(dict.fromkeys((name, other) for other in rng.sample(following, k=min(4, len(following)))))
+            if at % 97 == 55:
+                pairs[name, names[at - 50]] = None
+    make.value["edges"] = [
+        {"from": made, "to": source, "relations": ["derived_from"], "bps": 0, "said_by": said, "kind": "source",
+         "uses": [], "earned": []}
+        for made, source in pairs
+    ]  # fmt: skip
+    return make.json()

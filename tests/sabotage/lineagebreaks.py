@@ -281,4 +281,16 @@ LINEAGE_BREAKS = (
         "if args.json and args.format not in (None, JSON):", "if False:",
         ("tests/node/test_trace.py",),
     ),
+    Break(
+        "places are counted anew for each column", "node/lineage/layout.py",
+        "        place = self.place\n",
+        "        place = {unit: (at + 0.5) / len(all) for all in self.columns for at, unit in enumerate(all)}\n",
+        (_SVG,),
+    ),
+    Break(
+        "columns are ordered by places of long ago", "node/lineage/layout.py",
+        "        units.sort(key=keys.__getitem__)\n        self._note_places(units)\n",
+        "        units.sort(key=keys.__getitem__)\n",
+        (_SVG,),
+    ),
 )  # fmt: skip
