@@ -13,6 +13,7 @@ from node.lineage.graph import UP, Edge, Graph, Node
 from node.lineage.palette import BOXES, LINES, box_style, line_style
 from node.lineage.useplaces import UsePlaces
 from node.lineage.wording import (
+    all_credited_words,
     curators,
     cut,
     earned_words,
@@ -64,6 +65,7 @@ def _of_node(graph: Graph, node: Node, places: UsePlaces) -> Iterator[tuple[str,
     lines += [mark.upper() for mark in mark_words(graph, node)]
     money = earned_words(node.earned)
     lines += [f"earned {money}"] if money else []
+    lines += filter(None, (all_credited_words(node),))
     yield "label", _label(lines)
     uses = [*use_words(node.uses), *places.direct_words(node)]
     yield "tooltip", _label([safe_line(node.title), where_words(node), *uses])

@@ -17,6 +17,7 @@ from node.lineage.palette import BOXES, CLAIMED, LINES, box_style, line_style
 from node.lineage.useplaces import UsePlaces
 from node.lineage.wording import (
     BEFORE_CREDITS,
+    all_credited_words,
     cells,
     curators,
     earned_words,
@@ -253,6 +254,7 @@ def _node_tooltip(graph: Graph, node: Node, places: UsePlaces) -> str:
     lines += places.direct_words(node)
     money = earned_words(node.earned)
     lines += [f"earned: {money}"] if money else []
+    lines += filter(None, (all_credited_words(node),))
     return escape("\n".join(lines)[:TOOLTIP_CHARS_MAX])
 
 

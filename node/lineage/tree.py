@@ -15,6 +15,7 @@ from node.lineage.graph import BOTH, DOWN, UP, Edge, Graph, Node
 from node.lineage.speakers import speaker_words, usual_speaker
 from node.lineage.useplaces import UsePlaces
 from node.lineage.wording import (
+    all_credited_words,
     cells,
     credited_words,
     cut,
@@ -188,6 +189,7 @@ def _section(page: _Page, plan: _Plan, printed: set[str]) -> Iterator[str]:
             printed.add(child.node.id)
             parts += list(_node_parts(graph, child.node, page, above=_other_end(graph, child)))[1:]
             parts += page.places.direct_words(child.node)
+            parts += filter(None, (all_credited_words(child.node),))
         else:
             parts += [f"asset {child.node.id}"] if child.node.is_asset else []
             parts.append(signs.above if child.node.id in printed else signs.below)

@@ -133,6 +133,15 @@ def credited_words(node: Node, earned: EarnedSum, *, is_since: bool) -> str:
     return f"; of the {sums[0]} charged, {sums[1]} were credited by all payees"
 
 
+def all_credited_words(node: Node) -> str:
+    """What was credited of an asset's own uses, by whomever they were made; "" for nothing."""
+    sums: Counter[str] = Counter()
+    for one in node.earned:
+        sums[one.currency] += one.credited
+    words = sums_words(sums)
+    return f"of charges for its uses {words} were credited by all payees" if words else ""
+
+
 def sums_words(sums: Counter[str]) -> str:
     """Nanos by currency, as `12.35 USD, 3 JPY`."""
     return ", ".join(show_amount(nanos, currency) for currency, nanos in sorted(sums.items()) if nanos)

@@ -91,6 +91,21 @@ def test_every_figure_of_money_is_before_credits() -> None:
     assert derived["usance:earned_before_credits"] == ["0.35 USD"]
 
 
+def test_what_was_credited_stands_at_each_asset() -> None:
+    """Not at the root alone: a use that was corrected and credited doesn't read as money that is owed."""
+    make = mixed()
+    make.value["nodes"][-1]["earned"] = [
+        {**earned(90 * 10**9, through="10", currency="EUR"), "credited": str(60 * 10**9)},
+        {**earned(9 * 10**9, through="10", currency="EUR"), "credited": str(4 * 10**9)},
+    ]
+    words = "of charges for its uses 64.00 EUR were credited by all payees"
+    value = make.json()
+    (line,) = [line for line in tree(value) if words in line]
+    assert "contains: paid" in line
+    assert words in render_dot(parse_graph(value))
+    assert words in render_svg(parse_graph(value))
+
+
 def alike(name: str, other: str) -> dict[str, Any]:
     """An asset of a party called `name`, made from one of a party called `other`; both described."""
     make = Maker("1")

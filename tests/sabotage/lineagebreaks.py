@@ -293,4 +293,9 @@ LINEAGE_BREAKS = (
         "        units.sort(key=keys.__getitem__)\n",
         (_SVG,),
     ),
+    Break(
+        "credits stand at the root alone", "node/lineage/tree.py",
+        "            parts += filter(None, (all_credited_words(child.node),))\n", "",
+        (_PLACES,),
+    ),
 )  # fmt: skip
