@@ -212,7 +212,7 @@ def contested_items(training: Training) -> Iterator[Item]:
     if training.model.contested:
         names = ", ".join(map(code, training.model.contested[:WAYS_MAX]))
         note = f"Assets of several parties claim {names}. What others say of theirs is nothing of this model"
-        yield item("Others that claim the model's name", answers, note=note)
+        yield item("Others that claim the model's name", answers, missing="they aren't in this lineage", note=note)
 
 
 def use_value(use: UseSum) -> dict[str, Any]:
@@ -286,13 +286,12 @@ def _by_material(ways: Iterable[Used]) -> Iterator[list[Used]]:
 
 def _model_answer(used: list[Used], words: str, value: dict[str, Any]) -> Answer:
     """A model in one line, and beneath it each thing that it is joined with, and who says so."""
-    details = [
-        replace(answer, about=way.made.id) for way in used[:WAYS_MAX] for answer in way_answers(way)
-    ]  # fmt: skip
+    ways = [replace(answer, about=way.made.id) for way in used[:WAYS_MAX] for answer in way_answers(way)]
     sources = tuple(source for way in used for source in said_by(way))
     return Answer(
-        words, LOGGED, sources, quoted=_title(used[0].material), about=used[0].material.id, value=value,
-        details=(*details, *_beyond(len(used) - WAYS_MAX, "things")),
+        words, LOGGED, sources, quoted=_title(used[0].material), about=used[0].material.id,
+        value={**value, "ways": [answer.value for answer in ways]},
+        details=(*ways, *_beyond(len(used) - WAYS_MAX, "things")),
     )  # fmt: skip
 
 

@@ -16,6 +16,8 @@ from typing import Any
 from node.lineage.graph import VERSION_OF, Edge, Graph, Node
 from node.reports.document import CLAIMED, CONCLUDED, DECLARED, Source
 
+NEAR_MAX = 64
+"""Names of an asset, and assets of a name, that are heard: the first that the asset lists, the oldest assets."""
 _INTEGERS = ("bytes", "items", "collected_from", "collected_until")
 """Large ones are decimal strings in a record's JSON form."""
 _NAMING = ("name", "title", "version")
@@ -121,15 +123,26 @@ class Authority:
             self._materials[node_id] = self._made(self._graph.node(node_id))
         return self._materials[node_id]
 
-    def statements(self, made: Material) -> Iterator[tuple[str, Statement]]:
-        """(id of a source, who says so) for each edge that counts: of the material itself, else of its package."""
+    def statements(self, made: Material, heard: set[str]) -> Iterator[tuple[str, Statement]]:
+        """(id of a source, who says so) for each edge that counts: of the material itself, else of its package.
+
+        `heard`: nodes that spoke of another material already; what they say is told once, for a walk has its sources
+        then. So a walk over any materials costs no more than its edges.
+        """
         for nodes in (made.own, made.packages):
-            found = [
-                (edge.source, said) for node in nodes for edge in self._graph.sources(node.id)
-                if (said := self._statement(made, node, edge)) is not None
-            ]  # fmt: skip
-            if found:
-                yield from found
+            is_said = False
+            for node in nodes:
+                is_borrowed = node.id != made.id
+                if is_borrowed and node.id in heard:
+                    is_said = True
+                    continue
+                for edge in self._graph.sources(node.id):
+                    said = self._statement(made, node, edge)
+                    if said is not None:
+                        is_said = True
+                        heard.update({node.id} if is_borrowed else ())
+                        yield edge.source, said
+            if is_said:
                 return
 
     def rivals(self, material: Material) -> Iterator[tuple[str, Node]]:
@@ -186,10 +199,12 @@ class Authority:
                 ), is_package  # fmt: skip
 
     def _names(self, asset: str) -> tuple[str, ...]:
-        return tuple(edge.derived for edge in self._graph.made_from(asset) if edge.is_claim)
+        claimed = {edge.derived for edge in self._graph.made_from(asset) if edge.is_claim}
+        return tuple(name for name in self._graph.node(asset).record.get("aka", ()) if name in claimed)[:NEAR_MAX]
 
     def _claimants(self, name: str) -> tuple[str, ...]:
-        return tuple(edge.source for edge in self._graph.sources(name) if edge.is_claim)
+        claimants = (edge.source for edge in self._graph.sources(name) if edge.is_claim)
+        return tuple(sorted(claimants, key=int)[:NEAR_MAX])
 
     def _packages(self, name: str) -> tuple[str, ...]:
         return tuple(edge.source for edge in self._graph.sources(name) if VERSION_OF in edge.relations)

@@ -176,6 +176,7 @@ class _Sources:
         self._authority = authority
         self._uses: dict[str, list[tuple[Node, int]]] = {}
         self._counted: set[tuple[str, int]] = set()
+        self._heard: set[str] = set()
         self._models = _sources_of_models(authority, graph.root)
         named = _by_name(graph)
         for node in graph.nodes:
@@ -189,7 +190,7 @@ class _Sources:
         material, the nearest to the model first: a use that could be of several is the first one's."""
         statements: dict[str, list[Statement]] = {}
         uses: dict[str, list[tuple[str, UseSum]]] = {}
-        for source, said in self._authority.statements(made):
+        for source, said in self._authority.statements(made, self._heard):
             statements.setdefault(source, []).append(said)
         for node in made.own:
             for used, at in self._uses.get(node.id, ()) if self._authority.counts(node, made) else ():
@@ -220,11 +221,12 @@ def _sources_of_models(authority: Authority, root: str) -> set[str]:
     """What a model was derived from (on data it would be trained), and what anything was distilled from."""
     found: set[str] = set()
     seen = {root}
+    heard: set[str] = set()
     queue = deque(seen)
     while queue:
         made = authority.material(queue.popleft())
         is_model = made.id == root or _is_said_model(made)
-        for source, said in authority.statements(made):
+        for source, said in authority.statements(made, heard):
             if "distilled_from" in said.relations or (is_model and "derived_from" in said.relations):
                 found.add(source)
             if source not in seen:

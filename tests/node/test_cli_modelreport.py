@@ -92,6 +92,28 @@ def test_a_model_s_report_in_both_forms(cli: Cli, name: str, heading: str) -> No
     assert value["missing"]
 
 
+def test_strangers_neither_hide_nor_relabel_sources(cli: Cli, tmp_path: Path) -> None:
+    """A description of another type and a claim on two names leave both sources where they are; whose words count can
+    be chosen."""
+    names = [f"pkg:generic/reported/{name}" for name in ("y", "z")]
+    stranger = Cli(tmp_path, {**cli.environment, "USANCE_KEY": "me.key"})
+    stranger.ok("key", "new", "me.key")
+    stranger("party", "stranger")
+    for name, license_ in zip(names, ("GPL-3.0-only", "MIT"), strict=True):
+        cli.json("describe", name, "--license", license_, "--origin", "public")
+    made = cli.json("asset", "--name", "judged", "--type", "model", "--trained-on", names[0], "--trained-on", names[1])
+    stranger.json("describe", names[0], "--type", "model", "--license", "0BSD")
+    stranger.json("asset", "--name", "s", "--aka", names[0], "--aka", names[1])
+    for words in ((), ("--curator", stranger.json("key", "show", "me.key")["key"])):
+        report = cli.json("report", "art53", made["index"], *words)
+        items = {item["label"]: item["answers"] for part in report["sections"] for item in part["items"]}
+        assert [one["about"] for one in items["List of publicly available datasets"]] == names
+        licences = {(one["about"], one["quoted"]) for one in items["Licences of the sources"]}
+        assert licences == {(names[0], "GPL-3.0-only"), (names[1], "MIT")}
+        assert ("Chosen for this report" in report["basis"][-1]) == bool(words)
+    assert "--curator" in cli.fails(2, "report", "art53", "judged", "--curator", "nobody")
+
+
 def test_what_is_no_model_is_refused(cli: Cli, tmp_path: Path) -> None:
     """One line for a data set, for nothing, for a folder in place of a file, and for bounds."""
     assert "no model" in cli.fails(2, "report", "art53", "corpus")

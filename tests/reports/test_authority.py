@@ -278,3 +278,48 @@ def test_uses_into_an_asset_that_claims_a_source_are_its_claimant_s() -> None:
     make.asset(11, "part", uses=[use(into="10")])
     for curators, listed in ((None, ["pkg:generic/x/a", "11"]), ([CURATOR], ["pkg:generic/x/a"])):
         assert [one.material.id for one in gather(parse_graph(make.json()), curators).data] == listed
+
+
+def test_a_package_s_sources_are_told_once() -> None:
+    """Where nobody says any of its versions: for the first of them, so that a thousand of each make no million ways."""
+    make = model()
+    for at in range(1000):
+        make.external(f"pkg:generic/x/part{at}")
+        make.edge(PACKAGE, f"pkg:generic/x/part{at}")
+        make.external(f"{PACKAGE}@{at}")
+        make.edge("30", f"{PACKAGE}@{at}", "trained_on")
+        make.edge(f"{PACKAGE}@{at}", PACKAGE, "version_of", said_by=[])
+    make.external(PACKAGE)
+    data = gather(parse_graph(make.json())).data
+    assert (len(data), sum(len(one.ways) for one in data)) == (2000, 2000)
+
+
+def test_a_package_s_sources_are_those_of_versions_of_which_nobody_says_any() -> None:
+    """What is said to be in one version isn't what is in its package, nor the other way round."""
+    make = versions()
+    for name in ("own", "part"):
+        make.external(f"pkg:generic/x/{name}")
+    make.edge(f"{PACKAGE}@v1", "pkg:generic/x/own")
+    make.edge(PACKAGE, "pkg:generic/x/part")
+    data = gather(parse_graph(make.json())).data
+    ways = [(one.material.id, way.made.id) for one in data if not one.is_direct for way in one.ways]
+    assert ways == [("pkg:generic/x/own", f"{PACKAGE}@v1"), ("pkg:generic/x/part", f"{PACKAGE}@v2")]
+
+
+def test_of_many_claimants_the_oldest_are_heard() -> None:
+    """At most 64 of a name, whatever the order of the lineage; and of the names of an asset the first that it lists."""
+    make = model()
+    make.external("pkg:generic/x/a", {"origin": "public"})
+    make.edge("30", "pkg:generic/x/a", "trained_on")
+    for at in reversed(range(100, 200)):
+        make.asset(at, f"a{at}", record={"aka": ["pkg:generic/x/a"]})
+        claim(make, str(at), "pkg:generic/x/a")
+    names = [f"pkg:generic/x/name{at}" for at in range(100)]
+    make.asset(10, "many", record={"aka": names})
+    make.edge("30", "10", "trained_on")
+    for name in reversed(names):
+        make.external(name)
+        claim(make, "10", name)
+    owned, named = gather(parse_graph(make.json())).data
+    assert [node.id for node in named.material.claimants] == [str(at) for at in range(100, 164)]
+    assert list(owned.material.names) == names[:64]

@@ -72,6 +72,21 @@ TRAINING_BREAKS = (
         _AUTHORITY,
     ),
     Break(
+        "a package's sources are told for each version", "node/reports/authority.py",
+        "                if is_borrowed and node.id in heard:\n", "                if False:\n",
+        _AUTHORITY,
+    ),
+    Break(
+        "what is in a package is in each version", "node/reports/authority.py",
+        "            if is_said:\n                return\n", "",
+        _AUTHORITY,
+    ),
+    Break(
+        "the youngest claimants are heard", "node/reports/authority.py",
+        "sorted(claimants, key=int)[:NEAR_MAX]", "sorted(claimants, key=int)[-NEAR_MAX:]",
+        _AUTHORITY,
+    ),
+    Break(
         "one stranger makes a data set a model", "node/reports/materials.py",
         '{fact.value for fact in material.facts("type")} == {MODEL}',
         'MODEL in {fact.value for fact in material.facts("type")}',
