@@ -33,13 +33,24 @@ def best_name(texts: list[str]) -> tuple[str | None, list[str]]:
 def _ranked(text: str) -> tuple[int, str | None]:
     if text.startswith(("pkg:", "model:")) and is_external_name(text):
         return _EXACT, one_package(text)
-    doi = _DOI.fullmatch(text)
-    if doi is not None and is_external_name(f"doi:{doi[1]}"):
-        return (_EXACT if text.startswith("doi:10") else _DOI_RANK), f"doi:{doi[1]}"
+    doi = _doi_of(text)
+    if doi is not None:
+        return (_EXACT if text.startswith("doi:10") else _DOI_RANK), doi
     name = name_of_url(text)
     if name is None:
         return _ADDRESS, None
     return (_ADDRESS if name == text else _HUB), name
+
+
+def _doi_of(text: str) -> str | None:
+    """The name of a DOI, in its usual forms. Letters of ASCII are taken in lower case, since a DOI's stand for the same
+    either way (ISO 26324); what a resolver's address escapes is taken as it is meant."""
+    found = _DOI.fullmatch(text)
+    if found is None:
+        return None
+    plain = unquote(found[1]) if text.startswith(("http://", "https://")) else found[1]
+    names = (f"doi:{one.encode().lower().decode()}" for one in (plain, found[1]))
+    return next((name for name in names if is_external_name(name)), None)
 
 
 def page_of(name: str, type: str) -> str | None:

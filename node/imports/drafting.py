@@ -27,6 +27,7 @@ _SOURCE_FRAME_BYTES = 40  # of one source in a record, beside its name
 SAYS_NOTHING = frozenset(("", "unknown", "none", "unspecified", "noassertion", "not specified", "n/a", "null"))
 """Words in place of a licence's name that state no licence."""
 
+_EMPTY: tuple[object, ...] = (None, "", [], {})
 _RULES = KINDS["description"].optional
 _NAME_CHARS_MAX = 120
 
@@ -108,9 +109,9 @@ class Draft:
             self._sources_bytes += size
 
     def leave_out(self, values: Mapping[str, Any], taken: Collection[str], detail: str = "no field holds it") -> None:
-        """Note every name of a foreign object that the reader doesn't take."""
+        """Note every name of a foreign object that the reader doesn't take. A null and an empty value say nothing."""
         for name, value in values.items():
-            if name not in taken and value is not None:
+            if name not in taken and value not in _EMPTY:
                 self.note(name, value, NOT_CARRIED, detail)
 
     def finish(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from node.imports import safejson
 from node.imports.cycles import note_cycles
 from node.imports.datasetnames import external_name
-from node.imports.drafting import Draft, Drafts, shown
+from node.imports.drafting import SAYS_NOTHING, Draft, Drafts, shown
 from node.imports.foreignnames import generic_name, hub_page
 from node.imports.model import AMBIGUOUS, GUESSED, NOT_CARRIED, REFUSED, UNKNOWN, Reading
 from node.imports.spdxgraph import Element, Graph, element_type, texts_of
@@ -114,10 +114,13 @@ class _Reader:
         kinds = [kind for kind in texts_of(element.get("dataset_datasetType")) if kind != "noAssertion"]
         draft.put("modality", ", ".join(kinds) or None, "dataset_datasetType")
         for key in ("software_downloadLocation", "software_homePage"):
-            if "uri" in draft.fields and element.get(key) is not None:
-                draft.note(key, element[key], NOT_CARRIED, "a description has one uri")
+            value = element.get(key)
+            if value is None or (isinstance(value, str) and value.casefold() in SAYS_NOTHING):
+                continue  # NOASSERTION and NONE, as SPDX 2 has them, stay where documents are converted
+            if "uri" in draft.fields:
+                draft.note(key, value, NOT_CARRIED, "a description has one uri")
             else:
-                draft.put("uri", element.get(key), key)
+                draft.put("uri", value, key)
         for key, texts in (
             ("software_packageUrl", texts_of(element.get("software_packageUrl"))),
             ("externalIdentifier", _identifiers(element)),

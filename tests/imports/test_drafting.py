@@ -84,3 +84,12 @@ def test_notes_are_bounded_and_can_be_shown() -> None:
     assert "the rest isn't listed" in reading.notes[-1].detail
     assert shown("x" * 500).endswith("\N{HORIZONTAL ELLIPSIS}")
     assert shown("ai_typeOfModel") == "ai_typeOfModel"
+
+
+def test_what_says_nothing_is_not_told_as_left_out() -> None:
+    """A null, an empty text, list or object under a name that no reader takes; False and 0 do say something."""
+    reading = Reading(source="f")
+    draft = begin(Drafts(reading), "pkg:generic/a")
+    values = {"a": None, "b": "", "c": [], "d": {}, "e": False, "f": Decimal(0), "g": [None], "taken": "x"}
+    draft.leave_out(values, ("taken",))
+    assert [note.field for note in reading.notes] == ["e", "f", "g"]

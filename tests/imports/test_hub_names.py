@@ -91,6 +91,20 @@ def test_the_hubs_cache_is_the_model(tmp_path: Path) -> None:
     assert [note for note in reading.notes if note.reason == GUESSED] == []
 
 
+def test_a_base_model_that_nobody_described_shows(cli: Cli, tmp_path: Path) -> None:
+    """A card describes its own model only; what it was made from stands in the trace and in the summary of training
+    content, by the name that a card of its own would have."""
+    (tmp_path / "card.md").write_text(CARD.format(more="base_model: gpt2\n"), encoding="utf-8")
+    assert cli.json("import", "hfcard", str(tmp_path / "card.md"), "--name", "Sea/Otter")["logged"] == 1
+    found = _trace(cli, "pkg:huggingface/Sea/Otter", "--up")
+    assert {one["to"]: one["relations"] for one in found["edges"]} == {
+        "pkg:huggingface/gpt2": ["derived_from"], "pkg:huggingface/archive/logs": ["trained_on"]
+    }  # fmt: skip
+    report = cli("report", "art53", "pkg:huggingface/Sea/Otter").out
+    assert "`pkg:huggingface/gpt2`" in report
+    assert "`pkg:huggingface/archive/logs`" in report
+
+
 @pytest.mark.parametrize(("page", "type"), [(PAGE, "model"), ("https://hf.co/datasets/Archive/Whale-7B", "dataset")])
 def test_a_page_says_which_it_is(page: str, type: str, tmp_path: Path) -> None:
     """One name for both, and the type of the page that was given, against what the header looks like."""

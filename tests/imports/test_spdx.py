@@ -271,6 +271,18 @@ def test_names() -> None:
     assert [note.reason for note in notes(made, "spdxId")] == [AMBIGUOUS, REFUSED]
 
 
+def test_no_assertion_is_no_address() -> None:
+    """Converted documents keep SPDX 2's words for no address: nothing is refused, and the next address is taken."""
+    page = "https://x.example/page"
+    for word in ("NOASSERTION", "NONE"):
+        made = package("a", software_downloadLocation=word, software_homePage=page)
+        found = read_document(read, document(made))
+        assert (found.notes, found.materials[0].fields["uri"]) == ([], page)
+    (note,) = notes(read_document(read, document(package("a", software_downloadLocation="no address"))),
+                    "software_downloadLocation")  # fmt: skip
+    assert note.reason == REFUSED
+
+
 def test_ends_of_relationships() -> None:
     """Elements defined elsewhere are named by their IRI, and noted; none, no assertion and half a relationship too."""
     none = "https://spdx.org/rdf/3.0.1/terms/Core/NoneElement"
