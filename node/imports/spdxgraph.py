@@ -73,6 +73,8 @@ class Graph:
             self._depth += 1
             made = self._make_license(name)
             self._depth -= 1
+            if made is not None and " " not in made:  # GPL-2.0 is GPL-2.0-only, as every other reader calls it
+                made = license_expression(made) or made
             self._expressions[name] = made if made is not None and is_spdx_expression(made) else None
         return self._expressions.get(name)
 
@@ -92,7 +94,9 @@ class Graph:
             return self._make_set(element.get("expandedlicensing_member"), _SETS[kind])
         if kind == "expandedlicensing_OrLaterOperator":
             base = self._inner(element.get("expandedlicensing_subjectLicense"))
-            return base + "+" if base is not None and " " not in base else None
+            if base is None or " " in base:
+                return None
+            return base if base.endswith("-or-later") else base + "+"
         if kind == "expandedlicensing_WithAdditionOperator":
             base = self._inner(element.get("expandedlicensing_subjectExtendableLicense"))
             addition = self._inner(element.get("expandedlicensing_subjectAddition"))

@@ -173,6 +173,11 @@ def kind(identifier: str, type: str, /, **fields: object) -> dict[str, Any]:
          "MIT OR (ISC AND Zlib)"),
         (L, [kind("l", "expandedlicensing_OrLaterOperator",
                                       expandedlicensing_subjectLicense=LISTED + "EPL-1.0")], "EPL-1.0+"),
+        (LISTED + "GPL-2.0", [], "GPL-2.0-only"), (LISTED + "cc-by-4.0.html", [], "CC-BY-4.0"),
+        (L, [kind("l", "expandedlicensing_OrLaterOperator",
+                                      expandedlicensing_subjectLicense=LISTED + "GPL-2.0")], "GPL-2.0-or-later"),
+        (L, [kind("l", "expandedlicensing_OrLaterOperator",
+                                      expandedlicensing_subjectLicense=LISTED + "GPL-2.0+")], "GPL-2.0-or-later"),
         (L, [
             kind("l", "expandedlicensing_WithAdditionOperator",
                  expandedlicensing_subjectExtendableLicense=LISTED + "GPL-2.0-only",
