@@ -28,7 +28,7 @@ def test_demo_shows_every_step(repo_root: Path, tmp_path: Path) -> None:
     assert "acknowledged 103.68 EUR" in done.stdout
     assert "nothing to settle" in done.stdout
     assert "0 new, 0 changed, 2 as on the log already" in done.stdout
-    assert "earned: 11.5200385 EUR from Example App, uses of demo-model (300)" in done.stdout
+    assert "earned: 11.5200385 EUR before credits from Example App, uses of demo-model (300)" in done.stdout
     assert done.stdout.count("FAILED: a step doesn't hold") == 2
     assert re.search(r"GOOD: \d+ records in \d+ batches", done.stdout)
     assert re.search(r"^ +\d+\.\d\d s  in all$", done.stdout, re.MULTILINE)

@@ -133,7 +133,7 @@ LINEAGE_BREAKS = (
     ),
     Break(
         "a drawing's tooltips are taken as they are", "node/lineage/svg.py",
-        "<title>{_node_tooltip(graph, node)}</title>", "<title>{node.title}</title>",
+        "<title>{_node_tooltip(graph, node, places)}</title>", "<title>{node.title}</title>",
         (_SVG,),
     ),
     Break(
