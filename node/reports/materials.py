@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from node.lineage.graph import Graph, Node, UseSum
+from node.lineage.outputs import OUTPUT_RELATIONS, OUTPUT_USES
 from node.reports.authority import Authority, Fact, Material, Statement
 from proofs.errors import InputError
 from proofs.pricing import OBSERVED
 
 MODEL = "model"
 BASE_RELATIONS = ("derived_from", "contains", "trained_on")
-OUTPUT_RELATIONS = ("generated_by", "distilled_from")
-OUTPUT_USES = ("infer", "distill")
 NOT_IN_IT = ("evaluated_on", "evaluate", "search", "index", "ground")
 """Relations and uses that put nothing into what was made: what a model is asked to look into isn't in it."""
 ORIGINS = ("public", "licensed", "crawled", "user", "synthetic", "other")
