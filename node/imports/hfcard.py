@@ -139,9 +139,9 @@ def _title(header: dict[str, Any], external: str) -> object:
 
 
 def _texts(draft: Draft, header: dict[str, Any], key: str) -> list[str]:
-    """One text or a list of them; what isn't is noted."""
+    """One text or a list of them; what isn't is noted, but for nulls and empty texts, which say nothing."""
     value = header.get(key)
-    values = value if isinstance(value, list) else [] if value is None else [value]
+    values = [item for item in (value if isinstance(value, list) else [value]) if item is not None and item != ""]
     for item in values:
         if not isinstance(item, str):
             draft.note(key, item, REFUSED, "has to be a text, or a list of texts")

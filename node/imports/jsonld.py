@@ -93,12 +93,10 @@ def _shorten(iri: str) -> str:
 
 
 def each(value: object) -> list[Any]:
-    """The values of a property: those in a list or `@list`, one, or none."""
+    """The values of a property: those in a list or `@list`, one, or none. A null is no value (JSON-LD 1.1)."""
     if isinstance(value, dict) and "@list" in value:
         value = value["@list"]
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
+    return [item for item in (value if isinstance(value, list) else [value]) if item is not None]
 
 
 def text_of(value: object) -> str | None:

@@ -107,7 +107,7 @@ def _read_entry(drafts: Drafts, others: Counter[str], key: str, entry: dict[str,
             prices.setdefault(units[field], []).append((field, price))
     offers = _offers(draft, _USES.get(mode, "infer"), prices)
     url = entry.get("source")
-    if url is not None and not (offers and _URL.ok(url)):
+    if url not in (None, "") and not (offers and _URL.ok(url)):
         draft.note("source", url, NOT_CARRIED, "no terms are made of the entry" if _URL.ok(url) else "no address")
     if offers:
         terms: dict[str, object] = {"currency": CURRENCY, "offers": offers}

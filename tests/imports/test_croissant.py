@@ -84,6 +84,14 @@ def test_a_whole_document() -> None:
     assert reading.terms == []
 
 
+def test_nulls_say_nothing() -> None:
+    """A null is no value, alone or in a list, under a property that is read or not: nothing is told as left out."""
+    fields = dict.fromkeys(("identifier", "license", "version", "distribution", "encodingFormat", "usageInfo"))
+    lists = {key: [None] for key in ("hasPart", "isBasedOn", "sameAs", "rai__dataCollectionType")}
+    made, reading = only(dataset(name="x", creator=None, description="", **fields, **lists))
+    assert (reading.notes, made) == ([], {"title": "x"})
+
+
 @pytest.mark.parametrize(
     ("texts", "name"),
     [

@@ -98,6 +98,13 @@ def test_licenses(header: dict[str, str], license: str | None, reasons: list[str
     assert [note.reason for note in notes(reading, "license")] == reasons
 
 
+def test_nulls_say_nothing() -> None:
+    """Names without a value, and nulls and empty texts in lists: nothing is refused or told as left out."""
+    text = "---\nlicense: null\nlanguage:\ntags: [null, '']\ndatasets: []\nbase_model: ''\nlibrary_name:\n---\n"
+    found = read_text(read, text, "README.md")
+    assert (found.notes, found.materials[0].sources) == ([], ())
+
+
 def test_distilled_models() -> None:
     """A relation that says so makes it distilled from its base; one that nobody knows is noted."""
     made = read_text(read, card(base_model="Archive/Whale", base_model_relation="distillation"), "README.md")

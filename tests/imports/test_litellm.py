@@ -102,6 +102,14 @@ def test_different_prices_for_one_unit() -> None:
     assert [draft.name for draft in made.terms] == ["model:a/y"]
 
 
+def test_nulls_say_nothing() -> None:
+    """No price, source or size: nothing is told as left out, and the prices that are there are taken."""
+    entry = {"litellm_provider": "openai", "input_cost_per_token": None, "source": "",
+             "output_cost_per_token": 1, "max_tokens": None}  # fmt: skip
+    found = read_document(read, {"a": entry})
+    assert (found.notes, list(offers(found, "model:openai/a"))) == ([], [("infer", "output_token")])
+
+
 def test_an_image_shown_is_no_image_made() -> None:
     """Where images made have a price of their own, the other is of images shown to the model, and no offer's."""
     entry = {"litellm_provider": "a", "mode": "image_generation", "input_cost_per_image": 0.001}

@@ -128,6 +128,16 @@ FORMAT_BREAKS = (
         ("tests/imports/test_spdx.py",),
     ),
     Break(
+        "a null in a card's list is no text", "node/imports/hfcard.py",
+        ' if item is not None and item != ""]', "]",
+        ("tests/imports/test_hfcard.py",),
+    ),
+    Break(
+        "a null of JSON-LD is a value", "node/imports/jsonld.py",
+        "else [value]) if item is not None]", "else [value])]",
+        ("tests/imports/test_croissant.py",),
+    ),
+    Break(
         "capitals of a DOI make another one", "node/imports/datasetnames.py",
         "one.encode().lower().decode()", "one",
         ("tests/imports/test_croissant.py",),
