@@ -190,9 +190,11 @@ class Graph:
     _by_id: Mapping[str, Node] = field(init=False, repr=False, compare=False)
     _up: Mapping[str, tuple[Edge, ...]] = field(init=False, repr=False, compare=False)
     _down: Mapping[str, tuple[Edge, ...]] = field(init=False, repr=False, compare=False)
+    _by_name: Mapping[tuple[str | None, str], tuple[str, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         by_id = {node.id: node for node in self.nodes}
+        object.__setattr__(self, "_by_name", _by_name(self.nodes))
         up, down = defaultdict(list), defaultdict(list)
         for edge in self.edges:
             up[edge.derived].append(edge)
@@ -224,12 +226,31 @@ class Graph:
         """The edges to what was made from a node, in the same order."""
         return self._down.get(node_id, ())
 
+    def made_by(self, use: UseSum) -> tuple[str, ...]:
+        """What of this lineage a use says it went into. A use that names no version went into any of those that its
+        party registered by that name: all of them."""
+        if use.into is None:
+            return ()
+        return (use.into,) if use.into in self._by_id else self._by_name.get((use.party, use.into), ())
+
     def children(self, node_id: str, direction: str) -> tuple[tuple[Edge, Node], ...]:
         """A node's children in a tree that goes UP or DOWN, each with the edge that leads to it. A name and an asset
         that claims it are the same material, so each is the other's child, whichever way the tree goes."""
         up = ((edge, edge.source) for edge in self.sources(node_id) if direction == UP or edge.is_claim)
         down = ((edge, edge.derived) for edge in self.made_from(node_id) if direction == DOWN or edge.is_claim)
         return tuple((edge, self._by_id[other]) for edge, other in (*up, *down))
+
+
+def _by_name(nodes: Iterable[Node]) -> dict[tuple[str | None, str], tuple[str, ...]]:
+    """Assets by their party and what its uses with `into_name` may call them: `=name` and `=name@version`."""
+    found: dict[tuple[str | None, str], tuple[str, ...]] = {}
+    for node in nodes:
+        name, version = node.record.get("name"), node.record.get("version")
+        if node.is_asset:
+            for text in (f"={name}", f"={name}@{version}") if version else (f"={name}",):
+                key = (node.party, text)
+                found[key] = (*found.get(key, ()), node.id)
+    return found
 
 
 def _source_of(edge: Edge) -> str:

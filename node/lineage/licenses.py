@@ -385,8 +385,8 @@ def _used_into(graph: Graph) -> dict[str, list[Step]]:
     for node in graph.nodes:
         into: dict[str, set[str]] = defaultdict(set)
         for one in node.uses:
-            if one.into is not None and one.into in graph and one.use != _UNCARRIED_USE:
-                into[one.into].add(_USE + one.use)
+            for made in graph.made_by(one) if one.use != _UNCARRIED_USE else ():
+                into[made].add(_USE + one.use)
         for made, uses in into.items():
             found[made].append(Step(node.id, tuple(sorted(uses)), ()))
     return found

@@ -18,24 +18,18 @@ NAME_CELLS = 60
 
 
 class UsePlaces:
-    """Answers from one lineage. Building it is linear in the lineage."""
+    """Answers from one lineage."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._joined = {(edge.derived, edge.source) for edge in graph.edges if not edge.is_claim}
-        self._named: dict[tuple[str | None, str], list[str]] = defaultdict(list)
-        for node in graph.nodes:
-            if node.is_asset:
-                name, version = node.record.get("name"), node.record.get("version")
-                for text in {f"={name}", f"={name}@{version}" if version else f"={name}"}:
-                    self._named[node.party, text].append(node.id)
 
     def edge_words(self, edge: Edge) -> list[str]:
         """Uses along an edge, in words; those that stand at several versions are marked."""
         one: list[UseSum] = []
         several: list[UseSum] = []
         for use in edge.uses:
-            made = [into for into in self._made(use) if (into, edge.source) in self._joined]
+            made = [into for into in self._graph.made_by(use) if (into, edge.source) in self._joined]
             (several if len(made) > 1 else one).append(use)
         return [*use_words(one), *(f"{words}, {AT_EACH}" for words in use_words(several))]
 
@@ -43,7 +37,7 @@ class UsePlaces:
         """Uses of a material into something of the lineage to which no edge leads, in words: `used directly for …`."""
         found: dict[str, list[UseSum]] = defaultdict(list)
         for use in node.uses:
-            made = self._made(use)
+            made = self._graph.made_by(use)
             if made and not any((into, node.id) in self._joined for into in made):
                 name = self._graph.node(made[0]).title if len(made) == 1 else str(use.into)[1:]
                 found[name].append(use)
@@ -51,9 +45,3 @@ class UsePlaces:
             f"used directly for {cut(safe_line(name), NAME_CELLS)}: {', '.join(use_words(uses))}"
             for name, uses in found.items()
         ]
-
-    def _made(self, use: UseSum) -> list[str]:
-        """What of the lineage a use went into."""
-        if use.into is None:
-            return []
-        return [use.into] if use.into in self._graph else self._named.get((use.party, use.into), [])

@@ -177,12 +177,10 @@ class _Sources:
         self._counted: set[tuple[str, int]] = set()
         self._heard: set[str] = set()
         self._models = _sources_of_models(authority, graph.root)
-        named = _by_name(graph)
         for node in graph.nodes:
             for at, use in enumerate(node.uses):
-                if use.into is not None:
-                    for made in (use.into,) if use.into in graph else named.get((use.party, use.into), ()):
-                        self._uses.setdefault(made, []).append((node, at))
+                for made in graph.made_by(use):
+                    self._uses.setdefault(made, []).append((node, at))
 
     def into(self, made: Material, through: Through) -> Iterator[Used]:
         """What edges and uses say went into a material, each source once, as it was logged. To be asked once of each
@@ -231,17 +229,6 @@ def _sources_of_models(authority: Authority, root: str) -> set[str]:
             if source not in seen:
                 seen.add(source)
                 queue.append(source)
-    return found
-
-
-def _by_name(graph: Graph) -> dict[tuple[str | None, str], list[str]]:
-    """Assets by their party and what its uses with `into_name` may call them: `=name` and `=name@version`."""
-    found: dict[tuple[str | None, str], list[str]] = {}
-    for node in graph.nodes:
-        name, version = node.record.get("name"), node.record.get("version")
-        if node.is_asset:
-            for text in (f"={name}", f"={name}@{version}") if version else (f"={name}",):
-                found.setdefault((node.party, text), []).append(node.id)
     return found
 
 

@@ -330,6 +330,17 @@ def test_logged_uses_into_a_model_carry_too() -> None:
     assert [step.relations for step in finding.path.steps] == [("use: train",)]
 
 
+@pytest.mark.parametrize(
+    ("into", "party", "reached"), [("=model", LAB, 1), ("=model@7", LAB, 0), ("=model", OWNER, 0), ("=other", LAB, 0)]
+)
+def test_uses_before_the_model_was_registered_carry_too(into: str, party: str, reached: int) -> None:
+    """A use by the name of what was made is one of the model that the same party registered by it later."""
+    make = model()
+    said = {**use("train", into=into), "party": party}
+    make.asset(10, "corpus", record={"license": "CC-BY-NC-4.0"}, uses=[said])
+    assert len(reasoned(make).findings) == reached
+
+
 def test_unknown_and_missing_licences_are_shown_as_such() -> None:
     """Unknown ones by name, unspecified ones, and material of which nobody said a licence."""
     make = model()

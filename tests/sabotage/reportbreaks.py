@@ -10,13 +10,18 @@ _DOCUMENT = ("tests/reports/test_document.py",)
 
 REPORT_BREAKS = (
     Break(
+        "a licence doesn't reach what had only a name", "node/lineage/licenses.py",
+        "for made in graph.made_by(one) if", "for made in (one.into,) if",
+        _LICENSES,
+    ),
+    Break(
         "evaluation carries a licence", "node/lineage/licenses.py",
         "if relation != _NOTHING_CARRIED)", "if relation)",
         _LICENSES,
     ),
     Break(
         "uses for evaluation carry a licence", "node/lineage/licenses.py",
-        " and one.use != _UNCARRIED_USE:", ":",
+        "for made in graph.made_by(one) if one.use != _UNCARRIED_USE else ():", "for made in graph.made_by(one):",
         _LICENSES,
     ),
     Break(

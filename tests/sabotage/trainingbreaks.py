@@ -133,14 +133,14 @@ TRAINING_BREAKS = (
         _USES,
     ),
     Break(
-        "uses before the model had a number aren't its", "node/reports/materials.py",
-        "named.get((use.party, use.into), ())", "()",
+        "uses before the model had a number aren't its", "node/lineage/graph.py",
+        "self._by_name.get((use.party, use.into), ())", "()",
         _USES,
     ),
     Break(
-        "anybody's use by the model's name is its", "node/reports/materials.py",
-        "named.get((use.party, use.into), ())",
-        "[at for key, made in named.items() if key[1] == use.into for at in made]",
+        "anybody's use by the model's name is its", "node/lineage/graph.py",
+        "self._by_name.get((use.party, use.into), ())",
+        "tuple(at for key, made in self._by_name.items() if key[1] == use.into for at in made)",
         _USES,
     ),
     Break(
