@@ -20,26 +20,24 @@ BY_NAMES = "by the names alone"
 
 def usual_speaker(graph: Graph) -> str | None:
     """The name of the party that says, alone, most of the edges and concluded licences; None where nobody does, where
-    it would save nothing, or where another party of the lineage has the same name: a name is a claim, keys differ.
-    Cost: linear in the lineage."""
+    it would save nothing, or where the party goes by several names. No two parties of the lineage have one name
+    (node/lineage/distinct.py). Cost: linear in the lineage."""
     said = Counter(frozenset(speaker.party for speaker in edge.said_by) for edge in graph.edges)
-    parties: dict[str, set[str]] = defaultdict(set)
+    called: dict[str, set[str]] = defaultdict(set)
     for node in graph.nodes:
         concluded: dict[str, set[str]] = defaultdict(set)
         for one in node.descriptions:
-            parties[safe_line(one.party_name)].add(one.party)
+            called[one.party].add(safe_line(one.party_name))
             if "license" in one.record:
                 concluded[str(one.record["license"])].add(one.party)
         said.update(map(frozenset, concluded.values()))
-        if node.party is not None:
-            parties[safe_line(node.party_name or "")].add(node.party)
     for speaker in (speaker for edge in graph.edges for speaker in edge.said_by):
-        parties[safe_line(speaker.party_name)].add(speaker.party)
+        called[speaker.party].add(safe_line(speaker.party_name))
     most, count = max(said.items(), key=lambda item: item[1], default=(frozenset(), 0))
     if len(most) != 1 or count < SAID_MIN or 2 * count <= said.total():
         return None
-    called = [name for name, keys in parties.items() if most & keys]
-    return called[0] if len(called) == 1 and parties[called[0]] == most else None
+    names_of = called[next(iter(most))]
+    return next(iter(names_of)) if len(names_of) == 1 else None
 
 
 def speaker_words(graph: Graph, edge: Edge, usual: str | None) -> str:

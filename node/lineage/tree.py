@@ -95,8 +95,8 @@ def render_tree(
     where there is no material, since a lineage may have been asked for in part. No line has control characters,
     whatever the log says."""
     width = max(width, WIDTH_MIN)
-    usual = usual_speaker(graph)
     graph = with_distinct_names(graph)
+    usual = usual_speaker(graph)
     page = _Page(graph, _ASCII if is_ascii else _UNICODE, width, usual, UsePlaces(graph))
     lines = list(_root_lines(page, limit))
     printed = {graph.root}

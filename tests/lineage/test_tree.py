@@ -95,10 +95,14 @@ def test_without_a_usual_speaker_each_line_names_its_own(said: list[str]) -> Non
 
 
 def test_two_parties_of_one_name_are_never_one_voice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name is a claim: where another party has the usual speaker's, each line says who says it."""
+    """A name is a claim: where another party has the usual speaker's, the head tells which of both it means, and what
+    the other one says stands under the other's key."""
     monkeypatch.setitem(making.NAMES, making.LAB, making.NAMES[making.CURATOR])
     lines = _voices(*[making.CURATOR] * 6, making.LAB)
-    assert sum("said by Data Curators e.V." in line for line in lines) == 7
+    assert lines[1] == "  below: said and concluded by Data Curators e.V. (bbbbbbbb) unless noted"
+    assert [line.rpartition(" · ")[2] for line in lines if "said by" in line] == [
+        "said by Data Curators e.V. (cccccccc)"
+    ]
 
 
 def test_the_own_word_is_told_from_the_usual_one() -> None:

@@ -81,8 +81,9 @@ LINEAGE_BREAKS = (
         (_TREE,),
     ),
     Break(
-        "one name is one voice", "node/lineage/speakers.py",
-        "parties[called[0]] == most else None", "most else None",
+        "one name is one voice", "node/lineage/tree.py",
+        "    graph = with_distinct_names(graph)\n    usual = usual_speaker(graph)\n",
+        "    usual = usual_speaker(graph)\n    graph = with_distinct_names(graph)\n",
         (_TREE,),
     ),
     Break(
