@@ -37,6 +37,8 @@ NODE_PACKAGES = {"cryptography", "msgpack", "aiohttp", "uvloop", "rich", "promet
 METRICS_ONLY_IN = "node/metrics.py"
 YAML_ONLY_IN = "node/imports/safeyaml.py"  # which bounds it
 PARQUET_ONLY_IN = "node/exports/parquet.py"  # an extra of its own: imported when a folder of tables is asked for
+ARRAYS_ONLY_IN = ("node/detect/",)  # another extra: the rest of node runs without
+ARRAYS = {"numpy", "matplotlib", "iscc_core"}
 
 # Other people's libraries that we have something for, and the one module that may import each.
 INTEGRATIONS = {
@@ -170,12 +172,18 @@ def test_only_the_tables_import_pyarrow() -> None:
     assert not wrong, "\n".join(map(str, wrong))
 
 
+def test_only_detection_imports_arrays_and_plots() -> None:
+    """They are an extra: a node, and every command but those of detection, runs without."""
+    wrong = [i for i in layer_imports("node") if i.top in ARRAYS and not i.path.startswith(ARRAYS_ONLY_IN)]
+    assert not wrong, "\n".join(map(str, wrong))
+
+
 @pytest.mark.parametrize(
     ("layer", "may"),
     [
         ("proofs", PROOFS_PACKAGES),
         ("ledger", LEDGER_PACKAGES | LEVELDB),
-        ("node", NODE_PACKAGES | {"pyarrow"}),
+        ("node", NODE_PACKAGES | {"pyarrow"} | ARRAYS),
         ("usance", set(INTEGRATIONS)),
     ],
 )

@@ -1,0 +1,200 @@
+"""Which items share so much that it is no chance, by a rule whose error rate is measured (node/detect/calibration.py).
+
+A *hit* is a print that both have. A *run* is a stretch that both have word for word: hits one after the other, as far
+apart on one side as on the other, and never farther than a window, within which equal text must have a print.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from node.detect.postings import Hits, Postings, expand
+from node.detect.prints import NO_HASHES, Prints
+from node.detect.winnow import Hashes
+
+MILLION = 1_000_000
+JOINED_MAX = 4 * 1024 * 1024
+"""Pairs of places looked at together: bounds the memory, about 100 bytes each."""
+
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When two items match: `hits` different prints or more in both, and a run of `run` bytes of normal form or more
+    (None: none is enough) or `containment` of the smaller one's prints or more (parts per million). Items of fewer
+    than `length` characters of normal form are too short to tell."""
+
+    name: str
+    hits: int
+    run: int | None
+    containment: int
+    length: int
+
+    def owners_max(self, owners: int) -> int:
+        """A print of more owners than this says nothing about any of them: 10, or 0.5 % of many."""
+        return max(10, owners // 200)
+
+
+DOCUMENTS = Rule("documents", hits=5, run=100, containment=100_000, length=400)
+"""Texts that were written independently."""
+ANSWERS = Rule("answers", hits=3, run=None, containment=500_000, length=400)
+"""Answers to the same questions, which are alike without anybody having taken anything. Their prompts' prints are left
+out beforehand."""
+RULES = {rule.name: rule for rule in (DOCUMENTS, ANSWERS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An item looked at and an item of an index that share something. `item`: its position; `doc`: the other's number;
+    `of_item`, `of_source`: containment of each in the other, parts per million of its different prints; `run`: the
+    longest run, bytes of normal form; `item_place`, `source_place`: where it begins in each."""
+
+    item: int
+    doc: int
+    hits: int
+    of_item: int
+    of_source: int
+    run: int
+    item_place: int
+    source_place: int
+
+    def fulfils(self, rule: Rule) -> bool:
+        """Whether it is a match. (Of a pair, the smaller one's containment is the larger.)"""
+        contained = max(self.of_item, self.of_source) >= rule.containment
+        return self.hits >= rule.hits and (contained or (rule.run is not None and self.run >= rule.run))
+
+
+@dataclass
+class Matches:
+    """What came of items. `pairs`: matches only, by item, then hits, most first; `too_short`: positions of items that
+    are too short; `boilerplate`: prints left out because many texts have them; `crowded`: because many owners have
+    them in this index, or one has them in very many places."""
+
+    pairs: list[Pair] = field(default_factory=list)
+    too_short: list[int] = field(default_factory=list)
+    boilerplate: int = 0
+    crowded: int = 0
+
+
+def match(
+    items: Sequence[Prints], postings: Postings, rule: Rule, *, boilerplate: Hashes = NO_HASHES, rule_pairs: bool = True
+) -> Matches:
+    """Look items up, at best so many at a time that they have about a million prints.
+
+    `boilerplate`: hashes (ascending) that count for nothing. `rule_pairs` False: also pairs that have the rule's hits
+    but aren't matches, for whoever measures rules.
+    """
+    found = Matches(too_short=[at for at, item in enumerate(items) if item.length < rule.length])
+    asked = [at for at, item in enumerate(items) if item.length >= rule.length and len(item)]
+    if not asked:
+        return found
+    hashes = np.concatenate([items[at].hashes for at in asked])
+    places = np.concatenate([items[at].places for at in asked]).astype(np.int64)
+    owner = np.repeat(np.array(asked, np.int64), [len(items[at]) for at in asked])
+    kept = ~contains(boilerplate, hashes)
+    found.boilerplate = int(len(hashes) - kept.sum())
+    hashes, places, owner = hashes[kept], places[kept], owner[kept]
+    hits = postings.lookup(np.unique(hashes), owners_max=rule.owners_max(postings.owners))
+    found.crowded = int(contains(hits.crowded, hashes).sum())
+    long = postings.lengths(hits.docs)[0] >= rule.length
+    hits = Hits(hits.hashes[long], hits.docs[long], hits.places[long], hits.crowded)
+    distinct = {at: len(items[at].distinct) for at in asked}
+    for rows in _joined(hashes, places, owner, hits):
+        for pair in _pairs(rows, distinct, postings, rule):
+            if not rule_pairs or pair.fulfils(rule):
+                found.pairs.append(pair)
+    found.pairs.sort(key=lambda pair: (pair.item, -pair.hits, pair.doc))
+    return found
+
+
+def contains(among: Hashes, hashes: Hashes) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Of each hash whether it is in `among`, which ascends."""
+    if not len(among):
+        return np.zeros(len(hashes), np.bool_)
+    at = np.minimum(np.searchsorted(among, hashes), len(among) - 1)
+    return among[at] == hashes
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Each place of a print in an item beside each of its places in a doc."""
+
+    hashes: Hashes
+    items: Ints
+    docs: Ints
+    here: Ints
+    there: Ints
+
+
+def _joined(hashes: Hashes, places: Ints, owner: Ints, hits: Hits) -> Iterator[_Rows]:
+    """Rows in portions, each with all of the rows of its pairs."""
+    starts = np.searchsorted(hits.hashes, hashes, "left")
+    counts = np.searchsorted(hits.hashes, hashes, "right") - starts
+    ends = np.cumsum(counts)
+    begin = 0
+    while begin < len(hashes):
+        done = int(ends[begin - 1]) if begin else 0
+        end = int(np.searchsorted(ends, done + JOINED_MAX, "right"))
+        if end < len(hashes):  # back to where an item begins; one that is too large for itself goes by docs
+            first = int(np.searchsorted(owner, owner[end], "left"))
+            end = first if first > begin else int(np.searchsorted(owner, owner[begin], "right"))
+        own = slice(begin, end)
+        total = int(ends[end - 1]) - done
+        split = -(-total // JOINED_MAX) or 1
+        index = np.repeat(np.arange(begin, end), counts[own])
+        at = expand(starts[own], counts[own])
+        docs = hits.docs[at].astype(np.int64)
+        for part in range(split):
+            mine = slice(None) if split == 1 else np.flatnonzero(docs % split == part)
+            here, there = index[mine], at[mine]
+            yield _Rows(hashes[here], owner[here], docs[mine], places[here], hits.places[there].astype(np.int64))
+        begin = end
+
+
+def _pairs(rows: _Rows, distinct: dict[int, int], postings: Postings, rule: Rule) -> Iterator[Pair]:
+    if not len(rows.hashes):
+        return
+    order = np.lexsort((rows.hashes, rows.docs, rows.items))
+    items, docs, hashes = rows.items[order], rows.docs[order], rows.hashes[order]
+    new_pair = np.concatenate(([True], (items[1:] != items[:-1]) | (docs[1:] != docs[:-1])))
+    new_hash = new_pair | np.concatenate(([True], hashes[1:] != hashes[:-1]))
+    pair_of = np.cumsum(new_pair) - 1
+    hit_counts = np.bincount(pair_of, weights=new_hash).astype(np.int64)
+    enough = hit_counts[pair_of] >= rule.hits
+    if not enough.any():
+        return
+    order, items, docs, pair_of = order[enough], items[enough], docs[enough], pair_of[enough]
+    here, there = rows.here[order], rows.there[order]
+    runs, heres, theres = _longest(pair_of, here, there, postings.scheme.gram, postings.scheme.window)
+    first = np.flatnonzero(np.concatenate(([True], pair_of[1:] != pair_of[:-1])))
+    sources = postings.lengths(docs[first].astype(np.uint32))[1]
+    for at, run, place, other, source in zip(
+        first.tolist(), runs.tolist(), heres.tolist(), theres.tolist(), sources.tolist(), strict=True
+    ):
+        item, hits = int(items[at]), int(hit_counts[pair_of[at]])
+        yield Pair(
+            item, int(docs[at]), hits, hits * MILLION // distinct[item], hits * MILLION // source, run, place, other
+        )
+
+
+def _longest(pair: Ints, here: Ints, there: Ints, gram: int, window: int) -> tuple[Ints, Ints, Ints]:
+    """Of each pair (ascending) the longest run in bytes, and where it begins on both sides."""
+    shift = here - there
+    order = np.lexsort((here, shift, pair))
+    pair, shift, here, there = pair[order], shift[order], here[order], there[order]
+    is_new = np.concatenate(
+        ([True], (pair[1:] != pair[:-1]) | (shift[1:] != shift[:-1]) | (here[1:] - here[:-1] > window))
+    )
+    begins = np.flatnonzero(is_new)
+    ends = np.append(begins[1:], len(pair)) - 1
+    runs = here[ends] - here[begins] + gram
+    # The longest of each pair first, of equal ones the first in the text.
+    best = np.lexsort((here[begins], -runs, pair[begins]))
+    owner = pair[begins][best]
+    best = best[np.concatenate(([True], owner[1:] != owner[:-1]))]
+    return runs[best], here[begins][best], there[begins][best]

@@ -1,0 +1,161 @@
+"""Text as prints see it: letters and digits alone, in one form (docs/detect.md).
+
+NFKC, case folded, NFKC again; of that the characters of the Unicode categories L and N (`str.isalnum`), as UTF-8. So
+spaces, punctuation, case, ligatures, widths and combining marks that no letter holds make no difference.
+
+ASCII goes through one table of bytes. Other text goes through a table of code points, filled page by page, where a
+character's form depends on nothing around it; only what is left (characters that become several, marks, and the
+character before them) goes through `unicodedata`. Both ways give the same bytes; a test compares them.
+
+Unicode keeps the forms of characters that it knows. Text with characters newer than a Python's tables (Unicode 14 in
+3.11) may come out otherwise under a newer one: they count as neither letters nor digits there.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+PIECE_CHARS = 16 * 1024
+"""What is normalised at a time: most such pieces of English are ASCII throughout."""
+
+MARKS_MAX = 64 * 1024
+"""Characters without a place to cut between; a longer run of marks is cut anyway."""
+
+Codes = np.ndarray[Any, np.dtype[np.uint32]]
+Places = np.ndarray[Any, np.dtype[np.int64]]
+
+_PAGE_BITS = 8
+_CODES = 0x110000
+_HARD = 0xFFFFFFFF
+"""In the table: the form depends on neighbours, or isn't one character."""
+_HARD_SHARE = 8
+"""One hard character in so many, and the whole piece goes the slow way."""
+
+_LOWER = bytes(ord(chr(code).lower()) if code < 0x80 else code for code in range(256))
+_DROPPED = bytes(code for code in range(0x80) if not chr(code).isalnum())
+
+_forms: Codes = np.zeros(_CODES, np.uint32)
+_loaded = np.zeros(_CODES >> _PAGE_BITS, np.bool_)
+
+
+def normalise_slowly(text: str) -> str:
+    """The definition. `normalise` gives the same, faster."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return "".join(char for char in folded if char.isalnum())
+
+
+def is_start(char: str) -> bool:
+    """Whether text may be cut before this character: it never becomes one with what stands before it."""
+    return not (
+        unicodedata.category(char).startswith("M")
+        or unicodedata.combining(char)
+        or 0x1161 <= ord(char) <= 0x1175  # Hangul vowels and finals, the only others
+        or 0x11A8 <= ord(char) <= 0x11C2
+    )
+
+
+def normalise(text: str) -> bytes:
+    """The normal form of a text, in UTF-8. Lone surrogates, which no UTF-8 holds, are dropped."""
+    if text.isascii():
+        return text.encode().translate(_LOWER, _DROPPED)
+    forms = _look_up(text)
+    return b"".join(
+        _encode(forms[start:end]) if is_simple else _slowly(text[start:end])
+        for start, end, is_simple in _stretches(forms)
+    )
+
+
+def normalise_with_places(text: str) -> tuple[bytes, Places]:
+    """The normal form, and for each of its bytes the index in `text` of the character that it came from (of characters
+    that are read together, of the first)."""
+    forms = _look_up(text)
+    parts, places = [], [np.zeros(0, np.int64)]
+    for start, end, is_simple in _stretches(forms):
+        if is_simple:
+            kept = np.flatnonzero(forms[start:end])
+            codes = forms[start:end][kept]
+            widths = 1 + (codes >= 0x80).astype(np.int64) + (codes >= 0x800) + (codes >= 0x10000)
+            parts.append(_encode(codes))
+            places.append(np.repeat(kept + start, widths))
+        else:
+            parts.append(_slowly(text[start:end]))
+            places.append(np.full(len(parts[-1]), start, np.int64))
+    return b"".join(parts), np.concatenate(places)
+
+
+def pieces(chunks: Iterable[str]) -> Iterator[str]:
+    """The same text in pieces of about PIECE_CHARS, cut where it may be: the pieces' normal forms are the text's.
+
+    A run of more than MARKS_MAX characters without such a place is cut anyway.
+    """
+    rest = ""
+    for chunk in chunks:
+        rest += chunk
+        at = 0
+        while len(rest) - at > PIECE_CHARS:
+            cut = next((i for i in range(at + PIECE_CHARS, at, -1) if is_start(rest[i])), None)
+            if cut is None:
+                cut = next((i for i in range(at + PIECE_CHARS, min(len(rest), at + MARKS_MAX)) if is_start(rest[i])), 0)
+                if not cut and len(rest) - at < MARKS_MAX:
+                    break
+                cut = cut or at + MARKS_MAX
+            yield rest[at:cut]
+            at = cut
+        rest = rest[at:]
+    if rest:
+        yield rest
+
+
+def _look_up(text: str) -> Codes:
+    """For each character its form's code point, 0 where it is dropped, or _HARD."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    seen = np.zeros_like(_loaded)
+    seen[codes >> _PAGE_BITS] = True
+    for page in np.flatnonzero(seen & ~_loaded).tolist():
+        first = page << _PAGE_BITS
+        _forms[first : first + (1 << _PAGE_BITS)] = [_form(code) for code in range(first, first + (1 << _PAGE_BITS))]
+        _loaded[page] = True  # after the forms: another thread may read this page now
+    return _forms[codes]
+
+
+def _form(code: int) -> int:
+    if 0xD800 <= code < 0xE000:
+        return 0
+    char = chr(code)
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", char).casefold())
+    if not is_start(char) or len(folded) != 1 or not is_start(folded):
+        return _HARD
+    return ord(folded) if folded.isalnum() else 0
+
+
+def _stretches(forms: Codes) -> Iterator[tuple[int, int, bool]]:
+    """(start, end, whether simple): what goes through the table, and runs of hard characters with the one before."""
+    hard = np.flatnonzero(forms == _HARD)
+    if len(hard) * _HARD_SHARE > len(forms):
+        yield 0, len(forms), False
+        return
+    done = 0
+    if len(hard):
+        gaps = np.flatnonzero(np.diff(hard) > 1)
+        starts = hard[np.concatenate(([0], gaps + 1))]
+        ends = hard[np.concatenate((gaps, [len(hard) - 1]))] + 1
+        for start, end in zip(np.maximum(starts - 1, 0).tolist(), ends.tolist(), strict=True):
+            if done < start:
+                yield done, start, True
+            # Where only one character is between two runs, it is read with the second.
+            yield max(start, done), end, False
+            done = end
+    if done < len(forms):
+        yield done, len(forms), True
+
+
+def _encode(forms: Codes) -> bytes:
+    return forms[forms != 0].tobytes().decode("utf-32-le").encode()
+
+
+def _slowly(text: str) -> bytes:
+    return normalise_slowly(text).encode("utf-8", "ignore")
