@@ -12,7 +12,7 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
 from node.cli.outcome import EXIT_CODES, describe
@@ -23,12 +23,20 @@ from proofs.errors import InputError
 
 class Parser(argparse.ArgumentParser):
     """argparse with errors of one line, and without abbreviated options: a script must not depend on what else there
-    is."""
+    is. `unnamed`: of a command's actions the one that is meant where the first word is none of them."""
 
     def __init__(self, **options: object) -> None:
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         options.setdefault("allow_abbrev", False)
         super().__init__(**options)  # type: ignore[arg-type]
+        self.unnamed: tuple[str, Collection[str]] | None = None
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse, after `unnamed`."""
+        given = list(sys.argv[1:] if args is None else args)
+        if self.unnamed is not None and (not given or given[0] not in self.unnamed[1]):
+            given.insert(0, self.unnamed[0])
+        return super().parse_known_args(given, namespace)
 
     def error(self, message: str) -> NoReturn:
         """One line that says what is wrong and where help is; exit 2."""

@@ -110,6 +110,11 @@ COMMANDS = (
             "compare what users logged of their use with what providers logged of it, over the whole log",
             "  usance reconcile --party lab.key --window day --since 2026-01-01 --until 2026-02-01\n"
             "  usance reconcile --asset corpus --json"),
+    Command("detect", "detect",
+            "find registered material in texts or a model's outputs, with the measured error rate of each finding",
+            "  usance detect ./scraped --against press.index -o findings.json --html findings.html\n"
+            "  usance detect outputs.jsonl --column answer --prompt question --against claude.jsonl gpt.jsonl\n"
+            "  usance detect outputs.jsonl --column answer --node https://log.example.org --token-file detect.token"),
     Command("report", "report",
             "show a statement, a month's uses by item, the licences behind an asset, or a model's training content",
             "  usance report statement 1250 --html statement.html\n"
