@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ledger import accounts, assets, corrections, disputes, keys, parties, terms, usages
+from ledger import accounts, assets, corrections, disputes, findings, keys, parties, terms, usages
 from ledger.accounts import Figures
-from ledger.context import Body, Context, LogIdentity, Memo, not_yet
+from ledger.context import Body, Context, LogIdentity, Memo
 from ledger.errors import CLOSED, FIELD, HISTORY, KEY, RULE, SEQUENCE, SIGNATURE, Refusal, StartupError, StorageError
 from ledger.state import ACTIVE, DELEGATE, KeyRow, State
 from ledger.store import Overlay, RowCache, Store, View
@@ -55,8 +55,10 @@ RULES: dict[str, Rule] = {
     "receipt": accounts.receipt,
     "dispute": disputes.dispute,
     "resolution": disputes.resolution,
+    "canary": findings.canary,
+    "claim": findings.claim,
 }
-"""State rules by kind; a kind that is not here is not yet supported."""
+"""State rules by kind: one for every kind of record."""
 
 _REBINDING = frozenset(("genesis", "party", "rotate", "revoke"))
 RootAt = Callable[[int], bytes | None]
@@ -452,12 +454,9 @@ class Group:
             if row is not None and row.status != ACTIVE:
                 raise _key_refusal("the batch ended its own key before", "nothing after that", position=position)
             kind = body["kind"]
-            rule = RULES.get(kind)
             try:
-                if rule is None:
-                    raise not_yet("kind", f"records of kind {kind}")
                 context.position, context.index, context.leaf = position, index + position, prepared.leaves[position]
-                statuses.append(rule(state, context, body))
+                statuses.append(RULES[kind](state, context, body))
             except Refusal as refusal:
                 refusal.position = position
                 raise

@@ -16,6 +16,7 @@ from ledger.claims import CLAIM_STEPS, begin_claim, end_claim
 from ledger.context import LOOKUP_STEPS, Behind, Body, Context, asset_index
 from ledger.errors import RuleRefusal
 from ledger.events import note_event
+from ledger.findings import withdraw_claim
 from ledger.lineage import Target, note_description, note_sources
 from ledger.state import LOGGED, AssetMore, AssetRow, State
 from ledger.terms import agreed_share, end_grant, publish
@@ -229,12 +230,12 @@ def description(state: State, context: Context, body: Body) -> str:
 
 
 def withdraw(state: State, context: Context, body: Body) -> str:
-    """End a grant, or retire an asset of the signer's party: its offers and its claims on names end, what happened
-    stays."""
+    """End a grant, take back a claim, or retire an asset of the signer's party: its offers and its claims on names end,
+    what happened stays."""
     ref = unpack_ref(body["target"])
     row = state.asset_by_ref(ref)
     if row is None:
-        return _withdraw_grant(state, context, body)
+        return LOGGED if withdraw_claim(state, context, body["target"]) else _withdraw_grant(state, context, body)
     if row.party != context.party:
         raise RuleRefusal(
             "the asset of another party", field="target", expected="an asset that the signer's party owns"
@@ -252,12 +253,12 @@ def withdraw(state: State, context: Context, body: Body) -> str:
 
 
 def _withdraw_grant(state: State, context: Context, body: Body) -> str:
-    expected = "a reference to an asset or a grant of the signer's party"
+    expected = "a reference to an asset, a grant or a claim of the signer's party"
     index = context.check_ref(body["target"], "target", expected)
     grant = state.grant(index)
     owner = None if grant is None else state.asset(grant.asset)
     if grant is None or owner is None or owner.party != context.party:
-        raise RuleRefusal("neither an asset nor a grant of the signer's", field="target", expected=expected)
+        raise RuleRefusal("neither an asset, a grant nor a claim of the signer's", field="target", expected=expected)
     if grant.withdrawn:
         raise RuleRefusal(f"withdrawn already, by entry {grant.withdrawn}", field="target", expected="a standing grant")
     end_grant(state, context, grant, index)

@@ -178,11 +178,6 @@ def record_steps(data: bytes) -> int:
     return KIB_STEPS * (len(data) >> 10)
 
 
-def not_yet(field_name: str, what: str) -> RuleRefusal:
-    """The refusal of what a later version of the rules will take."""
-    return RuleRefusal(f"{what}: not yet supported", field=field_name, expected="a record without it")
-
-
 def asset_index(state: State, context: Context, raw: bytes, field_name: str) -> int:
     """The leaf index in a reference, when it names an asset of this log. Raises RuleRefusal."""
     memo = context.memo

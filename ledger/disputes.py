@@ -17,6 +17,7 @@ from ledger.context import LOOKUP_STEPS, Body, Context
 from ledger.corrections import basis_steps, corrected_usage, lines_of
 from ledger.errors import RuleRefusal
 from ledger.events import note_event
+from ledger.findings import finding_row
 from ledger.lineage import note_dispute
 from ledger.state import LOGGED, State
 from ledger.stored import party_of
@@ -85,6 +86,12 @@ def _concerns_asset(state: State, target: _Target, party: bytes) -> bool:
     )
 
 
+def _concerns_claim(state: State, target: _Target, party: bytes) -> bool:
+    """Whom it is against: nobody, where that is a digest."""
+    row = finding_row(state, target.index)
+    return row is not None and party == row.accused
+
+
 _CONCERNS: dict[str, Callable[[State, _Target, bytes], bool]] = {
     "usage": _concerns_usage,
     "correction": _concerns_usage,
@@ -95,13 +102,14 @@ _CONCERNS: dict[str, Callable[[State, _Target, bytes], bool]] = {
     "grant": _concerns_grant,
     "asset": _concerns_asset,
     "description": _concerns_asset,
+    "claim": _concerns_claim,
 }
 """Kinds that can be disputed, and whom besides its signer a record of them is about."""
 
 
 def _arbiter(state: State, index: int, body: dict[str, Any]) -> bytes | None:
     """Whom the terms behind the target name: a usage's own, or the newest of its asset before it; a grant's; an
-    asset's newest."""
+    asset's newest; the newest of a claim's asset before the claim."""
     kind = body["kind"]
     if kind == "correction":
         index = unpack_ref(body["usage"]).index
@@ -116,6 +124,8 @@ def _arbiter(state: State, index: int, body: dict[str, Any]) -> bytes | None:
             terms = state.terms_below(row.asset, index)
     elif kind == "grant":
         terms = unpack_ref(body["terms"]).index
+    elif kind == "claim":
+        terms = state.terms_below(unpack_ref(body["asset"]).index, index)
     elif kind == "asset":
         have = state.asset_terms(index)
         terms = None if have is None else have.newest

@@ -55,16 +55,20 @@ EVENT = b"E"  # E target, index -> kind of the later record about it            
 MADE_FROM = b"l"  # l source, index of who says so -> relations, bps, what was made   owner: lineage
 DESCRIBED = b"F"  # F external name 0 party -> index of its newest description        owner: lineage
 DISPUTED = b"V"  # V material, index of the dispute -> ""                             owner: lineage
+FINDING = b"X"  # X index -> [asset, accused party, withdrawn]: claims                owner: findings
+ACCUSED = b"Y"  # Y party, index -> "": claims against it or what it owns            owner: findings
+FOUND = b"U"  # U material, index -> "claim" or "canary" about it                     owner: lineage
 
 PREFIXES = {
     name: value for name, value in list(globals().items()) if name.isupper() and isinstance(value, bytes)
 }  # fmt: skip
 """Every prefix by its name; a test holds that no two are alike."""
 
-LINEAGE = (MADE_FROM, DESCRIBED, DISPUTED)
+LINEAGE = (MADE_FROM, DESCRIBED, DISPUTED, FOUND)
 """What a replay keeps that is to answer questions about lineage."""
 REPLAY_DROPS = (
     KEY_BATCH, BY_KIND, BY_PARTY, BY_ASSET, BY_NAME_USE, ASSET_NAME, ASSET_PARTY, ASSET_ROOT, GRANT_SHARE, EVENT,
+    ACCUSED,
     *LINEAGE,
 )  # fmt: skip
 """Rows that no rule reads: a replay needn't keep them."""

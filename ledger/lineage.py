@@ -156,6 +156,18 @@ def note_dispute(state: State, context: Context, usage: int | None, index: int, 
         state.overlay.put(keys.DISPUTED + material + keys.number(context.index), b"")
 
 
+def note_finding(overlay: Overlay, context: Context, raw: bytes | str, kind: str) -> None:
+    """A claim or canary is about a material."""
+    overlay.put(keys.FOUND + _packed(raw) + keys.number(context.index), kind.encode())
+
+
+def findings_of(state: State, target: Target) -> Iterator[tuple[int, str]]:
+    """(index, kind) of the claims and canaries about a material."""
+    prefix = keys.FOUND + pack_material(target)
+    for key, value in state.view.scan(prefix, keys.after(prefix)):
+        yield int.from_bytes(key[-8:], "big"), value.decode()
+
+
 def descriptions(state: State, name: str) -> Iterator[tuple[bytes, int]]:
     """(author, index of the newest description of the name by it), by the authors' keys."""
     prefix = keys.DESCRIBED + keys.text(name)

@@ -91,6 +91,9 @@ _READERS: dict[bytes, Reader] = {
     keys.MADE_FROM: _last,
     keys.DESCRIBED: _value,
     keys.DISPUTED: _last,
+    keys.FINDING: _first,
+    keys.ACCUSED: _last,
+    keys.FOUND: _last,
 }
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from ledger import keys
 from ledger.assets import behind_asset, pack_into, target_of
-from ledger.context import LOOKUP_STEPS, Body, Context, Plan, asset_index, not_yet
+from ledger.context import LOOKUP_STEPS, Body, Context, Plan, asset_index
 from ledger.errors import TERMS, RuleRefusal
+from ledger.findings import accept_claim
 from ledger.lineage import note_charge, note_use
 from ledger.postings import LINES, LIST_STEPS, NO_TERMS, PART, UNLICENSED
 from ledger.state import LOGGED, State, UsageRow
@@ -183,8 +184,6 @@ def _count_ride(state: State, context: Context, row: UsageRow) -> None:
 
 def usage(state: State, context: Context, body: Body) -> str:
     """A use of an asset or of outside material; answers its status."""
-    if "claim" in body:
-        raise not_yet("claim", "usage.claim")
     asset = body["asset"]
     number = context.index.to_bytes(8, "big")
     overlay = state.overlay
@@ -195,6 +194,8 @@ def usage(state: State, context: Context, body: Body) -> str:
         overlay.put(keys.BY_ASSET + asset[:8] + number, b"")
     else:
         overlay.put(keys.BY_NAME_USE + keys.text(asset) + number, b"")
+    if "claim" in body:
+        accept_claim(state, context, body, index)
     is_provider_seen = body.get("seen_by") == "provider"
     if "into" in body:
         _check_into(state, context, body)

@@ -457,21 +457,6 @@ def test_new_keys_in_a_batch_are_bounded(log: Log) -> None:
     log.check()
 
 
-def test_unsupported_kinds_say_so(log: Log) -> None:
-    """Kinds whose rules come later are 422 `not yet supported`, at their position,
-    and bad fields in them come first."""
-    from tests.proofs.bodies import FULL
-
-    later = {"canary", "claim"}
-    assert set(FULL) - set(append.RULES) == later
-    for kind in sorted(later):
-        data = codec.encode(FULL[kind])
-        refusal = log.rule("lab", none(), data, field="kind", position=1)
-        assert "not yet supported" in refusal.detail
-        bad = codec.encode({**FULL[kind], "x": 1})
-        log.refused(log.sign("lab", data, bad), 422, "usance:field", position=1, field="x")
-
-
 class CountingStore(MemoryStore):
     """Counts its writes."""
 

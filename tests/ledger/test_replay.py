@@ -217,7 +217,11 @@ def lawless(log: Log) -> dict[str, tuple[Batch, int, str]]:
         "a bad field": (log.sign("lab-2", none(), b"\xc0", none()), 1, "not a map"),
         "a bad reference": (log.sign("lab-2", none(), none(), unknown), 2, "no asset"),
         "a second genesis": (log.sign("lab-2", none(), body("genesis", origin=ORIGIN, name="x")), 1, "genesis"),
-        "an unsupported kind": (log.sign("lab-2", body("canary", root=bytes(32), count=1)), 0, "not yet supported"),
+        "a stranger's canary": (
+            log.sign("lab-2", body("canary", root=bytes(32), count=1, asset=log.ref(4))),
+            0,
+            "another party",
+        ),
         "a grant of nothing": (log.sign("lab-2", body("grant", terms=log.ref(1), licensee=bytes(32))), 0, "no terms"),
         "the log's own key": (log.sign(LOG_KEY, party()), 0, "log's own key"),
         "missing sources": (log.sign("lab-2", none(), asset("model")), 1, "not listed"),

@@ -83,13 +83,6 @@ def test_statuses_within_a_batch_follow_its_order(log: Log) -> None:
     log.check()
 
 
-def test_accepting_a_claim_is_not_yet_supported(log: Log) -> None:
-    """A usage that accepts a claim is 422 and says that this is not yet supported."""
-    ref = log.register("owner", "corpus")
-    refusal = log.rule("lab", usage(), usage(ref, claim=ref), field="claim", position=1)
-    assert "not yet supported" in refusal.detail
-
-
 def test_into_holds_what_was_used(log: Log) -> None:
     """`into` names an asset of one's own whose sources hold the used one, by ref or name,
     directly or through others."""
