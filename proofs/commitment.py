@@ -33,7 +33,7 @@ class Field:
 
     def leaf(self) -> bytes:
         """The leaf's bytes. Raises InputError for what a leaf can't hold."""
-        _check_salt(self.salt)
+        check_salt(self.salt)
         if not is_text(self.name):
             raise InputError("not a field's name", field="name", expected="1 to 1,024 bytes of text")
         return codec.encode([self.salt, self.name, self.value])
@@ -50,7 +50,7 @@ class Call:
 
     def leaf(self) -> bytes:
         """The leaf's bytes. Raises InputError for what a leaf can't hold."""
-        _check_salt(self.salt)
+        check_salt(self.salt)
         if not is_text(self.call):
             raise InputError("not a call's id", field="call", expected="1 to 1,024 bytes of text")
         if type(self.at) is not int or not 0 <= self.at <= codec.INT_MAX:
@@ -109,7 +109,7 @@ def path(leaves: Sequence[bytes], position: int) -> tuple[bytes, ...]:
 def check_field(body: Mapping[str, Any], *, position: int, leaf: bytes, path: Sequence[bytes]) -> Field:
     """The field that this leaf discloses of a checked usage body. Raises VerifyError where the body doesn't commit to
     it, at that position and under that name; InputError where it is no hidden field."""
-    names = _committed(body, "names", "commitment", position)
+    names = committed(body, "names", "commitment", position)
     found = parse_field(leaf)
     merkle.check_inclusion(
         index=position, size=len(names), leaf=merkle.leaf_hash(leaf), path=path, root=body["commitment"]
@@ -121,15 +121,17 @@ def check_field(body: Mapping[str, Any], *, position: int, leaf: bytes, path: Se
 
 def check_call(body: Mapping[str, Any], *, position: int, leaf: bytes, path: Sequence[bytes]) -> Call:
     """The call that this leaf discloses of a checked usage body. Raises as `check_field`."""
-    count = _committed(body, "calls", "detail", position)
+    count = committed(body, "calls", "detail", position)
     found = parse_call(leaf)
     merkle.check_inclusion(index=position, size=count, leaf=merkle.leaf_hash(leaf), path=path, root=body["detail"])
     return found
 
 
-def _committed(body: Mapping[str, Any], counted: str, root_field: str, position: int) -> Any:
+def committed(body: Mapping[str, Any], counted: str, root_field: str, position: int) -> Any:
+    """What `counted` of a checked body says of the leaves under `root_field`: names, or how many. Raises VerifyError
+    where it has no such root, or no leaf at that position."""
     if root_field not in body:
-        raise VerifyError(f"the record has no {root_field}", field=root_field, expected=f"a usage with {root_field}")
+        raise VerifyError(f"the record has no {root_field}", field=root_field, expected=f"a record with {root_field}")
     found = body[counted]
     count = found if type(found) is int else len(found)
     if not 0 <= position < count:
@@ -137,6 +139,7 @@ def _committed(body: Mapping[str, Any], counted: str, root_field: str, position:
     return found
 
 
-def _check_salt(salt: bytes) -> None:
+def check_salt(salt: bytes) -> None:
+    """Raise InputError for what is no salt of SALT_BYTES_MIN to SALT_BYTES_MAX bytes."""
     if type(salt) is not bytes or not SALT_BYTES_MIN <= len(salt) <= SALT_BYTES_MAX:
         raise InputError("a salt that is too short", field="salt", expected=f"{SALT_BYTES_MIN} bytes or more, random")

@@ -14,14 +14,13 @@ proofs/evidencecheck.py.
 
 from __future__ import annotations
 
-import binascii
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
-from proofs import jcs, merkle, note
+from proofs import jcs, jsonread, note
 from proofs.entry import ENTRY_BYTES_MAX
 from proofs.errors import InputError
 from proofs.sumtree import SUM_BYTES, Step
@@ -30,7 +29,6 @@ from proofs.text import encode_base64
 FORMAT = "usance/evidence/v1"
 EVIDENCE_BYTES_MAX = 4 * 1024 * 1024
 """About 2,500 entries: enough for hundreds of sources, and little enough to be judged in a second."""
-INDEX_MAX = jcs.INTEGER_MAX
 SUM_MAX = 256**SUM_BYTES - 1
 DISCLOSED_LEAF_BYTES_MAX = 60_000
 
@@ -137,9 +135,9 @@ def parse_evidence(data: bytes) -> Evidence:
     if set(value) - {"disclosed"} != names:
         raise InputError("a field too many or too few", field="evidence", expected=", ".join(sorted(names)))
     found = Evidence(
-        checkpoint_note=_text(value["checkpoint"], "checkpoint").encode("utf-8", "surrogatepass"),
+        checkpoint_note=jsonread.text(value["checkpoint"], "checkpoint").encode("utf-8", "surrogatepass"),
         entries=_each(value["entries"], "entries", _parse_entry),
-        usage=_index(value["usage"], "usage"),
+        usage=jsonread.index(value["usage"], "usage"),
         lines=_each(value["lines"], "lines", _parse_line),
         disclosed=_each(value["disclosed"], "disclosed", _parse_leaf) if "disclosed" in value else (),
     )
@@ -184,36 +182,38 @@ def _line_value(line: ShownLine) -> dict[str, Any]:
 
 
 def _parse_entry(value: Any, where: str) -> ShownEntry:
-    entry, index, path = _fields(value, where, "entry", "index", "path")
-    return ShownEntry(_index(index, where), _binary(entry, where, ENTRY_BYTES_MAX), _hashes(path, where))
+    entry, index, path = jsonread.members(value, where, "entry", "index", "path")
+    return ShownEntry(
+        jsonread.index(index, where), jsonread.binary(entry, where, ENTRY_BYTES_MAX), jsonread.hashes(path, where)
+    )
 
 
 def _parse_line(value: Any, where: str) -> ShownLine:
-    account, amount, path, position, statement = _fields(
+    account, amount, path, position, statement = jsonread.members(
         value, where, "account", "amount", "path", "position", "statement"
     )
     if type(account) is not list or len(account) != 3:
         raise InputError("not an account", field=where, expected="[payer, payee, currency]")
-    payer, payee = (_hash(key, where) for key in account[:2])
+    payer, payee = (jsonread.digest(key, where) for key in account[:2])
     return ShownLine(
-        account=Account(payer, payee, _text(account[2], where)),
-        position=_index(position, where),
+        account=Account(payer, payee, jsonread.text(account[2], where)),
+        position=jsonread.index(position, where),
         amount=_sum(amount, where),
-        path=tuple(_step(step, where) for step in _path(path, where)),
-        statement=_index(statement, where),
+        path=tuple(_step(step, where) for step in jsonread.path(path, where)),
+        statement=jsonread.index(statement, where),
     )
 
 
 def _parse_leaf(value: Any, where: str) -> ShownLeaf:
-    entry, leaf, of, path, position = _fields(value, where, "entry", "leaf", "of", "path", "position")
+    entry, leaf, of, path, position = jsonread.members(value, where, "entry", "leaf", "of", "path", "position")
     if of not in LISTS:
         raise InputError("disclosed from another list", field=where, expected=" or ".join(LISTS))
     return ShownLeaf(
-        entry=_index(entry, where),
+        entry=jsonread.index(entry, where),
         of=of,
-        position=_index(position, where),
-        leaf=_binary(leaf, where, DISCLOSED_LEAF_BYTES_MAX),
-        path=_hashes(path, where),
+        position=jsonread.index(position, where),
+        leaf=jsonread.binary(leaf, where, DISCLOSED_LEAF_BYTES_MAX),
+        path=jsonread.hashes(path, where),
     )
 
 
@@ -223,63 +223,13 @@ def _each(value: Any, field: str, read: Callable[[Any, str], _Item]) -> tuple[_I
     return tuple(read(item, f"{field}.{at}") for at, item in enumerate(value))
 
 
-def _fields(value: Any, where: str, *names: str) -> list[Any]:
-    if type(value) is not dict or set(value) != set(names):
-        raise InputError("other fields than these", field=where, expected=", ".join(names))
-    return [value[name] for name in names]
-
-
-def _text(value: Any, where: str) -> str:
-    if type(value) is not str:
-        raise InputError("not a text", field=where, expected="a string")
-    return value
-
-
-def _index(value: Any, where: str) -> int:
-    if type(value) is not int or not 0 <= value <= INDEX_MAX:
-        raise InputError("not an index", field=where, expected="a number of 0 to 2^53-1")
-    return value
-
-
 def _sum(value: Any, where: str) -> int:
     if type(value) is not str or not _SUM.fullmatch(value) or int(value) > SUM_MAX:
         raise InputError("not a sum", field=where, expected="a decimal string of nanos, 1 to 2^128-1")
     return int(value)
 
 
-def _decode(value: Any, where: str) -> bytes:
-    """Base64, in whatever form: that it is the canonical one shows when the file is rebuilt."""
-    try:
-        return binascii.a2b_base64(_text(value, where), strict_mode=True)
-    except ValueError:
-        raise InputError("not base64", field=where, expected="canonical base64") from None
-
-
-def _hash(value: Any, where: str) -> bytes:
-    digest = _decode(value, where)
-    if len(digest) != merkle.HASH_BYTES:
-        raise InputError(f"{len(digest)} bytes", field=where, expected=f"{merkle.HASH_BYTES} bytes")
-    return digest
-
-
-def _binary(value: Any, where: str, bytes_max: int) -> bytes:
-    data = _decode(value, where)
-    if not 0 < len(data) <= bytes_max:
-        raise InputError(f"{len(data)} bytes", field=where, expected=f"1 to {bytes_max} bytes")
-    return data
-
-
-def _path(value: Any, where: str) -> list[Any]:
-    if type(value) is not list or len(value) > merkle.PATH_HASHES_MAX:
-        raise InputError("not a path", field=where, expected=f"a list of at most {merkle.PATH_HASHES_MAX}")
-    return value
-
-
-def _hashes(value: Any, where: str) -> tuple[bytes, ...]:
-    return tuple(_hash(digest, where) for digest in _path(value, where))
-
-
 def _step(value: Any, where: str) -> Step:
     if type(value) is not list or len(value) != 2:
         raise InputError("not a sibling", field=where, expected="[hash, sum]")
-    return _hash(value[0], where), _sum(value[1], where)
+    return jsonread.digest(value[0], where), _sum(value[1], where)
