@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from node.detect.normalform import is_start, normalise_slowly
+
 PIECE_CHARS = 16 * 1024
 """What is normalised at a time: most such pieces of English are ASCII throughout."""
 
@@ -40,22 +42,6 @@ _DROPPED = bytes(code for code in range(0x80) if not chr(code).isalnum())
 
 _forms: Codes = np.zeros(_CODES, np.uint32)
 _loaded = np.zeros(_CODES >> _PAGE_BITS, np.bool_)
-
-
-def normalise_slowly(text: str) -> str:
-    """The definition. `normalise` gives the same, faster."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return "".join(char for char in folded if char.isalnum())
-
-
-def is_start(char: str) -> bool:
-    """Whether text may be cut before this character: it never becomes one with what stands before it."""
-    return not (
-        unicodedata.category(char).startswith("M")
-        or unicodedata.combining(char)
-        or 0x1161 <= ord(char) <= 0x1175  # Hangul vowels and finals, the only others
-        or 0x11A8 <= ord(char) <= 0x11C2
-    )
 
 
 def normalise(text: str) -> bytes:
