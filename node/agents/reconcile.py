@@ -62,6 +62,23 @@ class Filters:
     since: int | None = None
     until: int | None = None
 
+    def first_targets(self) -> set[Target]:
+        """Where one asset is asked for: what its uses may name, as far as that is known before the log is read. A
+        reference points backwards, so an asset that claims the name comes before every use that refers to it."""
+        return set() if self.asset is None else {self.asset, *self.aka}
+
+    def admits(self, body: Body, *, signer: bytes, targets: set[Target]) -> bool:
+        """Whether a usage counts; `targets`: what uses of the asset that is asked for may name."""
+        provider = body.get("seen_by") == "provider"
+        if self.party is not None and (body["party"] if provider else signer) != self.party:
+            return False
+        if provider and self.provider is not None and signer != self.provider:
+            return False
+        if self.asset is not None and body["asset"] not in targets:
+            return False
+        start = body["from"]
+        return (self.since is None or start >= self.since) and (self.until is None or start < self.until)
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -111,10 +128,7 @@ class Reconciler:
         self._with_ids = with_ids
         self._limits = limits or Limits()
         self._kept = _Kept()
-        asset = self._filters.asset
-        # Where one asset is asked for: what its uses may name. A reference points backwards, so an asset that claims
-        # the name comes before every use that refers to it.
-        self._targets: set[Target] = set() if asset is None else {asset, *self._filters.aka}
+        self._targets = self._filters.first_targets()
 
     def add(self, record: Judged) -> None:
         """Take one record. Raises InputError naming the bound where more would have to be kept than Limits allow."""
@@ -150,20 +164,9 @@ class Reconciler:
             with_ids=self._with_ids,
         )
 
-    def _admits(self, body: Body, *, signer: bytes) -> bool:
-        wanted, provider = self._filters, body.get("seen_by") == "provider"
-        if wanted.party is not None and (body["party"] if provider else signer) != wanted.party:
-            return False
-        if provider and wanted.provider is not None and signer != wanted.provider:
-            return False
-        if wanted.asset is not None and body["asset"] not in self._targets:
-            return False
-        start = body["from"]
-        return (wanted.since is None or start >= wanted.since) and (wanted.until is None or start < wanted.until)
-
     def _add_usage(self, record: Judged) -> None:
         body = record.body
-        if not self._admits(body, signer=record.party):
+        if not self._filters.admits(body, signer=record.party, targets=self._targets):
             return
         side = PROVIDER if body.get("seen_by") == "provider" else USER
         party = body["party"] if side == PROVIDER else record.party
@@ -230,7 +233,8 @@ class Reconciler:
                 marks.setdefault(mark.index, []).append(mark)
         for index, correction in sorted(corrected.items()):
             body = body_of(correction.usage)
-            if body.get("seen_by") == "provider" or not self._admits(body, signer=correction.party):
+            admitted = self._filters.admits(body, signer=correction.party, targets=self._targets)
+            if body.get("seen_by") == "provider" or not admitted:
                 continue
             line = self._line(correction.party, body["asset"], body["use"])
             line.corrected += 1
