@@ -55,6 +55,10 @@ class DamagedError(StartupError):
         self.said = f"the database can't be opened: {said}"
 
 
+class HeldError(StartupError):
+    """Another process has the database open."""
+
+
 def _said(error: Exception) -> str:
     """What LevelDB said, which comes as bytes."""
     first = error.args[0] if error.args else ""
@@ -64,7 +68,7 @@ def _said(error: Exception) -> str:
 def _cannot_open(said: str, path: str, *, is_io: bool) -> StartupError:
     if said.startswith(HELD):  # the rest names files, and a folder may be named anyhow
         folder = os.path.dirname(path) or "."
-        return StartupError(
+        return HeldError(
             f"another process holds the database {path}: a node probably runs on {folder}. Stop it, then try again; "
             "what asks the running node by its URL needs no stop, as `usance backup` and `usance audit`"
         )
