@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -68,8 +69,10 @@ def normalise_with_places(text: str) -> tuple[bytes, Places]:
             parts.append(_encode(codes))
             places.append(np.repeat(kept + start, widths))
         else:
-            parts.append(_slowly(text[start:end]))
-            places.append(np.full(len(parts[-1]), start, np.int64))
+            clusters = list(_clusters(text, start, end))
+            forms_here = [_cluster_form(cluster) for _, cluster in clusters]
+            parts += forms_here
+            places.append(np.repeat([begin for begin, _ in clusters], [len(form) for form in forms_here]))
     return b"".join(parts), np.concatenate(places)
 
 
@@ -137,6 +140,23 @@ def _stretches(forms: Codes) -> Iterator[tuple[int, int, bool]]:
             done = end
     if done < len(forms):
         yield done, len(forms), True
+
+
+def _clusters(text: str, start: int, end: int) -> Iterator[tuple[int, str]]:
+    """A stretch cut wherever it may be, with where each part begins: places in scripts full of marks stay exact."""
+    begin = start
+    for at in range(start + 1, end + 1):
+        if at == end or _is_start(text[at]):
+            yield begin, text[begin:at]
+            begin = at
+
+
+_is_start = lru_cache(maxsize=4096)(is_start)
+
+
+@lru_cache(maxsize=4096)
+def _cluster_form(cluster: str) -> bytes:
+    return _slowly(cluster)
 
 
 def _encode(forms: Codes) -> bytes:
