@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ledger import keys
+from ledger.findings import claims_against
+from ledger.lineage import findings_of
 from ledger.reader import Reader
 from ledger.state import State
 from ledger.stored import status_of
@@ -25,6 +27,9 @@ _REGISTERED = (
     "asset",
     "description",
 )  # what is indexed by party as well: a curator's words need no walk over all others'
+
+
+_FOUND = ("claim", "canary")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +86,24 @@ class Query:
         kind: str | None = None,
         asset: int | str | None = None,
         party: bytes | None = None,
+        against: bytes | None = None,
     ) -> Page:
         """Indices from `start` on of records that fit every filter given; `limit` 1 … 1,000.
 
-        Looks at no more than 10,000 candidates a call, so a page may hold fewer than `limit` and still have a `next`.
+        `asset`: uses of it; with the kind `claim` or `canary`, those about it. `against`: claims against a party or
+        what it owns; goes with no other filter. Looks at no more than 10,000 candidates a call, so a page may hold
+        fewer than `limit` and still have a `next`.
         """
         if not 1 <= limit <= PAGE_MAX:
             raise InputError(f"limit {limit}", field="limit", expected=f"1 to {PAGE_MAX}")
         found: list[int] = []
-        for seen, index in enumerate(self._candidates(start, kind=kind, asset=asset, party=party)):
+        if against is not None and (asset is not None or party is not None or kind not in (None, "claim")):
+            raise InputError("against and another filter", field="against", expected="it alone, or with kind=claim")
+        if against is None:
+            candidates = self._candidates(start, kind=kind, asset=asset, party=party)
+        else:
+            candidates, kind = claims_against(self.state, against, start=start), None
+        for seen, index in enumerate(candidates):
             if index >= self.reader.size:
                 break
             if len(found) == limit or seen == SCAN_MAX:
@@ -101,6 +115,8 @@ class Query:
     def _candidates(
         self, start: int, *, kind: str | None, asset: int | str | None, party: bytes | None
     ) -> Iterator[int]:
+        if asset is not None and kind in _FOUND:
+            return (index for index, _ in findings_of(self.state, asset, start=start))
         if asset is not None:
             prefix = (
                 keys.BY_ASSET + keys.number(asset) if isinstance(asset, int) else keys.BY_NAME_USE + keys.text(asset)

@@ -16,6 +16,7 @@ from ledger.lineage import (
     Target,
     descriptions,
     disputes_of,
+    findings_of,
     pack_material,
     said_of,
     sources_in,
@@ -37,6 +38,8 @@ LISTS_MAX = 40_000
 LISTS_MATERIAL_MAX = 10_000
 """Of one material."""
 DISPUTES_MAX = 32
+FINDINGS_MAX = 32
+"""Of one material; each is read."""
 AUTHORS_MAX = 64
 """Of one name, whose descriptions are shown: the first by their keys."""
 SAYINGS_MAX = 20_000
@@ -94,7 +97,8 @@ class EarnedSum:
 
 @dataclass(slots=True)
 class Material:
-    """A material of a trace. `level`: steps from the root, negative upwards. `described`: (author, index)."""
+    """A material of a trace. `level`: steps from the root, negative upwards. `described`: (author, index). `disputes`:
+    (index, target, state). `findings`: (index, kind) of claims and canaries."""
 
     target: Target
     level: int
@@ -103,6 +107,7 @@ class Material:
     uses: list[UseSum] = field(default_factory=list)
     earned: list[EarnedSum] = field(default_factory=list)
     disputes: list[tuple[int, int, str]] = field(default_factory=list)
+    findings: list[tuple[int, str]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -321,6 +326,10 @@ class Tracer:
                 self._left_out["more disputes"] = None
             elif row is not None:
                 found.disputes.append((index, row[1], row[2]))
+        found.findings = list(islice(findings_of(self._state, target), FINDINGS_MAX + 1))
+        if len(found.findings) > FINDINGS_MAX:
+            self._left_out["more claims and canaries"] = None
+            found.findings.pop()
         return found
 
     def _sums(self, prefix: bytes) -> Iterator[tuple[bytes, int, int]]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ledger.findings import finding_row
 from ledger.lineage import Target
 from ledger.state import State
+from ledger.stored import party_of
 from ledger.trace import EarnedSum, Link, Material, Trace, UseSum
 from proofs.jsonform import to_json
-from proofs.ref import Ref
+from proofs.ref import Ref, unpack_ref
 
 FORMAT = "usance/lineage/v1"
 _LEFT_OUT = ("sources", "terms", "prints")
@@ -74,7 +76,27 @@ class _View:
         if isinstance(target, int):
             node["earned"] = [self._earned(one) for one in found.earned]
         node["disputes"] = [{"index": index, "target": at, "state": state} for index, at, state in found.disputes]
+        node["findings"] = [self._finding(index) for index, _ in found.findings]
         return node
+
+    def _finding(self, index: int) -> dict[str, Any]:
+        """A claim or a canary."""
+        body, party = self._state.body(index), party_of(self._state.view, index)
+        shown: dict[str, Any] = {
+            "index": index, "kind": body["kind"], "party": party.hex(), "party_name": self._name(party),
+        }  # fmt: skip
+        if body["kind"] == "canary":
+            return {**shown, "count": body["count"]}
+        row = finding_row(self._state, index)
+        what, value = next(iter(body["against"].items()))
+        accused = None if row is None else row.accused
+        return {
+            **shown,
+            "asset": str(unpack_ref(body["asset"]).index),
+            "against": {what: str(unpack_ref(value).index) if what == "asset" else value.hex()},
+            "accused": None if accused is None else self._name(accused),
+            "stands": row is not None and not row.withdrawn,
+        }
 
     def _asset(self, index: int) -> dict[str, Any]:
         state, row = self._state, self._state.asset(index)

@@ -122,6 +122,21 @@ _EARNED = shape(
 _MATERIAL = {
     "id": text(), "level": {"type": "integer"}, "title": text(), "uses": array(_USE_SUM),
     "disputes": array(shape({"index": COUNT, "target": COUNT, "state": text()})),
+    "findings": array(
+        {
+            "anyOf": [
+                shape({"index": COUNT, "kind": one_of("canary"), **_PARTY_NAMED, "count": COUNT}),
+                shape(
+                    {
+                        "index": COUNT, "kind": one_of("claim"), **_PARTY_NAMED, "asset": text(),
+                        "accused": or_null(text()),
+                        "against": {"anyOf": [shape({"asset": text()}), shape({"party": HEX}), shape({"digest": HEX})]},
+                        "stands": {"type": "boolean"},
+                    }
+                ),
+            ]
+        }
+    ),
 }  # fmt: skip
 _DESCRIPTION = shape({"index": COUNT, "ref": REF, **_PARTY_NAMED, "record": ref("RecordFields")})
 _LINEAGE_NODE = {

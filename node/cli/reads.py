@@ -36,8 +36,13 @@ def configure_records(parser: argparse.ArgumentParser) -> None:
     """One record, or filters."""
     parser.add_argument("record", metavar="REF", nargs="?", help="an index or a reference: that record, verified")
     parser.add_argument("--kind", choices=tuple(KINDS), metavar="KIND", help=", ".join(KINDS))
-    parser.add_argument("--asset", metavar="ASSET", help="uses of this asset or external name")
+    parser.add_argument(
+        "--asset",
+        metavar="ASSET",
+        help="uses of this asset or external name; with --kind claim or canary: those about it",
+    )
     parser.add_argument("--party", metavar="PARTY", help="records of this party: its key in hex, or a file of it")
+    parser.add_argument("--against", metavar="PARTY", help="claims against this party or what it owns")
     _paging(parser)
     parser.set_defaults(run=run_records)
 
@@ -72,14 +77,16 @@ def run_records(args: argparse.Namespace) -> int:
     """One, verified, or a list as the node has it."""
     client = open_client(args)
     if args.record is not None:
-        if args.kind or args.asset or args.party:
+        if args.kind or args.asset or args.party or args.against:
             raise InputError("REF and filters exclude each other")
         return _show_one(args, client, find_entry(client, args.record))
     asset, party = args.asset, _party(args)
+    against = None if args.against is None else party_bytes(args.against, field="--against").hex()
     if asset is not None and not is_external_name(asset):
         found = resolve(client, asset)
         asset = found.text
-    rows, following = _collect(args, client, "/records", "records", kind=args.kind, asset=asset, party=party)
+    filters = {"kind": args.kind, "asset": asset, "party": party, "against": against}
+    rows, following = _collect(args, client, "/records", "records", **filters)
     head = ("index", "kind", "status", "signer", "at", "what")
     cells = [_record_row(row) for row in rows]
     lines = [*table([head, *cells]), *_remarks(following, "usance records INDEX")] if cells else ["none"]

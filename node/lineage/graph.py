@@ -98,6 +98,21 @@ class Dispute:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """A claim or a canary at leaf `index`, of `party` (hex). Of a canary: `count`, its marks. Of a claim: the `asset`
+    that its owner says was found (an id); `accused`, the party's name, "" of a digest; and whether it `stands`."""
+
+    index: int
+    kind: str
+    party: str
+    party_name: str
+    count: int = 0
+    asset: str = ""
+    accused: str = ""
+    stands: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class TermsOf:
     """The newest terms of an asset."""
 
@@ -126,6 +141,7 @@ class Node:
     uses: tuple[UseSum, ...] = ()
     earned: tuple[EarnedSum, ...] = ()
     disputes: tuple[Dispute, ...] = ()
+    findings: tuple[Finding, ...] = ()
     terms: TermsOf | None = None
 
     @property
@@ -323,6 +339,7 @@ def _node(value: Any, place: str) -> Node:
     title = form.required(said, "title", place, form.title)
     uses = form.listed(said, "uses", place, _use_sum, SUMS_MAX)
     disputes = form.listed(said, "disputes", place, _dispute, SUMS_MAX)
+    findings = form.listed(said, "findings", place, _finding, SUMS_MAX)
     if kind == EXTERNAL:
         descriptions = form.listed(said, "descriptions", place, _description, SUMS_MAX)
         for at, one in enumerate(descriptions):
@@ -331,8 +348,9 @@ def _node(value: Any, place: str) -> Node:
                 raise InputError("the description is of another name", field=where, expected=node_id)
         claimed_by = form.listed(said, "claimed_by", place, form.asset_id, SUMS_MAX)
         return Node(
-            node_id, level, kind, title, descriptions=descriptions, claimed_by=claimed_by, uses=uses, disputes=disputes
-        )
+            node_id, level, kind, title,
+            descriptions=descriptions, claimed_by=claimed_by, uses=uses, disputes=disputes, findings=findings,
+        )  # fmt: skip
     ref = form.required(said, "ref", place, form.reference)
     if parse_ref(ref).index != int(node_id):
         raise InputError("the reference is of another leaf", field=f"{place}.ref", expected=f"{node_id}:HEX")
@@ -347,6 +365,7 @@ def _node(value: Any, place: str) -> Node:
         uses=uses,
         earned=form.listed(said, "earned", place, _earned, SUMS_MAX),
         disputes=disputes,
+        findings=findings,
         terms=None if terms is None else _terms(terms, f"{place}.terms"),
     )  # fmt: skip
 
@@ -414,6 +433,22 @@ def _dispute(value: Any, place: str) -> Dispute:
         form.required(said, "target", place, form.count),
         form.required(said, "state", place, form.text),
     )
+
+
+def _finding(value: Any, place: str) -> Finding:
+    said = form.an_object(value, place)
+    kind = form.required(said, "kind", place, form.one_of(("claim", "canary")))
+    index = form.required(said, "index", place, form.count)
+    party = form.required(said, "party", place, form.party)
+    name = form.required(said, "party_name", place, form.text)
+    if kind == "canary":
+        return Finding(index, kind, party, name, count=form.required(said, "count", place, form.count))
+    return Finding(
+        index, kind, party, name,
+        asset=form.required(said, "asset", place, form.asset_id),
+        accused=form.optional(said, "accused", place, form.text) or "",
+        stands=form.required(said, "stands", place, form.boolean),
+    )  # fmt: skip
 
 
 def _terms(value: Any, place: str) -> TermsOf:

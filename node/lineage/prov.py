@@ -122,6 +122,8 @@ class _Writer:
             fields["usance:credited_by_all_payees"] = credited
         if node.disputes:
             fields["usance:dispute"] = [f"{one.index} {one.state}" for one in node.disputes]
+        if node.findings:
+            fields["usance:finding"] = [f"{one.index} {one.kind}" for one in node.findings]
         self.own.put("entity", name, fields)
         party = self._party(str(node.party), str(node.party_name))
         self.own.state("wasAttributedTo", {"prov:entity": name, "prov:agent": party})

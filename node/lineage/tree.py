@@ -20,6 +20,7 @@ from node.lineage.wording import (
     credited_words,
     cut,
     earned_words,
+    finding_words,
     license_parts,
     mark_words,
     relation_words,
@@ -234,6 +235,7 @@ def _node_parts(graph: Graph, node: Node, page: _Page | None = None, above: Node
         yield f"{SAME if known == {text} and cells(shown) > len(SAME) else shown} ({who})"
     if not licenses:
         yield "no licence said"
+    yield from finding_words(node)
     yield from (mark.upper() for mark in mark_words(graph, node))
 
 

@@ -154,14 +154,30 @@ def share_words(bps: int) -> str:
 
 
 def mark_words(graph: Graph, node: Node) -> list[str]:
-    """What stands against a node: retired, contested, disputed."""
+    """What stands against a node (retired, contested, disputed, claimed to hold what is another's)."""
     marks = ["retired"] if node.retired else []
     if graph.is_contested(node):
         marks.append("contested")
     opened = [dispute for dispute in node.disputes if dispute.state == OPEN]
     if opened:
         marks.append("disputed (" + ", ".join(str(dispute.index) for dispute in opened[:SPEAKERS_SHOWN]) + ")")
+    against = [one.index for one in node.findings if one.kind == "claim" and one.stands and one.asset != node.id]
+    if against:
+        marks.append("claimed to hold another's (" + ", ".join(map(str, against[:SPEAKERS_SHOWN])) + ")")
     return marks
+
+
+def finding_words(node: Node) -> list[str]:
+    """Where its owner says that it was found, and its canaries: `claimed by its owner against Lab (41)`."""
+    claims = [one for one in node.findings if one.kind == "claim" and one.stands and one.asset == node.id]
+    words = [
+        f"claimed by its owner against {safe_line(one.accused) or 'nobody named'} ({one.index})"
+        for one in claims[:SPEAKERS_SHOWN]
+    ]
+    if len(claims) > SPEAKERS_SHOWN:
+        words.append(f"and {len(claims) - SPEAKERS_SHOWN} more claims")
+    canaries = [str(one.index) for one in node.findings if one.kind == "canary"]
+    return [*words, f"canaries ({', '.join(canaries[:SPEAKERS_SHOWN])})"] if canaries else words
 
 
 def where_words(node: Node) -> str:

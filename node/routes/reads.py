@@ -87,19 +87,19 @@ async def get_genesis(request: web.Request) -> web.StreamResponse:
 
 
 async def get_records(request: web.Request) -> web.StreamResponse:
-    """A page of records, by kind, asset and party."""
-    args = query_args(request, "from", "limit", "kind", "asset", "party")
+    """A page of records, by kind, asset and party, or claims against a party."""
+    args = query_args(request, "from", "limit", "kind", "asset", "party", "against")
     start, limit = _page_args(args)
     kind = args.get("kind")
     if kind is not None and kind not in KINDS:
         raise InputError(f"unknown kind {kind[:80]!r}", field="kind", expected="one of " + ", ".join(KINDS))
-    party = hex_bytes(args["party"], 32, "party") if "party" in args else None
+    party, against = (hex_bytes(args[name], 32, name) if name in args else None for name in ("party", "against"))
 
     def find(query: Query) -> dict[str, Any]:
         asset: int | str | None = args.get("asset")
         if isinstance(asset, str) and not is_external_name(asset):
             asset = index_of(asset, query, "asset")
-        page = query.records(start=start, limit=limit, kind=kind, asset=asset, party=party)
+        page = query.records(start=start, limit=limit, kind=kind, asset=asset, party=party, against=against)
         shown, following = _fill(page, lambda index: views.record(query, query.record(index)))
         return {"records": shown, "next": following, "size": query.reader.size}
 

@@ -3,7 +3,10 @@
 import pytest
 
 from ledger.query import Page, Query
-from tests.ledger.support import NAME, Log, body
+from proofs.errors import InputError
+from tests.ledger.market import Market
+from tests.ledger.support import NAME, Log, body, public
+from tests.ledger.test_findings import claimed
 
 ROOT = bytes(range(32))
 
@@ -38,3 +41,27 @@ def test_lists_hold_assets_and_descriptions(query: Query) -> None:
     assert query.assets(start=0, limit=10, name="corpus").indices == [3, 4]
     assert query.assets(start=0, limit=10, root=ROOT).indices == [3, 4]
     assert query.assets(start=0, limit=10, party=query.record(4).party).indices == [4]
+
+
+def test_claims_are_listed_by_whom_they_are_against_and_by_asset() -> None:
+    """Paged like any list; `against` goes with no other filter but the kind claim."""
+    log = Market()
+    a, model = log.sell("owner", "a"), log.register("lab", "model")
+    at = log.put("owner", claimed(a, asset=model), body("canary", asset=a, root=ROOT, count=1)).first_index
+    log.put("owner", claimed(a, party=public("lab")), claimed(a, digest=ROOT))
+    log.use("lab", a)
+    query = Query(log.reader())
+    assert query.records(start=0, limit=1, against=public("lab")) == Page([at], at + 2)
+    assert query.records(start=at + 1, limit=5, kind="claim", against=public("lab")) == Page([at + 2], None)
+    assert query.records(start=0, limit=5, against=public("owner")).indices == []
+    asset = int.from_bytes(a[:8], "big")
+    assert query.records(start=0, limit=9, kind="claim", asset=asset).indices == [at, at + 2, at + 3]
+    assert query.records(start=at + 1, limit=9, kind="claim", asset=asset, party=public("owner")).indices == [
+        at + 2,
+        at + 3,
+    ]
+    assert query.records(start=0, limit=9, kind="claim", asset=asset, party=public("lab")).indices == []
+    assert query.records(start=0, limit=9, kind="canary", asset=asset).indices == [at + 1]
+    for more in ({"kind": "usage"}, {"asset": asset}, {"party": public("lab")}):
+        with pytest.raises(InputError):
+            query.records(start=0, limit=9, against=public("lab"), **more)

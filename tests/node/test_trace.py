@@ -259,6 +259,38 @@ def test_disputes_stand_beside_what_they_are_about(chain: Chain) -> None:
     assert root["disputes"] == [{"index": told, "target": chain.used.index, "state": "open"}]
 
 
+def test_findings_stand_at_both_ends(chain: Chain, cli: Cli) -> None:
+    """A claim shows at the owner's asset and at the one that it is against, a canary at its own, also from a replay;
+    a claim that was taken back stands no more."""
+    theirs = _ref(chain.node, chain.lab, body("asset", type="model", name="theirs"))
+    claim = body(
+        "claim", asset=chain.middle.pack(), against={"asset": theirs.pack()}, method="winnowing", score=410,
+        threshold=100, fpr=40, length=5000, proves="a long verbatim match", evidence=bytes(32),
+    )  # fmt: skip
+    canary = body("canary", asset=chain.middle.pack(), root=bytes(32), count=4)
+    at = chain.curator.log(claim, canary)["first_index"]
+    lines = " ".join(cli.ok("trace", theirs.index).out.split())
+    assert f"CLAIMED TO HOLD ANOTHER'S ({at})" in lines
+    for how in ((), ("--verify",)):
+        shown = json.loads(cli("trace", chain.middle.index, "--json", "--depth", 1, *how).out)
+        (root,) = (one for one in shown["nodes"] if one["level"] == 0)
+        said = {"party": chain.curator.key.hex(), "party_name": "Curator"}
+        assert root["findings"] == [
+            {"index": at, "kind": "claim", **said, "asset": str(chain.middle.index), "accused": "Lab", "stands": True,
+             "against": {"asset": str(theirs.index)}},
+            {"index": at + 1, "kind": "canary", **said, "count": 4},
+        ]  # fmt: skip
+    lines = " ".join(cli.ok("trace", chain.middle.index).out.split())
+    assert f"claimed by its owner against Lab ({at})" in lines
+    assert f"canaries ({at + 1})" in lines
+    prov = cli.ok("trace", chain.middle.index, "--format", "prov-json").out
+    assert f"{at} claim" in prov
+    gone = parse_ref(chain.node.json(f"/records/{at}")["ref"])
+    chain.curator.log(body("withdraw", target=gone.pack()))
+    assert "CLAIMED TO HOLD" not in cli.ok("trace", theirs.index).out
+    assert "claimed by its owner" not in cli.ok("trace", chain.middle.index).out
+
+
 def test_a_replaced_description_counts_no_more(chain: Chain) -> None:
     """What a curator says anew of a name takes the place of what he said; another's word stays."""
     other = Actor(chain.node).join("Another curator")
