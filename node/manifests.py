@@ -83,7 +83,7 @@ def _walk(top: bytes, found: Found, exclude: tuple[str, ...]) -> Iterator[tuple[
         for entry in entries:
             below = relative + b"/" + entry.name if relative else entry.name
             name = _text(below)
-            if any(_matches(name, pattern) for pattern in exclude):
+            if any(matches_pattern(name, pattern) for pattern in exclude):
                 found.excluded += 1
             elif entry.is_symlink():
                 found.left_out.append(name)
@@ -95,7 +95,8 @@ def _walk(top: bytes, found: Found, exclude: tuple[str, ...]) -> Iterator[tuple[
                 found.left_out.append(name)
 
 
-def _matches(name: str, pattern: str) -> bool:
+def matches_pattern(name: str, pattern: str) -> bool:
+    """Whether a relative path, or its last part, is like the pattern, as of a shell."""
     return fnmatchcase(name, pattern) or fnmatchcase(name.rpartition("/")[2], pattern)
 
 
