@@ -10,7 +10,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from node.detect.content import Content
-from node.detect.remarks import BROKEN, EMPTY, NO_COLUMN, NO_JSON, NO_PROMPT, NO_ROW, NO_TEXT, TOO_LONG, Remarks
+from node.detect.remarks import (
+    BROKEN,
+    EMPTY,
+    NO_COLUMN,
+    NO_JSON,
+    NO_PROMPT,
+    NO_ROW,
+    NO_TEXT,
+    REPEATED,
+    TOO_LONG,
+    Remarks,
+)
 
 RECORD_BYTES_MAX = 8 * 1024 * 1024
 """Of a row. JSON made for it takes 25 times as much memory once parsed."""
@@ -34,7 +45,10 @@ def read_rows(
     """
     wanted = [*columns, prompt] if prompt is not None else list(columns)
     broken = remarks.broken
-    rows = _json_rows(content, wanted, remarks) if kind == "jsonl" else _csv_rows(content, kind, wanted, remarks)
+    if kind == "jsonl":
+        rows = _json_rows(content, wanted, len(columns), remarks)
+    else:
+        rows = _csv_rows(content, kind, wanted, remarks)
     for number, values in rows:
         row = f"{content.name}:{number}"
         asked = None
@@ -74,9 +88,13 @@ def mended(text: str, remarks: Remarks) -> str:
     return text
 
 
-def _json_rows(content: Content, wanted: Sequence[str], remarks: Remarks) -> Iterator[tuple[int, list[Any]]]:
+def _json_rows(
+    content: Content, wanted: Sequence[str], columns: int, remarks: Remarks
+) -> Iterator[tuple[int, list[Any]]]:
+    """Each row's values; the last of `wanted` may be the prompt's, after so many columns'."""
     lines = content.reader()
     number = 0
+    last = b""
     while line := lines.readline(RECORD_BYTES_MAX + 1):
         number += 1
         if len(line) > RECORD_BYTES_MAX:
@@ -85,14 +103,20 @@ def _json_rows(content: Content, wanted: Sequence[str], remarks: Remarks) -> Ite
             continue
         if line.isspace():
             continue
+        if line == last:  # millions of equal rows: not parsed, hashed and looked up again
+            for _ in range(columns):
+                remarks.note(REPEATED, f"{content.name}:{number}")
+            continue
         try:
             row = json.loads(decoded(line, remarks))
         except (ValueError, RecursionError):
             row = None
-        if type(row) is dict:
-            yield number, [row.get(name) for name in wanted]
-        else:
+        if type(row) is not dict:
             remarks.note(NO_JSON, f"{content.name}:{number}")
+            continue
+        values = [row.get(name) for name in wanted]
+        last = line if all(type(value) is str and value for value in values) else b""
+        yield number, values
 
 
 def _skip_line(lines: io.BufferedReader, line: bytes) -> int:
