@@ -150,18 +150,13 @@ class Index:
         """See Postings. Where more than FOUND_MAX (indexfound.py) places would be found, those prints that have most
         count as crowded too. Raises StorageError for rows that are damaged."""
         state = self._state
-        found = Found(state.owner_of, owners_max=owners_max)
+        found = Found(hashes, state.owner_of, state.is_dead, owners_max=owners_max)
         with self._reading():
             for span in spans(hashes):
                 found.begin(span)
                 for key, data in self._store.scan(rows.bucket_start(span.first), rows.bucket_start(span.last + 1)):
-                    bucket, run = rows.parse_post_key(key)
-                    if run < state.meta.runs:
-                        found.row(rows.parse_postings(data, bucket))
-                docs = found.end()
-                if len(docs) and int(docs.max()) >= state.meta.docs:
-                    raise rows.BadRow(f"postings of buckets {span.first} to {span.last}")
-                found.keep(~state.is_dead[state.owner_of[docs]])
+                    if rows.parse_post_key(key)[1] < state.meta.runs:
+                        found.row(data)
             return found.hits()
 
     def source(self, doc: int) -> Source:
@@ -265,7 +260,9 @@ class Index:
     def _commit(self, changes: dict[bytes, bytes | None]) -> None:
         """What makes a change count: one write."""
         if self._is_unsure:
-            raise StorageError(f"the index {self._folder} couldn't be written: free space or mend the disk, open it anew")
+            raise StorageError(
+                f"the index {self._folder} couldn't be written: free space or mend the disk, open it anew"
+            )
         self._is_unsure = True
         self._store.write(changes)
         self._is_unsure = False

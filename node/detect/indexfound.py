@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from node.detect.indexrows import POSTING, Rows, buckets_of
+from node.detect.indexrows import POSTING, BadRow, Rows, buckets_of
 from node.detect.matching import contains
 from node.detect.postings import POSTINGS_MAX, Hits, select
 from node.detect.prints import NO_HASHES, NO_PLACES
@@ -18,25 +18,27 @@ SPAN_BUCKETS_MAX = 256
 GAP_BUCKETS = 2
 """Buckets that nobody asked for are read along where they are so few: a seek costs more."""
 SLAB_BYTES = 4 * 1024 * 1024
-SIFT_BUCKETS = 16
-"""From so many buckets a table is worth its making."""
+SIEVE_POSTINGS = 32 * 1024
+"""For so many a table is worth its making."""
 FOUND_MAX = 4 * 1024 * 1024
 """Places in an answer: 64 MB."""
 PENDING_MAX = 256 * 1024
 
-_SIFT_BITS = 20
-_SIFT_SHIFT = np.uint64(64 - 16 - _SIFT_BITS)
-_SIFT_MASK = np.uint64((1 << _SIFT_BITS) - 1)
-_NONE = np.zeros(0, POSTING)
+_SIEVE_BITS = 20
+_SIEVE_SHIFT = np.uint64(64 - 16 - _SIEVE_BITS)
+_SIEVE_MASK = np.uint64((1 << _SIEVE_BITS) - 1)
+
+Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Buckets `first` to `last`, and what is asked of them."""
+    """Buckets `first` to `last`, and from where to where hashes are asked of them."""
 
     first: int
     last: int
-    asked: Hashes
+    low: int
+    high: int
 
 
 def spans(hashes: Hashes) -> Iterator[Span]:
@@ -47,79 +49,71 @@ def spans(hashes: Hashes) -> Iterator[Span]:
     low = high = 0
     for bucket, start, end in zip(buckets.tolist(), starts.tolist(), ends, strict=True):
         if first >= 0 and (bucket - last > GAP_BUCKETS or bucket - first >= SPAN_BUCKETS_MAX):
-            yield Span(first, last, hashes[low:high])
+            yield Span(first, last, low, high)
             first = -1
         if first < 0:
             first, low = bucket, start
         last, high = bucket, end
     if first >= 0:
-        yield Span(first, last, hashes[low:high])
+        yield Span(first, last, low, high)
 
 
 class Found:
-    """Collects postings: `begin` a span, its `row`s, `end` it, `keep` what counts; at last `hits`."""
+    """Collects postings: `begin` each span, ascending, then its rows (`row`); at last `hits`."""
 
-    def __init__(self, owner_of: np.ndarray[Any, Any], *, owners_max: int) -> None:
-        self._owner_of, self._owners_max = owner_of, owners_max
-        self._asked: Hashes = NO_HASHES
-        self._sieve: np.ndarray[Any, np.dtype[np.bool_]] | None = None
-        self._slab: list[Rows] = []
-        self._slab_rows = 0
-        self._parts: list[Rows] = []
-        self._part_rows = 0
-        self._pending: list[Rows] = []
+    def __init__(self, asked: Hashes, owner_of: Array, is_dead: Array, *, owners_max: int) -> None:
+        """`asked`: ascending; `owner_of`: by item; `is_dead`: by owner, whether its postings count no more."""
+        self._asked, self._owner_of, self._is_dead, self._owners_max = asked, owner_of, is_dead, owners_max
+        self._span = Span(0, 0, 0, 0)
+        self._low = 0  # what the slab's rows are asked for begins here, and ends with the span
+        self._slab: list[bytes] = []
+        self._slab_bytes = 0
+        self._pending: list[Rows] = []  # of whole spans, and what there is of this one
         self._pending_rows = 0
         self._hits: list[Hits] = []
         self._found = 0
         self._places_max = POSTINGS_MAX
 
     def begin(self, span: Span) -> None:
-        """What comes now are this span's rows."""
-        self._asked = span.asked
-        self._sieve = None
-        if span.last - span.first >= SIFT_BUCKETS:
-            self._sieve = np.zeros(1 << _SIFT_BITS, np.bool_)
-            self._sieve[(span.asked >> _SIFT_SHIFT) & _SIFT_MASK] = True
+        """What comes now are this span's rows. Raises BadRow."""
+        if self._pending_rows > PENDING_MAX:
+            self._sift()
+            self._select()
+        if not self._slab:
+            self._low = span.low
+        self._span = span
 
-    def row(self, postings: Rows) -> None:
-        """A row of the span."""
-        self._slab.append(postings)
-        self._slab_rows += len(postings)
-        if self._slab_rows * POSTING.itemsize >= SLAB_BYTES:
+    def row(self, data: bytes) -> None:
+        """A row of the span. Raises BadRow."""
+        if not data or len(data) % POSTING.itemsize:
+            raise BadRow(f"postings of buckets {self._span.first} to {self._span.last}")
+        self._slab.append(data)
+        self._slab_bytes += len(data)
+        if self._slab_bytes >= SLAB_BYTES:
             self._sift()
 
     def _sift(self) -> None:
-        slab = np.concatenate([_NONE, *self._slab])
-        self._slab, self._slab_rows = [], 0
-        if self._sieve is not None:
-            slab = slab[self._sieve[(slab["hash"] >> _SIFT_SHIFT) & _SIFT_MASK]]
-        slab = slab[contains(self._asked, slab["hash"])]
-        self._parts.append(slab)
-        self._part_rows += len(slab)
-        if self._part_rows > FOUND_MAX:
-            self._parts = [_first_places(np.concatenate(self._parts), POSTINGS_MAX + 1)]
-            self._part_rows = len(self._parts[0])
-
-    def end(self) -> np.ndarray[Any, np.dtype[np.uint32]]:
-        """The span's rows are over: the docs of what was found in them."""
-        self._sift()
-        self._pending.append(np.concatenate(self._parts))
-        self._parts, self._part_rows = [], 0
-        docs: np.ndarray[Any, np.dtype[np.uint32]] = self._pending[-1]["doc"]
-        return docs
-
-    def keep(self, is_kept: np.ndarray[Any, np.dtype[np.bool_]]) -> None:
-        """Of the span's postings these count."""
-        self._pending[-1] = self._pending[-1][is_kept]
-        self._pending_rows += len(self._pending[-1])
-        if self._pending_rows > PENDING_MAX:
-            self._select()
+        """Keep of the slab what was asked for and counts."""
+        slab: Rows = np.frombuffer(b"".join(self._slab), POSTING)
+        asked = self._asked[self._low : self._span.high]
+        self._slab, self._slab_bytes, self._low = [], 0, self._span.low
+        if len(slab) >= SIEVE_POSTINGS:
+            sieve = np.zeros(1 << _SIEVE_BITS, np.bool_)
+            sieve[(asked >> _SIEVE_SHIFT) & _SIEVE_MASK] = True
+            slab = slab[sieve[(slab["hash"] >> _SIEVE_SHIFT) & _SIEVE_MASK]]
+        slab = slab[contains(asked, slab["hash"])]
+        if len(slab) and int(slab["doc"].max()) >= len(self._owner_of):
+            raise BadRow(f"postings of buckets up to {self._span.last}")
+        slab = slab[~self._is_dead[self._owner_of[slab["doc"]]]]
+        self._pending.append(slab)
+        self._pending_rows += len(slab)
+        if self._pending_rows > FOUND_MAX:
+            self._pending = [_first_places(_joined(self._pending), POSTINGS_MAX + 1)]
+            self._pending_rows = len(self._pending[0])
 
     def _select(self) -> None:
-        pending = np.concatenate([_NONE, *self._pending])
+        pending = _joined(self._pending)
         self._pending, self._pending_rows = [], 0
-        if not len(pending):
-            return
         hashes, docs, places = (np.ascontiguousarray(pending[name]) for name in ("hash", "doc", "place"))
         hits = select(hashes, docs, places, self._owner_of, owners_max=self._owners_max)
         if self._places_max < POSTINGS_MAX:
@@ -132,7 +126,8 @@ class Found:
             self._found = sum(len(hits.hashes) for hits in self._hits)
 
     def hits(self) -> Hits:
-        """All that was found."""
+        """All that was found. Raises BadRow."""
+        self._sift()
         self._select()
         parts = self._hits
         return Hits(
@@ -141,6 +136,11 @@ class Found:
             np.concatenate([NO_PLACES, *(part.places for part in parts)]),
             np.concatenate([NO_HASHES, *(part.crowded for part in parts)]),
         )
+
+
+def _joined(parts: list[Rows]) -> Rows:
+    """One after the other. (numpy's own way looks at every field of every part.)"""
+    return np.frombuffer(b"".join(part.tobytes() for part in parts), POSTING)
 
 
 def _first_places(postings: Rows, places_max: int) -> Rows:

@@ -38,8 +38,10 @@ class _Merger:
         if bucket != self._bucket or self._size + len(data) > ROW_BYTES_MAX:
             self.end_group()
             self._bucket = bucket
-        postings = rows.parse_postings(data, bucket)
+        if not data or len(data) % rows.POSTING.itemsize:
+            raise rows.BadRow(f"postings of bucket {bucket}")
         if self._is_dead is not None:
+            postings = np.frombuffer(data, rows.POSTING)
             if int(postings["doc"].max()) >= len(self._is_dead):
                 raise rows.BadRow(f"postings of bucket {bucket}")
             dead = self._is_dead[postings["doc"]]

@@ -156,13 +156,6 @@ def parse_sizes(data: bytes) -> Rows:
     return np.frombuffer(data, SIZE)
 
 
-def parse_postings(data: bytes, bucket: int) -> Rows:
-    """Raises BadRow."""
-    if not data or len(data) % POSTING.itemsize:
-        raise BadRow(f"postings of bucket {bucket}")
-    return np.frombuffer(data, POSTING)
-
-
 def pack_text(text: str) -> bytes:
     """Deflated UTF-8; what can't be encoded is replaced, since texts are only shown."""
     return zlib.compress(text.encode("utf-8", "replace"), 6)

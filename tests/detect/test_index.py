@@ -56,7 +56,9 @@ def named(postings: Any, hits: Hits) -> tuple[set[tuple[int, str, str, int]], li
     )
 
 
-def check_alike(index: Index, owned: dict[str, list[tuple[Prints, str | None]]], asked: Any, *, owners_max: int) -> None:
+def check_alike(
+    index: Index, owned: dict[str, list[tuple[Prints, str | None]]], asked: Any, *, owners_max: int
+) -> None:
     """The index and postings in memory of the same items give the same answers."""
     memory = MemoryPostings([(owner, prints) for owner, items in owned.items() for prints, _ in items])
     ours, theirs = (postings.lookup(asked, owners_max=owners_max) for postings in (index, memory))
@@ -76,29 +78,29 @@ def test_answers_as_memory_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     every lookup is as postings in memory answer it."""
     monkeypatch.setattr(indexwriter, "RUN_POSTINGS", 500)
     monkeypatch.setattr(indexwriter, "BULK_POSTINGS", 900)
-    monkeypatch.setattr(index_module, "FRESH_MAX", 4000)
+    monkeypatch.setattr(index_module, "FRESH_MAX", 2500)
     rng, choice = np.random.default_rng(SEED), random.Random(SEED)
     pool = rng.integers(0, 2**64, 120, dtype=np.uint64)
     owned: dict[str, list[tuple[Prints, str | None]]] = {}
     index = create_index(str(tmp_path / "index"), bulk=bulk)
-    for step in range(24):
-        name = f"owner {choice.randrange(14)}"
+    for step in range(12):
+        name = f"owner {choice.randrange(7)}"
         if name in owned and choice.random() < 0.5:
             index.remove(name)
             del owned[name]
         else:
-            items = random_items(rng, f"{name}.{step}", choice.randrange(25), pool)
+            items = random_items(rng, f"{name}.{step}", choice.randrange(15), pool)
             index.add(name, items, replaces=name in owned)
             owned.pop(name, None)
             owned[name] = items
-        if step % 6 == 5:
+        if step % 5 == 4:
             index.close()
             index = open_index(str(tmp_path / "index"), bulk=bulk)
-        everything = np.unique(np.concatenate([pool, *(prints.hashes for items in owned.values() for prints, _ in items)]))
+        everything = np.unique(
+            np.concatenate([pool, *(prints.hashes for items in owned.values() for prints, _ in items)])
+        )
         check_alike(index, owned, everything, owners_max=choice.choice([2, 5, 100]))
         check_alike(index, owned, np.unique(rng.choice(everything, min(40, len(everything)))), owners_max=3)
     index.merge()
     check_alike(index, owned, everything, owners_max=4)
     index.close()
-
-
