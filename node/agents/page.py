@@ -47,10 +47,15 @@ dd { margin: 0; overflow-wrap: anywhere; }
 }
 """
 """Text and background have a contrast of 8.8 to 1 or more."""
-POLICY = (
-    "default-src 'none'; style-src 'sha256-" + b64encode(sha256(STYLE.encode()).digest()).decode()
-    + "'; base-uri 'none'; form-action 'none'"
-)  # fmt: skip
+
+
+def policy(style: str) -> str:
+    """A content security policy that lets this one style through, and nothing else."""
+    digest = b64encode(sha256(style.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+
+
+POLICY = policy(STYLE)
 VOID = frozenset(("meta",))
 
 
@@ -134,16 +139,17 @@ def section(title: str, *content: Content) -> Html:
     return tag("section", tag("h2", title), *content)
 
 
-def page(title: str, *content: Content) -> str:
-    """The whole file."""
+def page(title: str, *content: Content, style: str = "") -> str:
+    """The whole file. `style`: what its kind of page adds to STYLE."""
+    style = STYLE + style
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy(style)),
         tag("meta", name_="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name_="referrer", content="no-referrer"),
         tag("title", title),
-        Html(f"<style>{STYLE}</style>"),
+        Html(f"<style>{style}</style>"),
     )
     body = tag("body", tag("main", *content))
     return "<!DOCTYPE html>\n" + tag("html", head, body, lang="en").source + "\n"

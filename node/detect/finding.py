@@ -18,18 +18,22 @@ from node.imports import safejson
 from proofs.errors import InputError, excerpt
 
 FORMAT = "usance/findings/v1"
-FILE_BYTES_MAX = 64 * 1024 * 1024
-FINDINGS_MAX = 2_000
+FILE_BYTES_MAX = 128 * 1024 * 1024
+FINDINGS_MAX = 1_000
 OWNERS_MAX = 10_000
 """In a file: of more, the first ones."""
-PASSAGES_MAX = 8
+PASSAGES_MAX = 5
+"""Of a finding."""
 PARTS_MAX = 64
 """Of a passage: around, within, around, within… the match."""
-PASSAGE_CHARS_MAX = 4_000
+PASSAGE_CHARS_MAX = 3_000
 """Of one side of a passage, what stands around included."""
+TEXT_CHARS_MAX = 8 * 1024 * 1024
+"""Of all passages together; the findings after that have none."""
 REMARKS_MAX = 64
 REMARK_NAMES_MAX = 100
-NAME_CHARS_MAX = 8_192
+NAME_CHARS_MAX = 1_000
+OWNER_CHARS_MAX = 8_192
 PROVES_CHARS_MAX = 1_000
 COUNT_MAX = 2**63 - 1
 PPM = 1_000_000
@@ -340,7 +344,7 @@ _PASSAGE = _made(Passage, {"item": _parts, "source": _maybe(_parts), "characters
 _FINDING = _made(
     Finding,
     {
-        "number": _count(FINDINGS_MAX), "owner": _text(), "item": _SIDE, "source": _SIDE, "hits": _count(),
+        "number": _count(FINDINGS_MAX), "owner": _text(OWNER_CHARS_MAX), "item": _SIDE, "source": _SIDE, "hits": _count(),
         "of_item": _PPM, "of_source": _PPM, "run": _count(), "copy": _flag, "length": _count(), "rate": _maybe(_RATE),
         "method": _text(200), "score": _count(), "threshold": _count(), "rung": _count(len(LADDER), 1),
         "proves": _text(PROVES_CHARS_MAX),
@@ -351,7 +355,7 @@ _FINDING = _made(
 _OWNER = _made(
     OwnerFound,
     {
-        "owner": _text(), "title": _maybe(_text()), "items": _count(), "characters": _count(), "run": _count(),
+        "owner": _text(OWNER_CHARS_MAX), "title": _maybe(_text()), "items": _count(), "characters": _count(), "run": _count(),
         "matches": _count(), "findings": _list(_count(FINDINGS_MAX), FINDINGS_MAX), "policy": _POLICY,
     },
 )  # fmt: skip

@@ -1,0 +1,455 @@
+"""Looking: items against sources, in batches, and the best of what is found (docs/detect.md).
+
+Memory is bounded by a batch of about a million prints and the findings kept: of each owner so many, best first, and of
+all FINDINGS_MAX. The others are counted. What was expected of unrelated texts is added up pair by pair: each item with
+each source, by the measured rate of the shorter one's length.
+"""
+
+from __future__ import annotations
+
+import heapq
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import ROUND_CEILING, Context, Decimal
+from fractions import Fraction
+from hashlib import sha256
+from typing import Any, Protocol
+
+import numpy as np
+
+from node.detect import finding as found
+from node.detect.calibration import Rate, Table
+from node.detect.finding import Finding, Named, OwnerFound, RateUsed, Registered, RuleUsed
+from node.detect.matching import Pair, Rule, match
+from node.detect.passages import Side, find_passages, item_passage
+from node.detect.postings import MemoryPostings, Postings, Source
+from node.detect.prints import NO_HASHES, Prints
+from node.detect.reading import Read, print_items
+from node.detect.remarks import Remarks
+from node.detect.winnow import Hashes, Scheme, Winnower
+from proofs.errors import InputError
+
+BATCH_PRINTS = 1_000_000
+BATCH_CHARS = 16 * 1024 * 1024
+BATCH_ITEMS = 65_536
+MEMORY_PRINTS_MAX = 20_000_000
+"""Of sources held in memory, about 60 bytes each while they are taken in; more need an index."""
+TEXTS_BYTES_MAX = 256 * 1024 * 1024
+"""Of their texts, compressed, for the passages; of what is beyond, only the prints are kept."""
+OWNER_TEXT = "owners beyond those that are listed"
+
+Prompt = bytes
+"""The beginning of a prompt's SHA-256."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """An item with its prints. `text`: None where only prints were given, or where it is no text (`is_binary`);
+    `prompt`: None where it answers none."""
+
+    prints: Prints
+    text: str | None
+    is_binary: bool = False
+    prompt: Prompt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A source that matches an item. `pair.item`: its position in the batch; `copy`: the same SHA-256; `text`: what
+    fetches the source's text, where it was kept; the rest is what a node knows of the owner."""
+
+    pair: Pair
+    source: Source
+    copy: bool
+    text: Callable[[], str | None] = lambda: None
+    title: str | None = None
+    policy: str | None = None
+    registered: Registered | None = None
+
+
+@dataclass
+class Answer:
+    """What came of a batch."""
+
+    hits: list[Hit] = field(default_factory=list)
+    boilerplate: int = 0
+    crowded: int = 0
+
+
+class Sources(Protocol):
+    """What is looked for."""
+
+    @property
+    def scheme(self) -> Scheme:
+        """How its prints are made."""
+
+    def against(self) -> found.Against:
+        """What it is called, and how large it is."""
+
+    def ask(self, items: Sequence[Looked], rule: Rule) -> Answer:
+        """What matches these items, of which the too short ones are looked up for copies alone."""
+
+    def classes(self, rates: Sequence[Rate], rule: Rule) -> Counted | None:
+        """How many sources there are in each class of lengths; None where that isn't known."""
+
+
+class Counted:
+    """Items by class of lengths, and by prompt where answers to the same ones are compared."""
+
+    def __init__(self, rates: Sequence[Rate]) -> None:
+        """`rates`: of one rule, ascending."""
+        self._rates = rates
+        self.by_prompt: dict[Prompt | None, Counter[int | None]] = {}
+
+    def add(self, lengths: Iterable[int], prompt: Prompt | None = None) -> None:
+        """Count items of these lengths."""
+        counts = self.by_prompt.setdefault(prompt, Counter())
+        for length in lengths:
+            counts[self.class_of(length)] += 1
+
+    def class_of(self, length: int) -> int | None:
+        """The class's number, None where none was measured."""
+        for at, rate in enumerate(self._rates):
+            if rate.low <= length and (rate.high is None or length < rate.high):
+                return at
+        return None
+
+
+class LocalSources:
+    """Sources whose postings are at hand: in memory, or an index on this machine."""
+
+    def __init__(
+        self, postings: Postings, against: found.Against, *, texts: Callable[[int], str | None],
+        boilerplate: Hashes = NO_HASHES, prompts: Sequence[Prompt | None] | None = None,
+    ) -> None:  # fmt: skip
+        """`prompts`: what each source answers; only answers to the same prompt are compared then."""
+        self.postings, self._against, self._texts, self._prompts = postings, against, texts, prompts
+        self._boilerplate = boilerplate
+
+    @property
+    def scheme(self) -> Scheme:
+        """See Sources."""
+        return self.postings.scheme
+
+    def against(self) -> found.Against:
+        """See Sources."""
+        return self._against
+
+    def ask(self, items: Sequence[Looked], rule: Rule) -> Answer:
+        """See Sources."""
+        matches = match([item.prints for item in items], self.postings, rule, boilerplate=self._boilerplate)
+        hits = []
+        for pair in matches.pairs:
+            item = items[pair.item]
+            if self._prompts is not None and self._prompts[pair.doc] != item.prompt:
+                continue
+            source = self.postings.source(pair.doc)
+            hits.append(self._hit(pair, source, copy=source.sha256 == item.prints.sha256))
+        for at, item in enumerate(items):
+            if item.is_binary:
+                for doc in self.postings.copies(item.prints.sha256):
+                    source = self.postings.source(doc)
+                    if source.length == 0:
+                        hits.append(self._hit(Pair(at, doc, 0, found.PPM, found.PPM, 0, 0, 0), source, copy=True))
+        return Answer(hits, matches.boilerplate, matches.crowded)
+
+    def _hit(self, pair: Pair, source: Source, *, copy: bool) -> Hit:
+        return Hit(pair, source, copy, text=lambda: self._texts(pair.doc))
+
+    def classes(self, rates: Sequence[Rate], rule: Rule) -> Counted:
+        """See Sources."""
+        counted = Counted(rates)
+        docs = np.arange(self._against.items or 0, dtype=np.uint32)
+        lengths = self.postings.lengths(docs)[0]
+        if self._prompts is not None:
+            for prompt, length in zip(self._prompts, lengths.tolist(), strict=True):
+                if length >= rule.length:
+                    counted.add((length,), prompt)
+            return counted
+        values, counts = np.unique(lengths[lengths >= rule.length], return_counts=True)
+        sums: Counter[int | None] = Counter()
+        for length, count in zip(values.tolist(), counts.tolist(), strict=True):
+            sums[counted.class_of(length)] += count
+        counted.by_prompt[None] = sums
+        return counted
+
+
+def read_looked(reads: Iterable[Read], *, remarks: Remarks, winnower: Winnower) -> Iterator[Looked]:
+    """Items with their prints and texts."""
+    current: list[Read] = []
+
+    def noted() -> Iterator[Read]:
+        for read in reads:
+            current[:] = [read]
+            yield read
+
+    for prints in print_items(noted(), remarks=remarks, winnower=winnower):
+        read = current[0]
+        prompt = None if read.prompt is None else sha256(read.prompt.encode()).digest()[:16]
+        yield Looked(prints, read.item.text, read.item.text is None, prompt)
+
+
+def hold(
+    owners: Iterable[tuple[str, Iterator[Looked]]], scheme: Scheme, name: str, *, boilerplate: Hashes, prompts: bool
+) -> LocalSources:
+    """Sources in memory, each owner with its items. Raises InputError for more than MEMORY_PRINTS_MAX prints."""
+    texts: list[bytes | None] = []
+    asked: list[Prompt | None] = []
+    names: set[str] = set()
+    size = total = 0
+
+    def items() -> Iterator[tuple[str, Prints]]:
+        nonlocal size, total
+        for owner, looked in owners:
+            names.add(owner)
+            for one in looked:
+                total += len(one.prints)
+                if total > MEMORY_PRINTS_MAX:
+                    raise InputError(
+                        f"more than {MEMORY_PRINTS_MAX:,} prints to look for", field="--against",
+                        expected="an index: `usance detect index` makes one, for any number",
+                    )  # fmt: skip
+                packed = None
+                if one.text is not None and size < TEXTS_BYTES_MAX:
+                    packed = zlib.compress(one.text.encode(), 1)
+                    size += len(packed)
+                texts.append(packed)
+                asked.append(one.prompt)
+                yield owner, one.prints
+
+    postings = MemoryPostings(items(), scheme)
+
+    def text(doc: int) -> str | None:
+        packed = texts[doc]
+        return None if packed is None else zlib.decompress(packed).decode()
+
+    against = found.Against("paths", name, len(names), len(texts))
+    return LocalSources(postings, against, texts=text, boilerplate=boilerplate, prompts=asked if prompts else None)
+
+
+@dataclass
+class _OwnerKept:
+    """What is known of an owner so far. `best`: a heap, the worst first, of (rank, serial, finding)."""
+
+    title: str | None
+    policy: str | None
+    items: int = 0
+    characters: int = 0
+    run: int = 0
+    matches: int = 0
+    best: list[tuple[tuple[int, ...], int, Finding]] = field(default_factory=list)
+
+
+class Looker:
+    """Takes items, and says in the end what was found."""
+
+    def __init__(self, sources: Sources, rule: Rule, table: Table, *, most: int) -> None:
+        """`most`: findings kept of one owner."""
+        self._sources, self._rule, self._table, self._most = sources, rule, table, most
+        self._used = RuleUsed(rule.name, rule.hits, rule.run, rule.containment, rule.length)
+        self._winnower = Winnower(sources.scheme)
+        self._rates = [rate for rate in table.rates if rate.rule == rule.name] if table.scheme == sources.scheme else []
+        self._counted = Counted(self._rates)
+        self._owners: dict[str, _OwnerKept] = {}
+        self._batch: list[Looked] = []
+        self._batch_prints = self._batch_chars = self._kept = self._serial = 0
+        self.items = self.characters = self.prints = self.too_short = self.not_text = 0
+        self.boilerplate = self.crowded = self.matches = 0
+
+    def add(self, item: Looked) -> None:
+        """Look at one more, sooner or later."""
+        self.items += 1
+        self.characters += item.prints.length
+        self.prints += len(item.prints)
+        if item.is_binary:
+            self.not_text += 1
+        elif item.prints.length < self._rule.length:
+            self.too_short += 1
+            return
+        else:
+            self._counted.add((item.prints.length,), item.prompt)
+        self._batch.append(item)
+        self._batch_prints += len(item.prints)
+        self._batch_chars += len(item.text or "")
+        if self._batch_prints >= BATCH_PRINTS or self._batch_chars >= BATCH_CHARS or len(self._batch) >= BATCH_ITEMS:
+            self._look()
+
+    def _look(self) -> None:
+        items, self._batch = self._batch, []
+        self._batch_prints = self._batch_chars = 0
+        if not items:
+            return
+        answer = self._sources.ask(items, self._rule)
+        self.boilerplate += answer.boilerplate
+        self.crowded += answer.crowded
+        sides: dict[int, Side] = {}
+        taken: dict[tuple[int, str], int] = {}
+        for hit in answer.hits:
+            item = items[hit.pair.item]
+            owner = self._owners.setdefault(hit.source.owner, _OwnerKept(hit.title, hit.policy))
+            key, size = (hit.pair.item, hit.source.owner), item.prints.length * hit.pair.of_item // found.PPM
+            if key not in taken:
+                owner.items += 1
+            owner.characters += max(0, size - taken.get(key, 0))
+            taken[key] = max(size, taken.get(key, 0))
+            owner.matches += 1
+            owner.run = max(owner.run, hit.pair.run)
+            self.matches += 1
+            self._keep(owner, hit, item, sides)
+
+    def _keep(self, owner: _OwnerKept, hit: Hit, item: Looked, sides: dict[int, Side]) -> None:
+        rank = (int(hit.copy), int(hit.pair.run >= found.LONG_RUN), hit.pair.run, hit.pair.hits)
+        if len(owner.best) >= self._most and rank <= owner.best[0][0]:
+            return
+        if hit.pair.item not in sides:  # hits come item by item
+            sides.clear()
+            if item.text is not None:
+                sides[hit.pair.item] = Side(item.text)
+        self._serial += 1
+        row = (rank, -self._serial, self._finding(hit, item, sides.get(hit.pair.item)))
+        if len(owner.best) >= self._most:
+            heapq.heapreplace(owner.best, row)
+        else:
+            heapq.heappush(owner.best, row)
+            self._kept += 1
+        if self._kept > 2 * found.FINDINGS_MAX:
+            self._prune()
+
+    def _prune(self) -> None:
+        """Back to FINDINGS_MAX: of every owner the best one first, then the second of each, and so on."""
+        rows = []
+        for owner in self._owners.values():
+            for at, row in enumerate(sorted(owner.best, reverse=True)):
+                rows.append((at, [-part for part in row[0]], -row[1], owner, row))
+            owner.best = []
+        rows.sort(key=lambda row: row[:3])
+        for *_, owner, row in rows[: found.FINDINGS_MAX]:
+            owner.best.append(row)
+        for owner in self._owners.values():
+            heapq.heapify(owner.best)
+        self._kept = min(len(rows), found.FINDINGS_MAX)
+
+    def _finding(self, hit: Hit, item: Looked, side: Side | None) -> Finding:
+        pair, source, is_text = hit.pair, hit.source, not item.is_binary
+        length = min(item.prints.length, source.length)
+        containment = max(pair.of_item, pair.of_source)
+        word, score, threshold = found.judge(
+            run=pair.run, containment=containment, copy=hit.copy, rule=self._used, text=is_text
+        )
+        at = self._counted.class_of(length) if is_text else None
+        said = found.say(run=pair.run, containment=containment, copy=hit.copy, rule_name=self._rule.name, text=is_text)
+        return Finding(
+            number=0, owner=source.owner, item=_named(item.prints.name, item.prints.sha256, item.prints.length),
+            source=_named(source.name, source.sha256, source.length), hits=pair.hits, of_item=pair.of_item,
+            of_source=pair.of_source, run=pair.run, copy=hit.copy, length=length,
+            rate=None if at is None else _rate(self._rates[at]),
+            method=f"{self._sources.scheme}; {self._rule.name}; {word}", score=score, threshold=threshold,
+            rung=found.rung_of(run=pair.run, copy=hit.copy), proves=said, registered=hit.registered,
+            policy=hit.policy, passages=self._passages(hit, side),
+        )  # fmt: skip
+
+    def _passages(self, hit: Hit, side: Side | None) -> tuple[found.Passage, ...]:
+        if side is None:
+            return ()
+        text = hit.text()
+        if text is None:
+            return item_passage(side, hit.pair.item_place, hit.pair.run)
+        return find_passages(side, Side(text), self._winnower)
+
+    def finish(self, remarks: Remarks, *, made: int, others: Remarks | None = None) -> found.Findings:
+        """Look at what is left; everything that was found. `remarks`: of what was looked at; `others`: of what it was
+        looked for in."""
+        self._look()
+        self._prune()
+        order = sorted(self._owners.items(), key=lambda pair: (-pair[1].items, -pair[1].characters, pair[0]))
+        listed = order[: found.OWNERS_MAX]
+        rows = sorted((row for _, owner in listed for row in owner.best), reverse=True)
+        findings = tuple(_bounded(replace(row[2], number=number) for number, row in enumerate(rows)))
+        numbers: dict[str, list[int]] = {}
+        for one in findings:
+            numbers.setdefault(one.owner, []).append(one.number)
+        owners = tuple(
+            OwnerFound(name, kept.title, kept.items, kept.characters, kept.run, kept.matches,
+                       tuple(numbers.get(name, ())), kept.policy)
+            for name, kept in listed
+        )  # fmt: skip
+        said = _remarks(remarks, "") + _remarks(others, " (of what was looked for)")
+        if len(order) > len(listed):
+            said += (found.Remark(OWNER_TEXT, len(order) - len(listed), ()),)
+        return found.Findings(
+            made, str(self._sources.scheme), self._used, self._sources.against(),
+            found.Measured(self._table.name, self._table.sha256.hex()), self._looked_at(remarks, said),
+            owners, findings,
+        )  # fmt: skip
+
+    def _looked_at(self, remarks: Remarks, said: tuple[found.Remark, ...]) -> found.LookedAt:
+        from node.detect.remarks import REPEATED
+
+        sources = self._sources.classes(self._rates, self._rule)
+        pairs, expected, upper = (None, None, None) if sources is None else self._expected(sources)
+        return found.LookedAt(
+            self.items, self.characters, self.prints, self.too_short, self.not_text, remarks.counts[REPEATED],
+            self.boilerplate, self.crowded, pairs, self.matches, expected, upper, said,
+        )  # fmt: skip
+
+    def _expected(self, sources: Counted) -> tuple[int, str | None, str | None]:
+        """How many pairs were looked at, and how many of them would match if they were unrelated, and at most."""
+        pairs: Counter[int | None] = Counter()
+        whole = sources.by_prompt if set(sources.by_prompt) != {None} else None
+        for prompt, items in self._counted.by_prompt.items():
+            others = sources.by_prompt.get(prompt if whole is not None else None, Counter())
+            for one, count in items.items():
+                for other, times in others.items():
+                    shorter = None if one is None or other is None else min(one, other)
+                    pairs[shorter] += count * times
+        total = sum(pairs.values())
+        if pairs[None]:
+            return total, None, None
+        expected = sum((Fraction(count * rate.false, rate.pairs) for rate, count in self._by_rate(pairs)), Fraction())
+        upper = sum((Fraction(count * rate.upper_ppm, found.PPM) for rate, count in self._by_rate(pairs)), Fraction())
+        return total, decimal_text(expected), decimal_text(upper)
+
+    def _by_rate(self, pairs: Counter[int | None]) -> Iterator[tuple[Rate, int]]:
+        for at, count in pairs.items():
+            if at is not None:
+                yield self._rates[at], count
+
+
+def _named(name: str, digest: bytes, length: int) -> Named:
+    return Named(_cut(name), digest.hex(), length)
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= found.NAME_CHARS_MAX else name[: found.NAME_CHARS_MAX - 1] + "…"
+
+
+def _bounded(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Without passages after TEXT_CHARS_MAX."""
+    total = 0
+    for one in findings:
+        total += sum(len(part) for passage in one.passages for part in (*passage.item, *(passage.source or ())))
+        yield one if total <= found.TEXT_CHARS_MAX else replace(one, passages=())
+
+
+def _rate(rate: Rate) -> RateUsed:
+    return RateUsed(rate.ppm, rate.upper_ppm, rate.pairs, rate.low, rate.high)
+
+
+def _remarks(remarks: Remarks | None, of: str) -> tuple[found.Remark, ...]:
+    rows: list[dict[str, Any]] = [] if remarks is None else remarks.value()
+    return tuple(
+        found.Remark(
+            row["reason"] + of, row["count"],
+            tuple(_cut(name) for name in row["names"][: found.REMARK_NAMES_MAX]),
+        )
+        for row in rows[: found.REMARKS_MAX // 2 - 1]
+    )  # fmt: skip
+
+
+def decimal_text(value: Fraction) -> str:
+    """A number with three digits that count, rounded up, in plain decimals."""
+    context = Context(prec=3, rounding=ROUND_CEILING)
+    rounded = context.divide(Decimal(value.numerator), Decimal(value.denominator))
+    return format(rounded.normalize(), "f")
