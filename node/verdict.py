@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from node.detect.normalform import normalise_slowly
 from proofs import merkle
+from proofs.canary import Opening, check_opening
 from proofs.entry import parse_entry
-from proofs.errors import InputError
+from proofs.errors import InputError, excerpt
 from proofs.manifest import Manifest, check_membership
 from proofs.policy import Policy
 from proofs.records import check_body
@@ -23,6 +25,12 @@ NOT_SHOWN = (
     "that the record broke no rule of the log, and what came after it: corrections, withdrawals, revoked keys",
     "that the signer logged every use: what nobody logged can't be seen",
     "when it happened: times are the signer's word; only order is proved",
+)
+CANARY_NOT_SHOWN = (
+    "that the mark was put into any material, or which",
+    "that its maker kept it secret until the record, or until the material was released: only the log saw nothing",
+    "when in the world it was logged, but for what a witness's cosignature says",
+    "who took it from where: whoever has it may have it from anybody who published it",
 )
 REPLAY = "`usance audit` replays the whole log and shows the rules, bindings and gaps"
 
@@ -94,6 +102,35 @@ def judge_item(
         if asset is not None:
             step = "item"
             _check_named(verdict, item.digest(), item.path)
+    except InputError as error:
+        verdict.fail(step, error)
+
+
+def judge_canary(verdict: Verdict, opening: Opening, *, text: str | None = None) -> None:
+    """Add what an opening shows beside the record: that the canary commits to this mark; and where `text` is given,
+    that the mark stands in it, whole, in normal form. Changes `verdict`; raises nothing for what fails."""
+    if verdict.result == FAILED:
+        return
+    verdict.not_shown += CANARY_NOT_SHOWN
+    step = "mark"
+    try:
+        check_opening(verdict.body or {}, opening)
+        verdict.more["mark"] = {
+            "index": opening.index, "number": opening.index + 1, "count": opening.count, "text": opening.mark.text,
+        }  # fmt: skip
+        verdict.good(
+            step, f"mark {opening.index + 1} of {opening.count}, {excerpt(opening.mark.text)}, existed when this was "
+            "logged: the record commits to it, and the log saw a hash alone", "SHA-256 and the salt",
+        )  # fmt: skip
+        if text is not None:
+            step = "text"
+            form = normalise_slowly(opening.mark.text)
+            at = normalise_slowly(text).find(form)
+            if at < 0:
+                raise InputError(
+                    "the text doesn't have the mark, whole", expected="all its letters and digits in order"
+                )
+            verdict.good(step, f"the text has the mark, all {len(form)} letters and digits of it, in order", "the text")
     except InputError as error:
         verdict.fail(step, error)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import time
 from dataclasses import dataclass
@@ -77,6 +78,14 @@ def node_access(args: argparse.Namespace) -> Access:
 def add_key(parser: argparse.ArgumentParser) -> None:
     """--key."""
     parser.add_argument("--key", metavar="FILE", help="the key file that signs (or USANCE_KEY)")
+
+
+def need_detect() -> None:
+    """Before a module of node/detect that needs arrays is imported. Raises InputError where they aren't installed."""
+    if importlib.util.find_spec("numpy") is None:
+        raise InputError(
+            "numpy is not installed: install the detect extra", expected="pip install 'usance[detect]'"
+        )  # fmt: skip
 
 
 def now_ms() -> int:

@@ -10,8 +10,9 @@ from node.cli.outcome import FAILED, INCOMPLETE, OK
 from node.cli.text import emit, show_value
 from node.errors import FileError
 from node.manifests import hash_file, position_of, read_manifest
-from node.verdict import REPLAY, judge_item, judge_proof
+from node.verdict import REPLAY, judge_canary, judge_item, judge_proof
 from proofs import verdict as judged
+from proofs.canary import OPENING_BYTES_MAX, parse_opening
 from proofs.errors import InputError, VerifyError
 from proofs.evidence import EVIDENCE_BYTES_MAX, Evidence, parse_evidence
 from proofs.evidencecheck import check_evidence
@@ -21,6 +22,8 @@ from proofs.tiles import ENTRY_BYTES_MAX
 from proofs.tlogproof import PROOF_BYTES_MAX, TlogProof, parse_tlog_proof
 from proofs.verdict import Verdict
 
+TEXT_BYTES_MAX = 64 * 1024 * 1024
+"""Of a text that is to have a mark; a larger one is cut to where the mark stands."""
 _BYTES_MAX = max(PROOF_BYTES_MAX, EVIDENCE_BYTES_MAX)
 _MARKS = {"good": "ok  ", "failed": "FAIL", "open": "open"}
 _HEADLINES = {
@@ -41,6 +44,9 @@ def configure_verify(parser: argparse.ArgumentParser) -> None:
     item.add_argument("--item-path", metavar="PATH", help="its path in the manifest (default: found by its content)")
     item.add_argument("--manifest", metavar="FILE", help="the data set's manifest")
     item.add_argument("--asset-proof", metavar="FILE", help="the proof of the asset, where FILE is that of a usage")
+    canary = parser.add_argument_group("does a canary's record commit to this mark?")
+    canary.add_argument("--canary", metavar="FILE", help="the mark's opening, as `usance canary prove` writes it")
+    canary.add_argument("--text", metavar="FILE", help="a text, as it was found: does it have the mark, whole?")
     add_output(parser)
     parser.set_defaults(run=run_verify)
 
@@ -69,17 +75,21 @@ def run_verify(args: argparse.Namespace) -> int:
         raise InputError("--item needs --manifest, the list that the asset's root commits to")
     if not args.item and (args.manifest or args.asset_proof or args.item_path):
         raise InputError("--manifest, --asset-proof and --item-path go with --item FILE")
+    if args.text and not args.canary:
+        raise InputError("--text goes with --canary FILE, the opening of the mark that the text is to have")
     policy = find_policy(args)
     shown = _read(args.file)
     if isinstance(shown, Evidence):
-        if args.entry or args.item:
-            raise InputError(f"{args.file} is evidence: --entry and --item go with a .tlog-proof file")
+        if args.entry or args.item or args.canary:
+            raise InputError(f"{args.file} is evidence: --entry, --item and --canary go with a .tlog-proof file")
         verdict = check_evidence(shown, policy=policy)
     else:
         entry = read_file(args.entry, bytes_max=ENTRY_BYTES_MAX, what="the entry") if args.entry else None
         verdict = judge_proof(shown, policy=policy, entry=entry)
         if args.item:
             _with_item(args, verdict, policy)
+        if args.canary:
+            _with_canary(args, verdict)
     emit({"file": args.file, **verdict.value()}, as_json=args.json, lines=show_verdict(args.file, verdict))
     if verdict.result == judged.FAILED:
         return FAILED
@@ -103,6 +113,18 @@ def _with_item(args: argparse.Namespace, verdict: Verdict, policy: Policy | None
     digest, size = hash_file(args.item)
     position = position_of(manifest, args.item_path) if args.item_path else None
     judge_item(verdict, manifest=manifest, position=position, sha256=digest, size=size, asset=asset)
+
+
+def _with_canary(args: argparse.Namespace, verdict: Verdict) -> None:
+    data = read_file(args.canary, bytes_max=OPENING_BYTES_MAX, what="the opening")
+    try:
+        opening = parse_opening(data)
+    except InputError as error:
+        raise FileError(
+            f"{args.canary} is not a readable opening: {error.detail}", field=error.field, expected=error.expected
+        ) from None
+    text = read_file(args.text, bytes_max=TEXT_BYTES_MAX, what="the text") if args.text else None
+    judge_canary(verdict, opening, text=None if text is None else text.decode("utf-8", "replace"))
 
 
 def show_verdict(path: str, verdict: Verdict) -> list[str]:
