@@ -8,6 +8,7 @@ from typing import Any
 
 from node.agents.termsfile import read_terms_file
 from node.cli.common import add_key, add_node, hex_bytes, open_client, open_signing
+from node.cli.detectprints import add_columns, check_outside, make_prints
 from node.cli.lineage import add_sources, resolve_sources, sources_wanted
 from node.cli.outcome import OK
 from node.cli.progress import progress
@@ -33,7 +34,7 @@ def _described(parser: argparse.ArgumentParser, *, with_shares: bool) -> None:
     group.add_argument("--license", help="an SPDX expression, as CC-BY-4.0 or LicenseRef-own")
     group.add_argument("--uri", help="where it is")
     group.add_argument("--media", help="its media type, as text/plain")
-    group.add_argument("--iscc", help="its ISCC code")
+    group.add_argument("--iscc", metavar="CODE", help="its ISCC code; `auto` makes it of PATH, one file")
     group.add_argument("--origin", choices=ASSET_ORIGINS, help="where its content came from")
     group.add_argument("--modality", help="as text, image, audio")
     group.add_argument("--collected-from", metavar="TIME", help="ISO 8601, or milliseconds since 1970")
@@ -74,6 +75,9 @@ def configure_asset(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--terms", metavar="FILE", help="its terms from the beginning, as TOML: see docs/terms.md")
     _described(parser, with_shares=True)
+    group = parser.add_argument_group("its prints, by which it is found in what others publish (docs/prints.md)")
+    group.add_argument("--prints", metavar="FILE", help="write the print set of PATH here; the record has its root")
+    add_columns(group)
     _hashed(parser)
     parser.set_defaults(run=run_asset)
 
@@ -100,7 +104,7 @@ def _content(args: argparse.Namespace) -> dict[str, Any]:
         return {"root": root, "items": args.items, "bytes": args.bytes}
     if given:
         raise InputError(f"--{given[0]} is computed from PATH: give one or the other")
-    _check_outside(args)
+    check_outside(args.path, args.manifest, field="--manifest", what="the manifest")
     with progress("hashing", unit="files", quiet=args.json) as bar:
         found = scan(args.path, exclude=args.exclude, progress=lambda files, size: bar.update(files))
     manifest = Manifest(found.items)
@@ -110,15 +114,6 @@ def _content(args: argparse.Namespace) -> dict[str, Any]:
     if args.manifest:
         write_manifest(args.manifest, manifest)
     return {"root": manifest.root, "items": len(manifest.items), "bytes": manifest.bytes}
-
-
-def _check_outside(args: argparse.Namespace) -> None:
-    if args.manifest and os.path.isdir(args.path):
-        top = os.path.realpath(args.path)
-        if os.path.commonpath([top, os.path.realpath(args.manifest)]) == top:
-            raise InputError(
-                "the manifest would lie in the folder that it lists", field="--manifest", expected="a file elsewhere"
-            )
 
 
 def _remark(found: Found) -> None:
@@ -134,8 +129,38 @@ def _fields(args: argparse.Namespace) -> dict[str, Any]:
         for name in ("collected_from", "collected_until")
         if (value := getattr(args, name)) is not None
     }
-    plain = ("type", "version", "license", "uri", "media", "iscc", "origin", "modality")
-    return {**{name: getattr(args, name) for name in plain}, **times}
+    plain = ("type", "version", "license", "uri", "media", "origin", "modality")
+    return {**{name: getattr(args, name) for name in plain}, "iscc": _iscc(args), **times}
+
+
+def _iscc(args: argparse.Namespace) -> str | None:
+    """The code that was given, or that of the file."""
+    if args.iscc != "auto":
+        return str(args.iscc) if args.iscc is not None else None
+    if args.path is None:
+        raise InputError("--iscc auto goes with a PATH", field="--iscc", expected="one file, or its code")
+    from node.detect.iscccode import file_code, load_library
+
+    return file_code(load_library(), args.path)
+
+
+def _prints(args: argparse.Namespace) -> dict[str, Any] | None:
+    """The record's field, from a print set that is written now."""
+    if not args.prints:
+        if args.column or args.prompt:
+            raise InputError("--column and --prompt go with --prints FILE", field="--prints", expected="a new file")
+        return None
+    if args.path is None:
+        raise InputError("--prints goes with a PATH that is read", field="--prints", expected="a file or folder")
+    return make_prints(args, [args.path], args.prints, field="--prints").summary.value()
+
+
+def _said(more: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    """Terms and prints, for people and for programs."""
+    lines = [f"  terms: {line}" for line in terms_lines(more["terms"])] if more.get("terms") else []
+    if prints := more.get("prints"):
+        lines.append(f"  prints: {prints['count']:,}, {prints['scheme']}, root {prints['root'].hex()}")
+    return lines, {name: to_json(more[name]) for name in ("terms", "prints") if more.get(name)}
 
 
 def _run(args: argparse.Namespace, kind: str, name: str, more: dict[str, Any]) -> int:
@@ -145,9 +170,7 @@ def _run(args: argparse.Namespace, kind: str, name: str, more: dict[str, Any]) -
     shown: dict[str, Any] = {
         key: value.hex() if isinstance(value, bytes) else value for key, value in fields_given(content).items()
     }
-    terms = more.get("terms")
-    lines = [f"  terms: {line}" for line in terms_lines(terms)] if terms else []
-    json = {"terms": to_json(terms)} if terms else {}
+    lines, json = _said(more)
     body_of(fields)
     if args.dry_run:
         sources, words = resolve_sources(open_client(args), wanted, with_shares=kind == "asset") if wanted else ([], [])
@@ -160,7 +183,7 @@ def _run(args: argparse.Namespace, kind: str, name: str, more: dict[str, Any]) -
     try:
         ref, status = log_one(signing, {**fields, "sources": sources or None})
     except ProblemError as error:
-        if terms and error.field.startswith("terms."):
+        if more.get("terms") and error.field.startswith("terms."):
             raise in_file(error, args.terms) from None
         raise
     report(args, kind, ref, status, name=name, **shown, lines=[*(f"  {line}" for line in words), *lines],
@@ -174,7 +197,7 @@ def run_asset(args: argparse.Namespace) -> int:
         raise InputError("no asset: give PATH, or --name NAME")
     name = args.name if args.name is not None else os.path.basename(os.path.abspath(args.path))
     terms = read_terms_file(args.terms) if args.terms is not None else None
-    return _run(args, "asset", name, {"aka": args.aka or None, "terms": terms})
+    return _run(args, "asset", name, {"aka": args.aka or None, "prints": _prints(args), "terms": terms})
 
 
 def run_describe(args: argparse.Namespace) -> int:
@@ -183,9 +206,11 @@ def run_describe(args: argparse.Namespace) -> int:
 
 
 def configure_withdraw(parser: argparse.ArgumentParser) -> None:
-    """Which asset, or which grant."""
+    """Which asset, grant or claim."""
     parser.add_argument(
-        "target", metavar="TARGET", help="an asset (a reference, an index, or name[@version]), or a grant's index"
+        "target",
+        metavar="TARGET",
+        help="an asset (a reference, an index, or name[@version]), or the index of a grant or claim",
     )
     add_key(parser)
     add_node(parser)
@@ -193,13 +218,17 @@ def configure_withdraw(parser: argparse.ArgumentParser) -> None:
 
 
 def run_withdraw(args: argparse.Namespace) -> int:
-    """Retire an asset, or end a grant; what happened stays."""
+    """Retire an asset, end a grant, or take back a claim; what happened stays."""
     signing = open_signing(args)
     client, text = signing.client, args.target
     entry = find_entry(client, text, field="TARGET") if is_place(text) else None
     if entry is not None and entry.body["kind"] == "grant":
         ref, status = log_one(signing, {"kind": "withdraw", "target": entry.ref.pack()})
         report(args, "withdraw", ref, status, grant=str(entry.ref), licensee=entry.body["licensee"].hex())
+        return OK
+    if entry is not None and entry.body["kind"] == "claim":
+        ref, status = log_one(signing, {"kind": "withdraw", "target": entry.ref.pack()})
+        report(args, "withdraw", ref, status, claim=str(entry.ref))
         return OK
     found = resolve(client, text)
     ref, status = log_one(signing, {"kind": "withdraw", "target": need_ref(found, "TARGET")})

@@ -46,7 +46,7 @@ COMMANDS = (
     Command("describe", "assets", "say what material is whose owner is not here",
             "  usance describe pkg:huggingface/org/name@rev --title name --type dataset --license MIT",
             ("description",)),
-    Command("withdraw", "assets", "retire an asset of the party, with its offers and claims on names; or end a grant",
+    Command("withdraw", "assets", "retire an asset of the party, with its offers and claims on names; end a grant or a claim",
             "  usance withdraw corpus@2026-01\n  usance withdraw 1234", ("withdraw",)),
     Command("terms", "terms", "publish terms for an asset: what its uses cost, and who gets it",
             "  usance terms corpus terms.toml", ("terms",)),
@@ -76,6 +76,10 @@ COMMANDS = (
             "  usance dispute 1234 --reason 'not our use'", ("dispute",)),
     Command("resolve", "disputes", "end a dispute",
             "  usance resolve 1260 --outcome conceded", ("resolution",)),
+    Command("claim", "claims", "log that an asset of the party was found in what another has; it charges nobody",
+            "  usance claim corpus --finding findings.json:0 --against model@2 --dry-run\n"
+            "  usance claim corpus --finding findings.json:0 --against-party HEX\n"
+            "  usance records --kind claim --asset corpus", ("claim",)),
     Command("submit", "submit", "log many records from a file, one JSON object a line; continues where it stopped",
             "  usance submit uses.jsonl"),
     Command("spool", "spool",
@@ -115,6 +119,11 @@ COMMANDS = (
             "  usance detect ./scraped --against press.index -o findings.json --html findings.html\n"
             "  usance detect outputs.jsonl --column answer --prompt question --against claude.jsonl gpt.jsonl\n"
             "  usance detect outputs.jsonl --column answer --node https://log.example.org --token-file detect.token"),
+    Command("canary", "canary", "mark material before its release, to know it again in what others publish",
+            "  usance canary make corpus.canaries --count 5 --asset corpus@2026-01 -o marks\n"
+            "  usance canary check corpus.canaries outputs.jsonl --column answer\n"
+            "  usance canary prove corpus.canaries 3 -o found\n"
+            "  usance verify found.tlog-proof --log log.vkey --canary found.canary.json", ("canary",)),
     Command("report", "report",
             "show a statement, a month's uses by item, the licences behind an asset, or a model's training content",
             "  usance report statement 1250 --html statement.html\n"

@@ -17,7 +17,7 @@ from node.cli.text import parse_time
 from node.cli.writing import body_of, fields_given, log_one, report, split_pair
 from node.client import Client
 from node.manifests import position_of, read_manifest
-from node.resolve import Found, find_entry, need_ref, resolve
+from node.resolve import Found, find_entry, find_kind, need_ref, resolve
 from proofs import merkle
 from proofs.errors import InputError
 from proofs.fields import USES
@@ -57,6 +57,9 @@ def configure_use(parser: argparse.ArgumentParser) -> None:
     more.add_argument("--user", metavar="HEX", help="a salted digest of the end user")
     more.add_argument("--call", metavar="ID", help="the gateway's id of the call")
     more.add_argument("--attr", metavar="NAME=VALUE", action="append", default=[], help=_ATTRIBUTE + " (repeatable)")
+    more.add_argument(
+        "--claim", metavar="CLAIM", help="accept this claim against the party or its asset: an index or a reference"
+    )
     add_hidden(more)
     add_key(parser)
     add_node(parser)
@@ -101,6 +104,8 @@ def run_use(args: argparse.Namespace) -> int:
     fields["asset"] = found.target
     if args.into is not None:
         fields["into"] = need_ref(resolve(client, args.into), "--into")
+    if args.claim is not None:
+        fields["claim"] = find_kind(client, args.claim, "claim", field="--claim").ref.pack()
     if args.terms is not None:
         fields["terms"] = _agreed(client, args.terms, found).ref.pack()
     hidden.write(client.origin)

@@ -1,0 +1,166 @@
+"""`usance claim` and what follows it, on a running node: accepted, disputed, taken back (docs/claims.md)."""
+
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node.detect.finding import Registered
+from proofs.ref import parse_ref
+from tests.detect.findingsfile import finding, findings
+from tests.node.clitool import Cli
+from tests.node.harness import Actor, NodeProcess, body
+from tests.node.moneyworld import offer
+
+
+@dataclass
+class World:
+    """An owner with two assets, and a lab with a model."""
+
+    node: NodeProcess
+    owner: Cli
+    lab: Cli
+    corpus: str
+    model: str
+
+
+@pytest.fixture
+def world(node: NodeProcess, tmp_path: Path) -> World:
+    """Parties and assets of this test's own; the command line signs with the same keys."""
+    users = {}
+    for name in ("owner", "lab"):
+        user = Cli(
+            tmp_path / name, {"USANCE_NODE": node.url, "USANCE_LOG": str(node.folder / "log.vkey"), "USANCE_KEY": "k"}
+        )
+        user.folder.mkdir()
+        user("key", "new", "k")
+        user("party", name)
+        users[name] = user
+    owner, lab = users["owner"], users["lab"]
+    (owner.folder / "terms.toml").write_text(
+        'currency = "EUR"\non_match = "charge"\n'
+        '[[offers]]\nuse = "train"\nunit = "token"\nprice = "0.000001"\nper = 1\n'
+    )
+    corpus = owner.json("asset", "--name", "corpus", "--terms", "terms.toml")["ref"]
+    model = lab.json("asset", "--name", "model", "--type", "model")["ref"]
+    return World(node, owner, lab, corpus, model)
+
+
+def write(user: Cli, *found: Any) -> Path:
+    """A file of findings in the user's folder."""
+    path = user.folder / "findings.json"
+    path.write_bytes(findings(*found).encode())
+    return path
+
+
+def test_a_claim_says_what_was_found_and_how_sure(world: World) -> None:
+    """Method, score, threshold, the upper bound of the rate, length, the digest of the file; nothing of its text."""
+    path = write(world.owner, finding())
+    done = world.owner.json("claim", world.corpus, "--finding", "findings.json", "--against", world.model)
+    record = world.node.json(f"/records/{done['index']}")["record"]
+    figures = [int(record[name]) for name in ("score", "threshold", "fpr", "length")]
+    assert figures == [410, 100, 45, 2000]
+    assert record["evidence"] == sha256(path.read_bytes()).hexdigest()
+    assert record["against"] == {"asset": world.model}
+    assert record["method"].endswith("; run")
+    assert "a.txt" not in str(record)
+    assert "answers.jsonl" not in str(record)
+
+
+def test_the_policy_says_what_comes_next(world: World) -> None:
+    """What the terms say of matches is told with the commands that answer a claim."""
+    write(world.owner, finding())
+    done = world.owner("claim", world.corpus, "--finding", "findings.json", "--against", world.model)
+    assert done.code == 0
+    assert "your terms say charge" in done.out
+    assert f"--claim {done.out.split('claim logged as ')[1].split(':')[0]}" in done.out
+
+
+def test_an_accepted_claim_is_priced_and_shown(world: World) -> None:
+    """The accused logs a use that names the claim: it is priced like any other, and the claim's reader sees it."""
+    write(world.owner, finding())
+    claim = world.owner.json("claim", world.corpus, "--finding", "findings.json", "--against", world.model)["index"]
+    used = world.lab.json("use", world.corpus, "--as", "train", "--token", 1000, "--claim", claim)
+    assert used["status"] == "licensed"
+    said = world.node.json(f"/records/{claim}")
+    assert [event["kind"] for event in said["events"]] == ["usage"]
+    assert world.lab("use", world.corpus, "--as", "train", "--token", 1, "--claim", used["index"]).code == 2
+    refused = world.owner("use", world.corpus, "--as", "train", "--token", 1, "--claim", claim)
+    assert refused.code == 2
+    assert "claim" in refused.err
+
+
+def test_a_claim_is_disputed_and_taken_back(world: World) -> None:
+    """The accused finds it among the claims against him and contests it; the owner takes it back."""
+    write(world.owner, finding())
+    lab_key = world.lab.json("key", "show", "k")["key"]
+    claim = world.owner.json("claim", world.corpus, "--finding", "findings.json", "--against-party", lab_key)["index"]
+    listed = world.lab.json("records", "--against", lab_key)["records"]
+    assert [row["index"] for row in listed] == [claim]
+    assert world.lab.json("dispute", claim, "--reason", "a common source")["target_kind"] == "claim"
+    assert world.owner.json("withdraw", claim)["claim"].startswith(f"{claim}:")
+    events = world.node.json(f"/records/{claim}")["events"]
+    assert [event["kind"] for event in events] == ["dispute", "withdraw"]
+    assert world.lab("use", world.corpus, "--as", "train", "--token", 1, "--claim", claim).code == 2
+
+
+def test_without_anybody_named_the_content_is(world: World) -> None:
+    """The default is the item's own digest, and it is said that nobody is accused; nothing is logged by --dry-run."""
+    write(world.owner, finding())
+    before = world.node.json("/records?kind=claim")["records"]
+    done = world.owner("claim", world.corpus, "--finding", "findings.json", "--dry-run")
+    assert done.code == 0
+    assert "claim, not logged" in done.out
+    assert "against nobody" in done.err
+    assert world.node.json("/records?kind=claim")["records"] == before
+    done = world.owner("claim", world.corpus, "--finding", "findings.json", "--json")
+    assert done.json()["against"] == {"digest": "11" * 32}
+
+
+BAD: dict[str, tuple[tuple[Any, ...], str, str]] = {
+    "several": ((finding(), finding(1)), "findings.json", "FILE:NUMBER"),
+    "beyond": ((finding(),), "findings.json:3", "a number below 1"),
+    "missing": ((finding(),), "nothing.json", "findings"),
+    "unmeasured": ((finding(rate=None),), "findings.json", "calibrat"),
+    "another asset's": ((finding(registered=Registered("3:" + "ab" * 32, "cd" * 32)),), "findings.json", "3:abab"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_findings_are_refused(world: World, name: str) -> None:
+    """Several without a number, a number too high, no file, no measured rate, a finding of another asset: exit 2, with
+    what was expected; nothing is logged."""
+    found, text, word = BAD[name]
+    write(world.owner, *found)
+    done = world.owner("claim", world.corpus, "--finding", text, "--against", world.model)
+    assert done.code == 2
+    assert word in done.err
+    assert world.node.json(f"/records?kind=claim&asset={world.corpus}")["records"] == []
+
+
+def test_a_finding_is_tied_to_the_registered_prints(world: World) -> None:
+    """A finding that names the asset and the root of its prints is claimed; one that names another root isn't."""
+    prints = {"scheme": "winnow-v1 gram=25 window=26", "count": 5, "root": bytes(range(32))}
+    actor = Actor(world.node).join("Printer")
+    index = actor.log(body("asset", type="dataset", name="printed", prints=prints, terms={"currency": "EUR", "offers": [
+        offer("train", "token", 1)]}))["first_index"]  # fmt: skip
+    ref = world.node.json(f"/records/{index}")["ref"]
+    assert parse_ref(ref).index == index
+    good = replace(finding(owner=ref), registered=Registered(ref, prints["root"].hex()))
+    write(world.owner, good)
+    shown = world.owner("claim", ref, "--finding", "findings.json", "--against", world.model, "--dry-run")
+    assert (shown.code, shown.err) == (0, "")
+    write(world.owner, replace(good, registered=Registered(ref, "ee" * 32)))
+    shown = world.owner("claim", ref, "--finding", "findings.json", "--against", world.model, "--dry-run")
+    assert shown.code == 2
+    assert "another root of prints" in shown.err
+
+
+def test_only_the_owner_claims(world: World) -> None:
+    """Someone else's finding of the asset is refused by the log."""
+    write(world.lab, finding())
+    done = world.lab("claim", world.corpus, "--finding", "findings.json", "--against-digest", "44" * 32)
+    assert done.code == 2
+    assert "another party" in done.err
