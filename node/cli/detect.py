@@ -7,14 +7,23 @@ Its actions are named (`detect index …`), but for looking itself: `detect PATH
 from __future__ import annotations
 
 import argparse
+import os
 
+from ledger.signrecord import write_durably
 from node.cli import Parser
-from node.cli.common import add_access, add_log, add_output
+from node.cli.common import add_access, add_log, add_output, need_detect, now_ms
+from node.cli.detectlines import finding_lines
+from node.cli.files import check_file, write_parts
+from node.cli.outcome import FAILED, INCOMPLETE, OK
+from node.cli.progress import progress
+from node.cli.text import emit, note_line
+from node.detect.page import findings_page
+from node.errors import FileError
 from proofs.errors import InputError
 
-RULES = ("documents", "answers")
-MOST = 50
-"""Findings of one owner that are kept, unless --most says otherwise."""
+DOCUMENTS, ANSWERS = "documents", "answers"
+MOST, MOST_MAX = 50, 1_000
+"""Findings of one owner that are kept, unless --most says otherwise; and at most."""
 
 
 def configure_detect(parser: Parser) -> None:
@@ -44,12 +53,16 @@ def _configure_look(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--prompt", metavar="NAME", help="the field with what was asked: its words don't count")
     parser.add_argument(
-        "--rule", choices=RULES,
+        "--rule", choices=(DOCUMENTS, ANSWERS),
         help="texts written independently, or answers to the same questions (default: documents; with --prompt: "
         "answers)",
     )  # fmt: skip
     parser.add_argument("--exclude", metavar="PATTERN", action="append", default=[], help="leave these files out")
     parser.add_argument("--calibration", metavar="FILE", help="measured rates of `detect calibrate` instead of ours")
+    parser.add_argument(
+        "--boilerplate", metavar="FILE", action="append", default=[],
+        help="prints that count for nothing, of `detect calibrate --boilerplate`, beside ours; may be repeated",
+    )  # fmt: skip
     parser.add_argument(
         "--most", metavar="N", type=int, default=MOST, help=f"keep so many findings of an owner (default: {MOST})"
     )
@@ -70,4 +83,66 @@ def _configure_look(parser: argparse.ArgumentParser) -> None:
 
 def run_look(args: argparse.Namespace) -> int:
     """Look, write, print."""
-    raise InputError("nothing to look with yet")
+    _check(args)
+    need_detect()
+    from node.detect.calibration import boilerplate, default_table, joined_boilerplate, read_boilerplate, read_table
+    from node.detect.given import INCOMPLETE as UNREAD
+    from node.detect.given import open_sources, read_given
+    from node.detect.looking import Looker
+    from node.detect.matching import RULES
+    from node.detect.reading import Options
+    from node.detect.remarks import Remarks
+    from node.detect.winnow import Winnower
+
+    rule = RULES[args.rule or (ANSWERS if args.prompt else DOCUMENTS)]
+    table = read_table(args.calibration) if args.calibration else default_table()
+    known = joined_boilerplate([boilerplate(), *map(read_boilerplate, args.boilerplate)])
+    options = Options(columns=tuple(args.column), prompt=args.prompt, exclude=tuple(args.exclude))
+    remarks, others = Remarks(), Remarks()
+    with progress("reading what to look for", unit="items", quiet=args.json) as bar:
+        sources = open_sources(
+            args.against, rule=rule, options=options, remarks=others, boilerplate=known, at_end=args.at_end.callback,
+            show=lambda: bar.update(others.items),
+        )  # fmt: skip
+    looker = Looker(sources, rule, table, most=args.most)
+    with progress("looking", unit="bytes", quiet=args.json) as bar:
+        for item in read_given(
+            args.paths, Winnower(sources.scheme), options=options, remarks=remarks,
+            show=lambda: bar.update(remarks.size),
+        ):  # fmt: skip
+            looker.add(item)
+        found = looker.finish(remarks, made=now_ms(), others=others)
+    if args.output:
+        write_durably(args.output, found.encode())
+    if args.html:
+        write_parts(args.html, [findings_page(found)])
+    emit(found.value(), as_json=args.json, lines=finding_lines(found))
+    for line in (*remarks.lines(), *others.lines()):
+        note_line(line)
+    if any(said.counts[reason] for said in (remarks, others) for reason in UNREAD) or not looker.items:
+        note_line("not everything was looked at" if looker.items else "there was nothing to look at")
+        return INCOMPLETE
+    return FAILED if args.fail_on_match and found.looked_at.matches else OK
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Raise InputError for options that can't be meant, before anything is read."""
+    if not 1 <= args.most <= MOST_MAX:
+        raise InputError(f"--most {args.most}", field="--most", expected=f"1 to {MOST_MAX}")
+    if args.prompt and not args.column:
+        raise InputError("--prompt alone", field="--prompt", expected="--column too: the field of the answers")
+    if args.rule == ANSWERS and not args.prompt:
+        note_line("answers are compared with what their prompts hold, too: --prompt NAME leaves that out")
+    given = [*args.paths, *args.against]
+    if given.count("-") > 1:
+        raise InputError("standard input is named twice", field="PATH", expected="- once")
+    for path in given:  # a wrong name is noticed before the work
+        if path != "-" and not os.path.exists(path):
+            raise FileError(f"there is no file or folder {path}", field="PATH")
+    for option in ("output", "html"):
+        if getattr(args, option):
+            check_file(getattr(args, option), field=f"--{option}")
+    if args.output and args.html and os.path.realpath(args.output) == os.path.realpath(args.html):
+        raise InputError("-o and --html name the same file", field="--html", expected="another file")
+    if args.against and args.node:
+        raise InputError("--against and --node exclude each other", field="--against", expected="one of them")

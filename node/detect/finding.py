@@ -50,7 +50,10 @@ LADDER = (
 VERBATIM, SUSPICIOUS = 3, 6
 LONG_RUN = 100
 """Bytes of normal form from which on a run is long: as in the rule `documents`, whose error rate is measured."""
-NOT_SHOWN = "who had it first, who copied from whom, or that anything was trained on it; both may have a common source"
+LIMITS = (
+    "It doesn't show who had it first, who copied from whom, or that anything was trained on it; both may have it from "
+    "a common source."
+)
 POLICIES = ("track", "charge", "block")
 WHATS = ("paths", "index", "node")
 
@@ -247,7 +250,7 @@ def say(*, run: int, containment: int, copy: bool, rule_name: str, text: bool = 
     else:
         shown = f"{containment * 100 // PPM} % of the smaller one's prints are in the other, but no long run is"
     asked = " Answers to one question are alike by themselves; the measured rate counts that in."
-    return f"{place}: {shown}. It doesn't show {NOT_SHOWN}.{asked if rule_name == 'answers' and text else ''}"
+    return f"{place}: {shown}. {LIMITS}{asked if rule_name == 'answers' and text else ''}"
 
 
 # --- as JSON, and back
@@ -334,6 +337,7 @@ def _wrong(where: str, value: Any, expected: str) -> InputError:
 _SHA256 = _text(64, "[0-9a-f]{64}")
 _DECIMAL = _text(40, r"(0|[1-9][0-9]*)(\.[0-9]+)?")
 _PPM = _count(PPM)
+_WHOSE = _text(OWNER_CHARS_MAX)
 _POLICY = _maybe(_one_of(POLICIES))
 _SIDE = _made(Named, {"name": _text(), "sha256": _SHA256, "length": _count()})
 _RATE = _made(
@@ -344,7 +348,7 @@ _PASSAGE = _made(Passage, {"item": _parts, "source": _maybe(_parts), "characters
 _FINDING = _made(
     Finding,
     {
-        "number": _count(FINDINGS_MAX), "owner": _text(OWNER_CHARS_MAX), "item": _SIDE, "source": _SIDE, "hits": _count(),
+        "number": _count(FINDINGS_MAX), "owner": _WHOSE, "item": _SIDE, "source": _SIDE, "hits": _count(),
         "of_item": _PPM, "of_source": _PPM, "run": _count(), "copy": _flag, "length": _count(), "rate": _maybe(_RATE),
         "method": _text(200), "score": _count(), "threshold": _count(), "rung": _count(len(LADDER), 1),
         "proves": _text(PROVES_CHARS_MAX),
@@ -355,7 +359,7 @@ _FINDING = _made(
 _OWNER = _made(
     OwnerFound,
     {
-        "owner": _text(OWNER_CHARS_MAX), "title": _maybe(_text()), "items": _count(), "characters": _count(), "run": _count(),
+        "owner": _WHOSE, "title": _maybe(_text()), "items": _count(), "characters": _count(), "run": _count(),
         "matches": _count(), "findings": _list(_count(FINDINGS_MAX), FINDINGS_MAX), "policy": _POLICY,
     },
 )  # fmt: skip

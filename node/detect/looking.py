@@ -24,10 +24,10 @@ from node.detect.calibration import Rate, Table
 from node.detect.finding import Finding, Named, OwnerFound, RateUsed, Registered, RuleUsed
 from node.detect.matching import Pair, Rule, match
 from node.detect.passages import Side, find_passages, item_passage
-from node.detect.postings import MemoryPostings, Postings, Source
+from node.detect.postings import Docs, MemoryPostings, Postings, Source
 from node.detect.prints import NO_HASHES, Prints
 from node.detect.reading import Read, print_items
-from node.detect.remarks import Remarks
+from node.detect.remarks import REPEATED, Remarks
 from node.detect.winnow import Hashes, Scheme, Winnower
 from proofs.errors import InputError
 
@@ -122,11 +122,12 @@ class LocalSources:
 
     def __init__(
         self, postings: Postings, against: found.Against, *, texts: Callable[[int], str | None],
-        boilerplate: Hashes = NO_HASHES, prompts: Sequence[Prompt | None] | None = None,
+        docs: Docs, boilerplate: Hashes = NO_HASHES, prompts: Sequence[Prompt | None] | None = None,
     ) -> None:  # fmt: skip
-        """`prompts`: what each source answers; only answers to the same prompt are compared then."""
+        """`docs`: the numbers of all items; `prompts`: what each answers; only answers to the same prompt are compared
+        then."""
         self.postings, self._against, self._texts, self._prompts = postings, against, texts, prompts
-        self._boilerplate = boilerplate
+        self._docs, self._boilerplate = docs, boilerplate
 
     @property
     def scheme(self) -> Scheme:
@@ -161,8 +162,7 @@ class LocalSources:
     def classes(self, rates: Sequence[Rate], rule: Rule) -> Counted:
         """See Sources."""
         counted = Counted(rates)
-        docs = np.arange(self._against.items or 0, dtype=np.uint32)
-        lengths = self.postings.lengths(docs)[0]
+        lengths = self.postings.lengths(self._docs)[0]
         if self._prompts is not None:
             for prompt, length in zip(self._prompts, lengths.tolist(), strict=True):
                 if length >= rule.length:
@@ -226,7 +226,10 @@ def hold(
         return None if packed is None else zlib.decompress(packed).decode()
 
     against = found.Against("paths", name, len(names), len(texts))
-    return LocalSources(postings, against, texts=text, boilerplate=boilerplate, prompts=asked if prompts else None)
+    return LocalSources(
+        postings, against, texts=text, docs=np.arange(len(texts), dtype=np.uint32), boilerplate=boilerplate,
+        prompts=asked if prompts else None,
+    )  # fmt: skip
 
 
 @dataclass
@@ -385,8 +388,6 @@ class Looker:
         )  # fmt: skip
 
     def _looked_at(self, remarks: Remarks, said: tuple[found.Remark, ...]) -> found.LookedAt:
-        from node.detect.remarks import REPEATED
-
         sources = self._sources.classes(self._rates, self._rule)
         pairs, expected, upper = (None, None, None) if sources is None else self._expected(sources)
         return found.LookedAt(

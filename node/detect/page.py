@@ -154,7 +154,11 @@ def _finding(finding: Finding, owner: OwnerFound) -> Html:
         ("Looked at", join((_side(finding.item), f", {share(finding.of_item)} of it in the source"))),
         ("Source", join((_side(finding.source), f", {share(finding.of_source)} of it in the item"))),
         ("Longest run", f"{finding.run:,} bytes of letters and digits; {finding.hits:,} prints in both"),
-        ("Chance", rate_text(finding.rate)),
+        (
+            "By chance",
+            rate_text(finding.rate)
+            + (f"; {finding.rate.pairs:,} unrelated pairs were measured" if finding.rate is not None else ""),
+        ),
     ]
     if finding.registered is not None:
         rows.append(

@@ -23,10 +23,7 @@ def rate_text(rate: RateUsed | None) -> str:
     if rate is None:
         return "not measured for this length"
     until = f"to {rate.high - 1:,}" if rate.high is not None else "or more"
-    return (
-        f"{rate.ppm:,} in a million (95 %: at most {rate.upper_ppm:,}), of {rate.pairs:,} unrelated pairs of "
-        f"{rate.low:,} {until} characters"
-    )
+    return f"{rate.ppm:,} in a million (95 %: at most {rate.upper_ppm:,}) at {rate.low:,} {until} characters"
 
 
 def chance_text(looked: LookedAt) -> str:
