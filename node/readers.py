@@ -11,13 +11,15 @@ import re
 from aiohttp import web
 
 from node.problems import problem
-from node.tokens import Tokens
+from node.tokens import READ, Token, Tokens
 
 PUBLIC = frozenset(
     ("/checkpoint", "/closed", "/consistency", "/keys/{key}", "/healthz", "/readyz", "/openapi.json", "/records POST",
      "/tile/{path}")
 )  # fmt: skip
 """Routes that need no token, by path, with the method where the path has several. Of tiles, those of hashes."""
+SCOPED = frozenset(("/detect", "/assets/{ref}/prints"))
+"""Routes that always need a token, of a scope of their own, and ask for it themselves (node/routes/detect.py)."""
 BUNDLES = "entries/"
 _BEARER = re.compile(r"(?i:bearer) +([A-Za-z0-9._~+/-]{1,512}=*) *")
 
@@ -30,13 +32,19 @@ class Readers:
 
     def allows(self, request: web.Request) -> bool:
         """Whether the request may have its answer."""
-        return self.tokens is None or is_public(request) or self._bearer(request) is not None
+        return self.tokens is None or is_public(request) or self._may_read(self.tokens, request)
 
-    def _bearer(self, request: web.Request) -> str | None:
-        """The name of the token that a request carries."""
-        given = request.headers.getall("Authorization", [])
-        match = _BEARER.fullmatch(given[0]) if len(given) == 1 else None
-        return None if match is None or self.tokens is None else self.tokens.name_of(match[1])
+    @staticmethod
+    def _may_read(tokens: Tokens, request: web.Request) -> bool:
+        found = token_of(tokens, request)
+        return found is not None and READ in found.may
+
+
+def token_of(tokens: Tokens, request: web.Request) -> Token | None:
+    """What is known of the token that a request carries; None where it has none, or one that isn't known."""
+    given = request.headers.getall("Authorization", [])
+    match = _BEARER.fullmatch(given[0]) if len(given) == 1 else None
+    return None if match is None else tokens.find(match[1])
 
 
 def is_public(request: web.Request) -> bool:
@@ -47,7 +55,7 @@ def is_public(request: web.Request) -> bool:
     path = resource.canonical
     if path == "/tile/{path}":
         return not request.match_info["path"].startswith(BUNDLES)
-    return path in PUBLIC or f"{path} {request.method}" in PUBLIC
+    return path in PUBLIC or path in SCOPED or f"{path} {request.method}" in PUBLIC
 
 
 def refuse(request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""Tokens of those who may read, where `admission.readers` is token (design section 8).
+"""Tokens of those who may read, where `admission.readers` is token (design section 8), or ask for matches.
 
 A token is 32 random bytes, shown once, when it is made. The node's folder keeps a name and the SHA-256 of each in
 `tokens.json`, mode 0600. A running node sees a change within RELOAD_S seconds.
@@ -16,7 +16,7 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
@@ -33,17 +33,29 @@ FILE_BYTES_MAX = 256 * 1024
 TOKENS_MAX = 256
 RELOAD_S = 1.0
 PREFIX = "usance_"
+READ, DETECT = "read", "detect"
+SCOPES = (READ, DETECT)
+"""What a token may be for: routes that read, and those of detection."""
 _NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 _HEX = re.compile(r"[0-9a-f]{64}")
+_SCOPE_SETS = ((READ,), (DETECT,), (READ, DETECT))
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What is kept of a token. `sha256`: of its text, in hex; `created`: Unix milliseconds."""
+    """What is kept of a token. `sha256`: of its text, in hex; `created`: Unix milliseconds; `may`: some of SCOPES."""
 
     name: str
     sha256: str
     created: int
+    may: tuple[str, ...] = (READ,)
+
+    def row(self) -> dict[str, Any]:
+        """As the file has it. Without `may` one is for reading alone, as all were once."""
+        row = asdict(self)
+        if self.may == (READ,):
+            del row["may"]
+        return row
 
 
 def check_name(name: str) -> str:
@@ -89,8 +101,10 @@ def load_tokens(folder: str) -> list[Token]:
 
 
 def _parse(item: Any) -> Token:
-    token = Token(**item)
-    good = _NAME.fullmatch(token.name) and _HEX.fullmatch(token.sha256) and type(token.created) is int
+    if type(item.get("may", [])) is not list:
+        raise ValueError
+    token = Token(**{**item, "may": tuple(item.get("may", (READ,)))})
+    good = token.may in _SCOPE_SETS and _NAME.fullmatch(token.name) and _HEX.fullmatch(token.sha256) and type(token.created) is int
     if not good:
         raise ValueError
     return token
@@ -108,22 +122,25 @@ def _changing(folder: str) -> Iterator[list[Token]]:
         fcntl.flock(handle, fcntl.LOCK_EX)
         tokens = load_tokens(folder)
         yield tokens
-        text = json.dumps({"format": FORMAT, "tokens": [asdict(token) for token in tokens]}, indent=1)
+        text = json.dumps({"format": FORMAT, "tokens": [token.row() for token in tokens]}, indent=1)
         write_durably(os.path.join(folder, TOKENS_FILE), text.encode() + b"\n", mode=0o600)
     finally:
         os.close(handle)
 
 
-def add_token(folder: str, name: str, *, now_ms: int) -> str:
-    """Make a token; its text, which is kept nowhere. Raises InputError, StorageError."""
+def add_token(folder: str, name: str, *, now_ms: int, may: Sequence[str] = (READ,)) -> str:
+    """Make a token; its text, which is kept nowhere. `may`: what it is for. Raises InputError, StorageError."""
     check_name(name)
+    scopes = tuple(scope for scope in SCOPES if scope in may)
+    if not scopes or len(scopes) != len(set(may)):
+        raise InputError("a token for nothing that there is", field="--may", expected=" or ".join(SCOPES))
     text = PREFIX + secrets.token_urlsafe(32)
     with _changing(folder) as tokens:
         if any(token.name == name for token in tokens):
             raise InputError(f"there is a token {name} already", field="NAME", expected="another name, or remove it")
         if len(tokens) >= TOKENS_MAX:
             raise InputError("too many tokens", field="NAME", expected=f"at most {TOKENS_MAX}: remove some")
-        tokens.append(Token(name, _digest(text), now_ms))
+        tokens.append(Token(name, _digest(text), now_ms, scopes))
     return text
 
 
@@ -159,16 +176,16 @@ class Tokens:
     def __len__(self) -> int:
         return len(self._tokens)
 
-    def name_of(self, text: str) -> str | None:
-        """The name of a token, None for one that isn't known. Every known one is compared, in constant time."""
+    def find(self, text: str) -> Token | None:
+        """What is known of a token, None for one that isn't. Every known one is compared, in constant time."""
         if self._clock() >= self._next_s:
             self.refresh()
         digest = _digest(text)
-        name = None
+        found = None
         for token in self._tokens:
             if hmac.compare_digest(token.sha256, digest):
-                name = token.name
-        return name
+                found = token
+        return found
 
     def refresh(self) -> None:
         """Look at the file, and read it again if it has changed. One that can't be used leaves the tokens as they are;

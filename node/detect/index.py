@@ -24,7 +24,7 @@ import numpy as np
 from ledger.errors import StorageError, UnreadableError
 from ledger.leveldb import DamagedError, HeldError, LevelStore
 from node.detect import indexrows as rows
-from node.detect.indexfound import Found, spans
+from node.detect.indexfound import FOUND_MAX, Found, spans
 from node.detect.indexmerge import merge, purge
 from node.detect.indexrows import Meta, Owner
 from node.detect.indexwriter import Addition, clear
@@ -61,9 +61,9 @@ class _State:
 class Index:
     """An index that is open: by one process at a time. Lookups may run beside each other and beside one change."""
 
-    def __init__(self, store: LevelStore, folder: str, scheme: Scheme | None, *, bulk: bool) -> None:
+    def __init__(self, store: LevelStore, folder: str, scheme: Scheme | None, *, bulk: bool, found_max: int) -> None:
         """See `open_index` and `create_index`. `scheme`: of a new one."""
-        self._store, self._folder, self._bulk = store, folder, bulk
+        self._store, self._folder, self._bulk, self._found_max = store, folder, bulk, found_max
         self._changing = threading.Lock()
         self._is_unsure = False  # a write failed that may have reached the disk all the same
         with self._reading():
@@ -147,10 +147,10 @@ class Index:
         return self._state.prints
 
     def lookup(self, hashes: Hashes, *, owners_max: int) -> Hits:
-        """See Postings. Where more than FOUND_MAX (indexfound.py) places would be found, those prints that have most
-        count as crowded too. Raises StorageError for rows that are damaged."""
+        """See Postings. Where more places would be found than `found_max`, those prints that have most count as crowded
+        too. Raises StorageError for rows that are damaged."""
         state = self._state
-        found = Found(hashes, state.owner_of, state.is_dead, owners_max=owners_max)
+        found = Found(hashes, state.owner_of, state.is_dead, owners_max=owners_max, found_max=self._found_max)
         with self._reading():
             for span in spans(hashes):
                 found.begin(span)
@@ -158,6 +158,11 @@ class Index:
                     if rows.parse_post_key(key)[1] < state.meta.runs:
                         found.row(data)
             return found.hits()
+
+    def docs(self) -> Docs:
+        """Numbers of all items that are there, ascending."""
+        state = self._state
+        return np.flatnonzero(~state.is_dead[state.owner_of]).astype(np.uint32)
 
     def source(self, doc: int) -> Source:
         """See Postings. Raises InputError where there is no such item (any more), StorageError."""
@@ -326,17 +331,17 @@ def _grown(array: Array, size: int) -> Array:
     return base[:size]
 
 
-def open_index(folder: str, *, bulk: bool = False) -> Index:
-    """Open an index. `bulk`: for large additions, at the price of memory. Raises InputError where none is there,
+def open_index(folder: str, *, bulk: bool = False, found_max: int = FOUND_MAX) -> Index:
+    """Open an index. `bulk`: for large additions, at the price of memory; `found_max`: places in one answer. Raises InputError where none is there,
     StorageError where it is damaged, StartupError where another process has it open."""
-    return _open(folder, None, bulk=bulk)
+    return _open(folder, None, bulk=bulk, found_max=found_max)
 
 
 def create_index(folder: str, scheme: Scheme = DEFAULT, *, bulk: bool = False) -> Index:
     """Make an index in a new or empty folder, and open it. Raises InputError where there is something, StorageError."""
     if os.path.isdir(folder) and os.listdir(folder):
         raise InputError(f"{folder} is not empty", field="DIR", expected="a new folder")
-    return _open(folder, scheme, bulk=bulk)
+    return _open(folder, scheme, bulk=bulk, found_max=FOUND_MAX)
 
 
 def has_index(folder: str) -> bool:
@@ -344,7 +349,7 @@ def has_index(folder: str) -> bool:
     return os.path.isfile(os.path.join(folder, "CURRENT"))
 
 
-def _open(folder: str, scheme: Scheme | None, *, bulk: bool) -> Index:
+def _open(folder: str, scheme: Scheme | None, *, bulk: bool, found_max: int) -> Index:
     if scheme is None and not has_index(folder):
         raise InputError(f"there is no index in {folder}", field="DIR", expected="one that `usance detect index` made")
     try:
@@ -357,7 +362,7 @@ def _open(folder: str, scheme: Scheme | None, *, bulk: bool) -> Index:
             "or print sets"
         ) from None
     try:
-        return Index(store, folder, scheme, bulk=bulk)
+        return Index(store, folder, scheme, bulk=bulk, found_max=found_max)
     except BaseException:
         store.close()
         raise

@@ -61,8 +61,10 @@ def spans(hashes: Hashes) -> Iterator[Span]:
 class Found:
     """Collects postings: `begin` each span, ascending, then its rows (`row`); at last `hits`."""
 
-    def __init__(self, asked: Hashes, owner_of: Array, is_dead: Array, *, owners_max: int) -> None:
-        """`asked`: ascending; `owner_of`: by item; `is_dead`: by owner, whether its postings count no more."""
+    def __init__(self, asked: Hashes, owner_of: Array, is_dead: Array, *, owners_max: int, found_max: int) -> None:
+        """`asked`: ascending; `owner_of`: by item; `is_dead`: by owner, whether its postings count no more;
+        `found_max`: places in the answer."""
+        self._found_max = found_max
         self._asked, self._owner_of, self._is_dead, self._owners_max = asked, owner_of, is_dead, owners_max
         self._span = Span(0, 0, 0, 0)
         self._low = 0  # what the slab's rows are asked for begins here, and ends with the span
@@ -107,7 +109,7 @@ class Found:
         slab = slab[~self._is_dead[self._owner_of[slab["doc"]]]]
         self._pending.append(slab)
         self._pending_rows += len(slab)
-        if self._pending_rows > FOUND_MAX:
+        if self._pending_rows > self._found_max:
             self._pending = [_first_places(_joined(self._pending), POSTINGS_MAX + 1)]
             self._pending_rows = len(self._pending[0])
 
@@ -120,7 +122,7 @@ class Found:
             hits = _thinned(hits, self._places_max)
         self._hits.append(hits)
         self._found += len(hits.hashes)
-        while self._found > FOUND_MAX and self._places_max > 1:
+        while self._found > self._found_max and self._places_max > 1:
             self._places_max //= 2
             self._hits = [_thinned(hits, self._places_max) for hits in self._hits]
             self._found = sum(len(hits.hashes) for hits in self._hits)
