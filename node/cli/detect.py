@@ -13,6 +13,8 @@ from ledger.signrecord import write_durably
 from node.cli import Parser
 from node.cli.common import add_access, add_log, add_output, need_detect, now_ms
 from node.cli.detectlines import finding_lines
+from node.cli.detectprints import SUMMARY as PRINTS_SUMMARY
+from node.cli.detectprints import configure_prints
 from node.cli.files import check_file, write_parts
 from node.cli.outcome import FAILED, INCOMPLETE, OK
 from node.cli.progress import progress
@@ -34,6 +36,7 @@ def configure_detect(parser: Parser) -> None:
         description=parser.description, epilog=parser.epilog,
     )  # fmt: skip
     _configure_look(look)
+    configure_prints(actions.add_parser("prints", help=PRINTS_SUMMARY))
     parser.unnamed = ("look", actions.choices.keys())
 
 

@@ -12,7 +12,7 @@ from node.detect.index import has_index, open_index
 from node.detect.looking import LocalSources, Looked, hold, read_looked
 from node.detect.matching import ANSWERS, Rule
 from node.detect.printset import FORMAT, PrintSetReader
-from node.detect.reading import STREAM, Options, read_items
+from node.detect.reading import STREAM, Options, printed, read_items
 from node.detect.remarks import (
     CUT,
     DAMAGED,
@@ -31,6 +31,7 @@ from proofs.errors import InputError
 
 INCOMPLETE = frozenset((CUT, DAMAGED, NO_COLUMN, NO_JSON, NO_PROMPT, NO_ROW, TOO_LONG, TOO_MANY, UNREADABLE))
 """Remarks by which something that was asked for wasn't looked at."""
+NAMES_CHARS_MAX = 200
 _HEAD_BYTES = 64
 
 Show = Callable[[], None]
@@ -74,7 +75,7 @@ def _read_set(path: str, scheme: Scheme) -> Iterator[Looked]:
             if reader.scheme != scheme:
                 raise InputError(f"prints made as {reader.scheme}", field="scheme", expected=str(scheme))
             for prints in reader:
-                named = f"{path}: {prints.name}"
+                named = f"{printed(os.fsencode(path))}: {prints.name}"
                 yield Looked(type(prints)(named, prints.sha256, prints.length, prints.hashes, prints.places), None)
     except OSError as error:
         raise FileError(f"can't read {path}: {error.strerror}", field="PATH") from None
@@ -102,19 +103,24 @@ def open_sources(
     def owners() -> Iterator[tuple[str, Iterator[Looked]]]:
         for path in dict.fromkeys(paths):
             # Each for itself: what two owners have alike is both's.
-            yield path, read_given([path], winnower, options=options, remarks=remarks, show=show)
+            yield printed(os.fsencode(path)), read_given([path], winnower, options=options, remarks=remarks, show=show)
 
     return hold(
-        owners(), DEFAULT, ", ".join(paths)[:200], boilerplate=boilerplate,
+        owners(), DEFAULT, _called(paths), boilerplate=boilerplate,
         prompts=options.prompt is not None and rule == ANSWERS,
     )  # fmt: skip
+
+
+def _called(paths: Sequence[str]) -> str:
+    name = ", ".join(printed(os.fsencode(path)) for path in paths)
+    return name if len(name) <= NAMES_CHARS_MAX else f"{printed(os.fsencode(paths[0]))} and {len(paths) - 1:,} more"
 
 
 def _index_sources(path: str, boilerplate: Hashes, at_end: Callable[[Callable[[], None]], object]) -> LocalSources:
     index = open_index(path)
     at_end(index.close)
     docs = [np.arange(owner.first, owner.first + owner.items, dtype=np.uint32) for owner in index.list_owners()]
-    against = Against("index", path, index.owners, index.items)
+    against = Against("index", printed(os.fsencode(path)), index.owners, index.items)
     return LocalSources(
         index, against, texts=index.texts, docs=np.concatenate([np.zeros(0, np.uint32), *docs]),
         boilerplate=boilerplate if index.scheme == DEFAULT else np.zeros(0, np.uint64),

@@ -27,6 +27,8 @@ TRIES_MAX = 4
 MATCHES_MAX = 64
 """The longest ones are kept, of one pair."""
 STEP_BYTES = 64
+WORD_CHARS = 40
+"""Text is cut between words, where they are shorter than this."""
 SHOWN_CHARS = PASSAGE_CHARS_MAX // 2
 """Of matched text and gaps in one passage; of longer matches the middle is left out."""
 CUT = " […] "
@@ -189,7 +191,11 @@ def _shortened(text: str, start: int, end: int, chars_max: int) -> str:
     if end - start <= chars_max:
         return text[start:end]
     kept = max(chars_max - len(CUT), 2) // 2
-    return text[start : start + kept] + CUT + text[end - kept : end]
+    head, space, tail = text[start : start + kept].rpartition(" ")
+    head = head if space and len(tail) < WORD_CHARS else text[start : start + kept]
+    word, space, tail = text[end - kept : end].partition(" ")
+    tail = tail if space and len(word) < WORD_CHARS else text[end - kept : end]
+    return head + CUT + tail
 
 
 def _before(text: str, start: int) -> str:
@@ -197,7 +203,7 @@ def _before(text: str, start: int) -> str:
     if start <= AROUND_CHARS:
         return around
     head, space, rest = around.partition(" ")
-    return MORE + (rest if space and len(head) < AROUND_CHARS // 2 else around)
+    return MORE + (rest if space and len(head) < WORD_CHARS else around)
 
 
 def _after(text: str, end: int) -> str:
@@ -205,4 +211,4 @@ def _after(text: str, end: int) -> str:
     if end + AROUND_CHARS >= len(text):
         return around
     rest, space, tail = around.rpartition(" ")
-    return (rest if space and len(tail) < AROUND_CHARS // 2 else around) + MORE
+    return (rest if space and len(tail) < WORD_CHARS else around) + MORE
