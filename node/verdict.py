@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from node.detect.claimed import find_claimed
+from node.detect.finding import Findings
 from node.detect.normalform import normalise_slowly
 from proofs import merkle
 from proofs.canary import Opening, check_opening
@@ -131,6 +133,24 @@ def judge_canary(verdict: Verdict, opening: Opening, *, text: str | None = None)
                     "the text doesn't have the mark, whole", expected="all its letters and digits in order"
                 )
             verdict.good(step, f"the text has the mark, all {len(form)} letters and digits of it, in order", "the text")
+    except InputError as error:
+        verdict.fail(step, error)
+
+
+def judge_findings(verdict: Verdict, data: bytes, found: Findings) -> None:
+    """Add what a file of findings has to do with a claim: it is the evidence that the record names, and which of its
+    findings is claimed. Changes `verdict`; raises nothing for what fails."""
+    if verdict.result == FAILED:
+        return
+    verdict.not_shown.append("that the finding is right: the file is its maker's; look at the passages, and look again")
+    step = "evidence"
+    try:
+        finding = find_claimed(verdict.body or {}, data, found)
+        verdict.more["finding"] = {"number": finding.number, "item": finding.item.name, "source": finding.source.name}
+        verdict.good(
+            step, f"the file is the claim's evidence; finding {finding.number} is claimed: "
+            f"{excerpt(finding.item.name)} matches {excerpt(finding.source.name)}", "SHA-256",
+        )  # fmt: skip
     except InputError as error:
         verdict.fail(step, error)
 

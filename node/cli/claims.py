@@ -17,14 +17,14 @@ from node.cli.outcome import OK
 from node.cli.text import emit, note_line
 from node.cli.writing import body_of, log_one, report
 from node.client import Client
-from node.detect.finding import FILE_BYTES_MAX, Finding, Findings, parse_findings
+from node.detect.claimed import claim_fields
+from node.detect.finding import FILE_BYTES_MAX, Finding, parse_findings
 from node.environment import read_file
 from node.resolve import Found, need_ref, resolve
 from proofs.errors import InputError, excerpt
 from proofs.jsonform import to_json
 from proofs.ref import unpack_ref
 
-PPM = 1_000_000
 _NEXT = {
     "track": "your terms say track: nothing is asked of anybody",
     "charge": "your terms say charge: whoever it is against accepts it with `usance use ASSET --as … --claim {index}`, "
@@ -53,7 +53,7 @@ def configure_claim(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run_claim)
 
 
-def _chosen(text: str) -> tuple[Findings, Finding, bytes]:
+def _chosen(text: str) -> tuple[Finding, bytes]:
     """The finding, and its file's digest."""
     path, colon, tail = text.rpartition(":")
     number = None
@@ -71,27 +71,7 @@ def _chosen(text: str) -> tuple[Findings, Finding, bytes]:
         raise InputError(
             f"{path} holds no finding {number}", field="--finding", expected=f"a number below {len(found.findings)}"
         )
-    return found, found.findings[number or 0], sha256(data).digest()
-
-
-def claim_fields(found: Findings, finding: Finding, evidence: bytes) -> dict[str, Any]:
-    """What the record says of a finding: the upper bound of the measured rate, not what happened to be observed.
-
-    Raises InputError for a finding whose length class nobody has measured: a claim without an error rate is none.
-    """
-    if finding.rate is not None:
-        fpr = finding.rate.upper_ppm
-    elif finding.method.endswith("sha-256"):
-        fpr = 0
-    else:
-        raise InputError(
-            f"no error rate was measured for items of {finding.length:,} characters", field="--finding",
-            expected="findings made with a calibration of that length class: `usance detect calibrate`",
-        )  # fmt: skip
-    return {
-        "kind": "claim", "method": finding.method, "score": finding.score, "threshold": finding.threshold, "fpr": fpr,
-        "length": finding.length, "proves": finding.proves, "evidence": evidence,
-    }  # fmt: skip
+    return found.findings[number or 0], sha256(data).digest()
 
 
 def _against(args: argparse.Namespace, client: Client, finding: Finding) -> dict[str, bytes]:
@@ -128,8 +108,8 @@ def _check_owner(found: Found, ref: bytes, finding: Finding) -> None:
 
 def run_claim(args: argparse.Namespace) -> int:
     """Log the finding as a claim; it charges nobody."""
-    findings, finding, evidence = _chosen(args.finding)
-    fields = claim_fields(findings, finding, evidence)
+    finding, evidence = _chosen(args.finding)
+    fields = claim_fields(finding, evidence)
     signing = None if args.dry_run else open_signing(args)
     client = open_client(args) if signing is None else signing.client
     found = resolve(client, args.asset)

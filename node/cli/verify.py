@@ -8,9 +8,10 @@ import sys
 from node.cli.common import add_log, add_output, find_policy, read_file
 from node.cli.outcome import FAILED, INCOMPLETE, OK
 from node.cli.text import emit, show_value
+from node.detect.finding import FILE_BYTES_MAX, parse_findings
 from node.errors import FileError
 from node.manifests import hash_file, position_of, read_manifest
-from node.verdict import REPLAY, judge_canary, judge_item, judge_proof
+from node.verdict import REPLAY, judge_canary, judge_findings, judge_item, judge_proof
 from proofs import verdict as judged
 from proofs.canary import OPENING_BYTES_MAX, parse_opening
 from proofs.errors import InputError, VerifyError
@@ -47,6 +48,8 @@ def configure_verify(parser: argparse.ArgumentParser) -> None:
     canary = parser.add_argument_group("does a canary's record commit to this mark?")
     canary.add_argument("--canary", metavar="FILE", help="the mark's opening, as `usance canary prove` writes it")
     canary.add_argument("--text", metavar="FILE", help="a text, as it was found: does it have the mark, whole?")
+    claim = parser.add_argument_group("does a claim's record rest on this file?")
+    claim.add_argument("--findings", metavar="FILE", help="the file of findings, as `usance detect -o` wrote it")
     add_output(parser)
     parser.set_defaults(run=run_verify)
 
@@ -80,8 +83,10 @@ def run_verify(args: argparse.Namespace) -> int:
     policy = find_policy(args)
     shown = _read(args.file)
     if isinstance(shown, Evidence):
-        if args.entry or args.item or args.canary:
-            raise InputError(f"{args.file} is evidence: --entry, --item and --canary go with a .tlog-proof file")
+        if args.entry or args.item or args.canary or args.findings:
+            raise InputError(
+                f"{args.file} is evidence: --entry, --item, --canary and --findings go with a .tlog-proof file"
+            )
         verdict = check_evidence(shown, policy=policy)
     else:
         entry = read_file(args.entry, bytes_max=ENTRY_BYTES_MAX, what="the entry") if args.entry else None
@@ -90,6 +95,9 @@ def run_verify(args: argparse.Namespace) -> int:
             _with_item(args, verdict, policy)
         if args.canary:
             _with_canary(args, verdict)
+        if args.findings:
+            data = read_file(args.findings, bytes_max=FILE_BYTES_MAX, what="the findings")
+            judge_findings(verdict, data, parse_findings(data, place=args.findings))
     emit({"file": args.file, **verdict.value()}, as_json=args.json, lines=show_verdict(args.file, verdict))
     if verdict.result == judged.FAILED:
         return FAILED

@@ -164,3 +164,26 @@ def test_only_the_owner_claims(world: World) -> None:
     done = world.lab("claim", world.corpus, "--finding", "findings.json", "--against-digest", "44" * 32)
     assert done.code == 2
     assert "another party" in done.err
+
+
+def test_the_evidence_is_checked_offline(world: World) -> None:
+    """`verify --findings` shows that a file is the claim's evidence and which finding is claimed; another file, or one
+    changed in a byte, isn't; nor is it evidence of another record."""
+    path = write(world.owner, finding(), finding(1, score=120, run=120))
+    claim = world.owner.json("claim", world.corpus, "--finding", "findings.json:1", "--against", world.model)["index"]
+    world.owner.ok("proof", claim, "-o", "claim.tlog-proof")
+    verify = ("verify", "claim.tlog-proof", "--findings", "findings.json")
+    done = world.owner.ok(*verify)
+    assert "finding 1 is claimed: 'answers.jsonl:7' matches 'a.txt'" in done.out
+    assert "that the finding is right" in done.out
+    good = path.read_bytes()
+    path.write_bytes(good.replace(b"a.txt", b"b.txt"))
+    done = world.owner(*verify)
+    assert done.code == 1
+    assert "not the claim's evidence" in done.out
+    path.write_bytes(good)
+    index = world.owner.json("records", world.corpus)["index"]
+    world.owner.ok("proof", index, "-o", "asset.tlog-proof")
+    done = world.owner("verify", "asset.tlog-proof", "--findings", "findings.json")
+    assert done.code == 1
+    assert "rests on no findings" in done.out

@@ -104,12 +104,12 @@ CLAIM_BREAKS = (
         TRACE,
     ),
     Break(
-        "the observed rate is claimed for the upper bound", "node/cli/claims.py",
+        "the observed rate is claimed for the upper bound", "node/detect/claimed.py",
         "        fpr = finding.rate.upper_ppm\n", "        fpr = finding.rate.ppm\n",
         COMMAND,
     ),
     Break(
-        "a finding without a measured rate is claimed", "node/cli/claims.py",
+        "a finding without a measured rate is claimed", "node/detect/claimed.py",
         '    elif finding.method.endswith("sha-256"):\n', "    elif finding.length:\n",
         COMMAND,
     ),
@@ -131,6 +131,16 @@ CLAIM_BREAKS = (
     Break(
         "the evidence is something else's digest", "node/cli/claims.py",
         "number or 0], sha256(data).digest()", "number or 0], sha256(data[:9]).digest()",
+        COMMAND,
+    ),
+    Break(
+        "another file passes for a claim's evidence", "node/detect/claimed.py",
+        '    if digest != body["evidence"]:\n', '    if not body["evidence"]:\n',
+        COMMAND,
+    ),
+    Break(
+        "any finding of the file passes for the claimed one", "node/detect/claimed.py",
+        "        if all(body[name] == value for name, value in said.items()):\n", "        if said:\n",
         COMMAND,
     ),
 )  # fmt: skip
