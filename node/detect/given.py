@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 
-import numpy as np
-
 from node.detect.finding import Against
 from node.detect.index import has_index, open_index
 from node.detect.looking import LocalSources, Looked, hold, read_looked
@@ -119,9 +117,6 @@ def _called(paths: Sequence[str]) -> str:
 def _index_sources(path: str, boilerplate: Hashes, at_end: Callable[[Callable[[], None]], object]) -> LocalSources:
     index = open_index(path)
     at_end(index.close)
-    docs = [np.arange(owner.first, owner.first + owner.items, dtype=np.uint32) for owner in index.list_owners()]
     against = Against("index", printed(os.fsencode(path)), index.owners, index.items)
-    return LocalSources(
-        index, against, texts=index.texts, docs=np.concatenate([np.zeros(0, np.uint32), *docs]),
-        boilerplate=boilerplate if index.scheme == DEFAULT else np.zeros(0, np.uint64),
-    )  # fmt: skip
+    # Ours is a list for the default scheme: another's prints are never in it.
+    return LocalSources(index, against, texts=index.texts, boilerplate=boilerplate)

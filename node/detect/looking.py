@@ -24,9 +24,9 @@ from node.detect.calibration import Rate, Table
 from node.detect.finding import Finding, Named, OwnerFound, RateUsed, Registered, RuleUsed
 from node.detect.matching import Pair, Rule, match
 from node.detect.passages import Side, find_passages, item_passage
-from node.detect.postings import Docs, MemoryPostings, Postings, Source
+from node.detect.postings import MemoryPostings, Postings, Source
 from node.detect.prints import NO_HASHES, Prints
-from node.detect.reading import Read, print_items
+from node.detect.reading import Read, print_reads
 from node.detect.remarks import REPEATED, Remarks
 from node.detect.winnow import Hashes, Scheme, Winnower
 from proofs.errors import InputError
@@ -122,12 +122,11 @@ class LocalSources:
 
     def __init__(
         self, postings: Postings, against: found.Against, *, texts: Callable[[int], str | None],
-        docs: Docs, boilerplate: Hashes = NO_HASHES, prompts: Sequence[Prompt | None] | None = None,
+        boilerplate: Hashes = NO_HASHES, prompts: Sequence[Prompt | None] | None = None,
     ) -> None:  # fmt: skip
-        """`docs`: the numbers of all items; `prompts`: what each answers; only answers to the same prompt are compared
-        then."""
+        """`prompts`: what each source answers; only answers to the same prompt are compared then."""
         self.postings, self._against, self._texts, self._prompts = postings, against, texts, prompts
-        self._docs, self._boilerplate = docs, boilerplate
+        self._boilerplate = boilerplate
 
     @property
     def scheme(self) -> Scheme:
@@ -162,7 +161,7 @@ class LocalSources:
     def classes(self, rates: Sequence[Rate], rule: Rule) -> Counted:
         """See Sources."""
         counted = Counted(rates)
-        lengths = self.postings.lengths(self._docs)[0]
+        lengths = self.postings.lengths(self.postings.docs())[0]
         if self._prompts is not None:
             for prompt, length in zip(self._prompts, lengths.tolist(), strict=True):
                 if length >= rule.length:
@@ -178,15 +177,7 @@ class LocalSources:
 
 def read_looked(reads: Iterable[Read], *, remarks: Remarks, winnower: Winnower) -> Iterator[Looked]:
     """Items with their prints and texts."""
-    current: list[Read] = []
-
-    def noted() -> Iterator[Read]:
-        for read in reads:
-            current[:] = [read]
-            yield read
-
-    for prints in print_items(noted(), remarks=remarks, winnower=winnower):
-        read = current[0]
+    for read, prints in print_reads(reads, remarks=remarks, winnower=winnower):
         prompt = None if read.prompt is None else sha256(read.prompt.encode()).digest()[:16]
         yield Looked(prints, read.item.text, read.item.text is None, prompt)
 
@@ -227,7 +218,7 @@ def hold(
 
     against = found.Against("paths", name, len(names), len(texts))
     return LocalSources(
-        postings, against, texts=text, docs=np.arange(len(texts), dtype=np.uint32), boilerplate=boilerplate,
+        postings, against, texts=text, boilerplate=boilerplate,
         prompts=asked if prompts else None,
     )  # fmt: skip
 

@@ -56,6 +56,9 @@ class Postings(Protocol):
         """Where these prints stand (ascending, each once). Those of more than `owners_max` owners, or with more than
         POSTINGS_MAX places, are only named. In memory for what is found, not for what is there."""
 
+    def docs(self) -> Docs:
+        """Numbers of all items that are there, ascending."""
+
     def source(self, doc: int) -> Source:
         """What is known of an item."""
 
@@ -122,6 +125,10 @@ class MemoryPostings:
         counts = np.searchsorted(self._hashes, hashes, "right") - starts
         at = expand(starts, counts)
         return select(self._hashes[at], self._docs[at], self._places[at], self._owner_of, owners_max=owners_max)
+
+    def docs(self) -> Docs:
+        """See Postings."""
+        return np.arange(len(self._sources), dtype=np.uint32)
 
     def source(self, doc: int) -> Source:
         """See Postings. Raises InputError where there is no such item."""
