@@ -15,22 +15,7 @@ from node.detect.text import normalise, normalise_with_places
 from node.detect.winnow import Winnower
 
 SEED = 20261122
-WORDS = [
-    "river",
-    "stone",
-    "window",
-    "letter",
-    "market",
-    "garden",
-    "winter",
-    "summer",
-    "morning",
-    "evening",
-    "paper",
-    "water",
-    "silver",
-    "copper",
-]
+WORDS = ["river", "stone", "window", "letter", "market", "garden", "winter", "summer", "morning", "paper", "copper"]
 WINNOWER = Winnower()
 
 
