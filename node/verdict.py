@@ -6,6 +6,7 @@ would rest on nothing. Names are claims of whoever signed them and stand beside 
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from node.detect.claimed import find_claimed
@@ -29,7 +30,8 @@ NOT_SHOWN = (
     "when it happened: times are the signer's word; only order is proved",
 )
 CANARY_NOT_SHOWN = (
-    "that the mark was put into any material, or which",
+    "that the mark was new: its maker may have it from somewhere; whether it was drawn at random is for you to see",
+    "that it was put into any material, or which",
     "that its maker kept it secret until the record, or until the material was released: only the log saw nothing",
     "when in the world it was logged, but for what a witness's cosignature says",
     "who took it from where: whoever has it may have it from anybody who published it",
@@ -120,9 +122,10 @@ def judge_canary(verdict: Verdict, opening: Opening, *, text: str | None = None)
         verdict.more["mark"] = {
             "index": opening.index, "number": opening.index + 1, "count": opening.count, "text": opening.mark.text,
         }  # fmt: skip
+        quoted = json.dumps(opening.mark.text, ensure_ascii=False)
         verdict.good(
-            step, f"mark {opening.index + 1} of {opening.count}, {excerpt(opening.mark.text)}, existed when this was "
-            "logged: the record commits to it, and the log saw a hash alone", "SHA-256 and the salt",
+            step, f"mark {opening.index + 1} of {opening.count} existed when this was logged, and the log saw a hash "
+            f"alone: {quoted}", "SHA-256 and the salt",
         )  # fmt: skip
         if text is not None:
             step = "text"

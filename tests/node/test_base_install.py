@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.node.harness import Actor, NodeProcess, nil_body, use_body
+from proofs import canary
+from proofs.canary import Mark, format_opening, open_mark
+from proofs.records import make_body
+from tests.node.harness import NOW_MS, Actor, NodeProcess, nil_body, use_body
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +37,19 @@ def test_base_install_verifies_and_audits(base: Path, node: NodeProcess, tmp_pat
     proof, evidence = tmp_path / "use.tlog-proof", tmp_path / "use.evidence.json"
     proof.write_bytes(node.get(f"/proof/{first}").body)
     evidence.write_bytes(node.get(f"/evidence/{actor.log(use_body())['first_index']}").body)
+    marks = [Mark(bytes(32), "one mark"), Mark(b"\1" * 32, "another")]
+    made = make_body({"kind": "canary", "at": NOW_MS, "count": 2, "root": canary.root(marks)})
+    shown, opening, text = tmp_path / "canary.tlog-proof", tmp_path / "opening.json", tmp_path / "text"
+    shown.write_bytes(node.get(f"/proof/{actor.log(made)['first_index']}").body)
+    opening.write_bytes(format_opening(open_mark(marks, 1)))
+    text.write_text("AN-OTHER")
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     key = str(node.folder / "log.vkey")
     backup = str(tmp_path / "log.backup")
     judged = (
         (("verify", str(proof)), "GOOD"),
         (("verify", str(evidence)), "GOOD"),
+        (("verify", str(shown), "--canary", str(opening), "--text", str(text)), "GOOD"),
         (("audit", node.url), "GOOD"),
         (("backup", node.url, backup), "verified"),
         (("backup", "--check", backup), "every byte judged"),
