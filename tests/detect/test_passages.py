@@ -86,7 +86,7 @@ def test_marked_text_is_the_same_in_normal_form(seed: int, size: int, extra: str
 def test_other_scripts_are_marked_at_their_places(sentence: str) -> None:
     """Right to left, full of marks, without spaces, decomposed: the marked text is the sentence, to the character."""
     inner = sentence.rstrip(".。")
-    found = shared(f"{words(1, 9)} « {sentence} » {words(2, 9)}", f"{words(3, 5)} ({sentence}) {words(4, 5)}")
+    found = shared(f"{words(1, 9)} x « {sentence} » y {words(2, 9)}", f"{words(3, 5)} p ({sentence}) q {words(4, 5)}")
     assert found == [(inner, inner)]
 
 
