@@ -12,6 +12,8 @@ import os
 from ledger.signrecord import write_durably
 from node.cli import Parser
 from node.cli.common import add_access, add_log, add_output, need_detect, now_ms
+from node.cli.detectcalibrate import SUMMARY as CALIBRATE_SUMMARY
+from node.cli.detectcalibrate import configure_calibrate
 from node.cli.detectlines import finding_lines
 from node.cli.detectprints import SUMMARY as PRINTS_SUMMARY
 from node.cli.detectprints import configure_prints
@@ -37,6 +39,7 @@ def configure_detect(parser: Parser) -> None:
     )  # fmt: skip
     _configure_look(look)
     configure_prints(actions.add_parser("prints", help=PRINTS_SUMMARY))
+    configure_calibrate(actions.add_parser("calibrate", help=CALIBRATE_SUMMARY))
     parser.unnamed = ("look", actions.choices.keys())
 
 

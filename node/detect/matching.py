@@ -82,12 +82,18 @@ class Matches:
 
 
 def match(
-    items: Sequence[Prints], postings: Postings, rule: Rule, *, boilerplate: Hashes = NO_HASHES, rule_pairs: bool = True
+    items: Sequence[Prints],
+    postings: Postings,
+    rule: Rule,
+    *,
+    boilerplate: Hashes = NO_HASHES,
+    rule_pairs: bool = True,
+    owners_max: int | None = None,
 ) -> Matches:
     """Look items up, at best so many at a time that they have about a million prints.
 
-    `boilerplate`: hashes (ascending) that count for nothing. `rule_pairs` False: also pairs that have the rule's hits
-    but aren't matches, for whoever measures rules.
+    `boilerplate`: hashes (ascending) that count for nothing. For whoever measures rules: `rule_pairs` False: also pairs
+    that have the rule's hits but aren't matches; `owners_max`: in place of the rule's.
     """
     found = Matches(too_short=[at for at, item in enumerate(items) if item.length < rule.length])
     asked = [at for at, item in enumerate(items) if item.length >= rule.length and len(item)]
@@ -99,7 +105,9 @@ def match(
     kept = ~contains(boilerplate, hashes)
     found.boilerplate = int(len(hashes) - kept.sum())
     hashes, places, owner = hashes[kept], places[kept], owner[kept]
-    hits = postings.lookup(np.unique(hashes), owners_max=rule.owners_max(postings.owners))
+    hits = postings.lookup(
+        np.unique(hashes), owners_max=rule.owners_max(postings.owners) if owners_max is None else owners_max
+    )
     found.crowded = int(contains(hits.crowded, hashes).sum())
     long = postings.lengths(hits.docs)[0] >= rule.length
     hits = Hits(hits.hashes[long], hits.docs[long], hits.places[long], hits.crowded)
