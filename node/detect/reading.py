@@ -20,7 +20,7 @@ import numpy as np
 
 from node.detect.content import Content
 from node.detect.matching import contains
-from node.detect.prints import PART_CHARS_MAX, Item, Prints, print_item
+from node.detect.prints import PART_CHARS_MAX, SHORT_CHARS, Item, Prints, print_short
 from node.detect.remarks import (
     BINARY,
     BROKEN,
@@ -37,7 +37,7 @@ from node.detect.remarks import (
 )
 from node.detect.rows import ROW_ENDINGS, mended, read_rows
 from node.detect.text import normalise, pieces
-from node.detect.winnow import DEFAULT, Hashes, Scheme, Winnower
+from node.detect.winnow import BLOCK_BYTES, DEFAULT, Hashes, Scheme, Winnower
 from node.errors import FileError
 from node.manifests import matches_pattern
 from node.ownfiles import unblocked
@@ -47,6 +47,8 @@ BYTES_MAX = 4 * 1024 * 1024 * 1024
 """Of what a gzip unpacks to, unless another bound is given."""
 SEEN_MAX = 1_000_000
 """Items whose hashes are kept to know repeated ones, 100 bytes each; beyond them one may come twice."""
+SHORT_MAX = 256
+"""Short items printed together."""
 LINE_LOOK_CHARS = 64 * 1024
 """So near its end a part is cut after a line, if there is one."""
 STREAM = "-"
@@ -107,16 +109,37 @@ def read_items(
 def print_items(
     reads: Iterable[Read], *, remarks: Remarks, scheme: Scheme = DEFAULT, winnower: Winnower | None = None
 ) -> Iterator[Prints]:
-    """The prints of each, without those of grams that its prompt has. One with too many is remarked and left out."""
-    winnower = winnower or Winnower(scheme)
+    """The prints of each, as print_reads gives them."""
+    for _, prints in print_reads(reads, remarks=remarks, winnower=winnower or Winnower(scheme)):
+        yield prints
+
+
+def print_reads(reads: Iterable[Read], *, remarks: Remarks, winnower: Winnower) -> Iterator[tuple[Read, Prints]]:
+    """Each item with its prints, without those of grams that its prompt has. One with too many is remarked and left
+    out. Reads ahead: short items are printed many at a time."""
     grams = Winnower(Scheme(winnower.scheme.gram, 1))
+    short: list[Read] = []
+    chars = 0
     for read in reads:
-        try:
-            prints = print_item(read.item, winnower)
-        except InputError:
-            remarks.note(TOO_MANY, read.item.name)
-            continue
-        yield _without_prompt(prints, read.prompt, grams, remarks) if read.prompt else prints
+        size = len(read.item.text or "")
+        if chars + size > BLOCK_BYTES or size > SHORT_CHARS or len(short) == SHORT_MAX:
+            yield from _printed(short, grams, remarks, winnower)
+            short, chars = [], 0
+        short.append(read)
+        chars += size
+    yield from _printed(short, grams, remarks, winnower)
+
+
+def _printed(
+    reads: Sequence[Read], grams: Winnower, remarks: Remarks, winnower: Winnower
+) -> Iterator[tuple[Read, Prints]]:
+    try:
+        found = print_short([read.item for read in reads], winnower)
+    except InputError:  # only one that stands alone is large enough
+        remarks.note(TOO_MANY, reads[0].item.name)
+        return
+    for read, prints in zip(reads, found, strict=True):
+        yield read, _without_prompt(prints, read.prompt, grams, remarks) if read.prompt else prints
 
 
 def _without_prompt(prints: Prints, prompt: str, grams: Winnower, remarks: Remarks) -> Prints:

@@ -3,9 +3,10 @@
 NFKC, case folded, NFKC again; of that the characters of the Unicode categories L and N (`str.isalnum`), as UTF-8. So
 spaces, punctuation, case, ligatures, widths and combining marks that no letter holds make no difference.
 
-ASCII goes through one table of bytes. Other text goes through a table of code points, filled page by page, where a
-character's form depends on nothing around it; only what is left (characters that become several, marks, and the
-character before them) goes through `unicodedata`. Both ways give the same bytes; a test compares them.
+ASCII goes through one table of bytes; what stands in it here and there is cut out. Other text goes through a table of
+code points, filled page by page, where a character's form depends on nothing around it; only what is left (characters
+that become several, marks, and the character before them) goes through `unicodedata`. All ways give the same bytes; a
+test compares them.
 
 Unicode keeps the forms of characters that it knows. Text with characters newer than a Python's tables (Unicode 14 in
 3.11) may come out otherwise under a newer one: they count as neither letters nor digits there.
@@ -14,7 +15,7 @@ Unicode keeps the forms of characters that it knows. Text with characters newer 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -38,6 +39,11 @@ _HARD = 0xFFFFFFFF
 _HARD_SHARE = 8
 """One hard character in so many, and the whole piece goes the slow way."""
 
+_OTHERS_SHARE = 24
+"""One run that is no ASCII in so many bytes, and the whole piece goes through the table of code points."""
+_SHORT_BYTES = 16
+"""Runs up to this come again and again: quotation marks, dashes, letters with accents."""
+
 _LOWER = bytes(ord(chr(code).lower()) if code < 0x80 else code for code in range(256))
 _DROPPED = bytes(code for code in range(0x80) if not chr(code).isalnum())
 
@@ -49,11 +55,36 @@ def normalise(text: str) -> bytes:
     """The normal form of a text, in UTF-8. Lone surrogates, which no UTF-8 holds, are dropped."""
     if text.isascii():
         return text.encode().translate(_LOWER, _DROPPED)
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:  # a lone surrogate still stands between a letter and its mark
+        return _by_table(text)
+    high = np.flatnonzero(np.frombuffer(data, np.int8) < 0)
+    gaps = np.flatnonzero(high[1:] - high[:-1] > 1)
+    if len(gaps) * _OTHERS_SHARE >= len(data):
+        return _by_table(text)
+    starts = [int(high[0]), *high[gaps + 1].tolist()]
+    ends = [*(high[gaps] + 1).tolist(), int(high[-1]) + 1]
+    return b"".join(_by_stretches(data, starts, ends))
+
+
+def _by_table(text: str) -> bytes:
     forms = _look_up(text)
     return b"".join(
         _encode(forms[start:end]) if is_simple else _slowly(text[start:end])
         for start, end, is_simple in _stretches(forms)
     )
+
+
+def _by_stretches(data: bytes, starts: Sequence[int], ends: Sequence[int]) -> Iterator[bytes]:
+    """The normal forms of ASCII, and of what is none with the character before it, by turns."""
+    done = 0
+    for start, end in zip(starts, ends, strict=True):
+        start = max(done, start - 1)
+        yield data[done:start].translate(_LOWER, _DROPPED)
+        yield _short(data[start:end]) if end - start <= _SHORT_BYTES else _by_table(data[start:end].decode())
+        done = end
+    yield data[done:].translate(_LOWER, _DROPPED)
 
 
 def normalise_with_places(text: str) -> tuple[bytes, Places]:
@@ -165,3 +196,8 @@ def _encode(forms: Codes) -> bytes:
 
 def _slowly(text: str) -> bytes:
     return normalise_slowly(text).encode("utf-8", "ignore")
+
+
+@lru_cache(maxsize=16 * 1024)
+def _short(data: bytes) -> bytes:
+    return _slowly(data.decode())

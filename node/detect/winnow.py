@@ -10,13 +10,13 @@ The hash hides nothing: whoever has a passage has its prints.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from proofs.errors import InputError, excerpt
+from proofs.errors import InputError, InvariantError, excerpt
 
 GRAM_BYTES_MAX = 64
 WINDOW_MAX = 256
@@ -26,10 +26,15 @@ BLOCK_BYTES = 32 * 1024
 Hashes = np.ndarray[Any, np.dtype[np.uint64]]
 Places = np.ndarray[Any, np.dtype[np.int64]]
 
+NO_HASHES: Hashes = np.zeros(0, np.uint64)
+NO_PLACES: Places = np.zeros(0, np.int64)
+
 _BASE = 0x9E3779B97F4A7C15
 _STIR = np.uint64(0xD6E8FEB86659FD93)
 _HALF = np.uint64(32)
 _PLACE = np.uint64(0xFFFF)
+_NO_KEY = np.uint64(2**64 - 1)
+"""Above each key that counts: those end in 0xFFFF - place, and place 0 with all other bits set is as good as never."""
 _NAME = re.compile(r"winnow-v1 gram=([1-9][0-9]?) window=([1-9][0-9]{0,2})")
 
 
@@ -104,6 +109,35 @@ class Winnower:
             found, places = self._winnow(held, begins)
             yield found[places > last], places[places > last]
 
+    def prints_of_each(self, forms: Sequence[bytes]) -> tuple[Hashes, Places, Places]:
+        """As `prints` gives of each of these texts: hashes, places, and the numbers of the texts; in order.
+
+        For many short ones: together, with `window` bytes between each two, at most BLOCK_BYTES. Raises InvariantError
+        for more.
+        """
+        gram, window = self.scheme.gram, self.scheme.window
+        # So much between two texts that no window has grams of both.
+        joined = bytes(window).join(forms)
+        if len(joined) > BLOCK_BYTES:
+            raise InvariantError(f"{len(joined)} bytes are no block")
+        sizes = np.array([len(form) for form in forms], np.int64)
+        begins = np.cumsum(sizes + window) - sizes - window
+        grams = np.maximum(sizes - gram + 1, 0)
+        hashes = self._hash(np.frombuffer(joined, np.uint8)) if len(joined) >= gram else NO_HASHES
+        if not grams.any():
+            return NO_HASHES, NO_PLACES, NO_PLACES
+        keys = self._keys(hashes)
+        keys[_outside(begins, grams, len(keys))] = _NO_KEY
+        # Of each text the windows that are whole within it, or the one over all that it has.
+        windows = np.where(grams > 0, np.maximum(grams - window + 1, 1), 0)
+        padded = np.append(keys, np.full(window - 1, _NO_KEY, np.uint64))  # the last text may be a short one
+        least = self._windowed(padded, window)[~_outside(begins, windows, len(keys))]
+        is_new = np.concatenate(([True], least[1:] != least[:-1]))
+        at = (_PLACE - (least[is_new] & _PLACE)).astype(np.int64)
+        numbers = np.searchsorted(begins, at, "right") - 1
+        # An empty text begins where the next one does not: begins ascend strictly, since a separator follows each.
+        return hashes[at], at - begins[numbers], numbers
+
     def _winnow(self, block: bytes, begins: int) -> tuple[Hashes, Places]:
         """Prints of at most `_size` bytes, the first of which is at `begins`."""
         hashes = self._hash(np.frombuffer(block, np.uint8))
@@ -144,22 +178,39 @@ class Winnower:
 
     def _least(self, hashes: Hashes) -> Places:
         """Indices of the least of each window, of equal ones the rightmost, each once, ascending."""
-        count, window = len(hashes), min(self.scheme.window, len(hashes))
-        one, other = self._levels[0], self._levels[1]
-        keys = one[:count]
+        keys = self._windowed(self._keys(hashes), min(self.scheme.window, len(hashes)))
+        is_new = np.empty(len(keys), np.bool_)
+        is_new[0] = True
+        np.not_equal(keys[1:], keys[:-1], out=is_new[1:])
+        return (_PLACE - (keys[is_new] & _PLACE)).astype(np.int64)
+
+    def _keys(self, hashes: Hashes) -> Hashes:
+        """The hashes' upper 48 bits and below them the places, the last one least. In a buffer."""
+        keys = self._levels[0][: len(hashes)]
         np.bitwise_or(hashes, _PLACE, out=keys)
         np.bitwise_xor(keys, _PLACE, out=keys)
-        np.bitwise_or(keys, self._places[:count], out=keys)
+        np.bitwise_or(keys, self._places[: len(hashes)], out=keys)
+        return keys
+
+    def _windowed(self, keys: Hashes, window: int) -> Hashes:
+        """The least of each `window` neighbours. In a buffer."""
+        one, other = self._levels[0], self._levels[1]
         width = 1
         while width < window:
             step = min(width, window - width)
             keys = np.minimum(keys[:-step], keys[step:], out=other[: len(keys) - step])
             one, other = other, one
             width += step
-        is_new = np.empty(len(keys), np.bool_)
-        is_new[0] = True
-        np.not_equal(keys[1:], keys[:-1], out=is_new[1:])
-        return (_PLACE - (keys[is_new] & _PLACE)).astype(np.int64)
+        return keys
+
+
+def _outside(begins: Places, counts: Places, size: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Of `size` places those that are in none of these stretches, which don't touch."""
+    steps = np.zeros(size + 1, np.int8)
+    inner = counts > 0
+    steps[begins[inner]] = 1
+    steps[(begins + counts)[inner]] = -1
+    return np.cumsum(steps[:-1], dtype=np.int8) == 0
 
 
 def _joined(left: Hashes, right: Hashes, offset: int, width: int, out: Hashes) -> Hashes:
