@@ -11,7 +11,7 @@ import os
 
 from ledger.signrecord import write_durably
 from node.cli import Parser
-from node.cli.common import add_access, add_log, add_output, need_detect, now_ms
+from node.cli.common import add_access, add_log, add_output, need_detect, now_ms, open_client
 from node.cli.detectcalibrate import SUMMARY as CALIBRATE_SUMMARY
 from node.cli.detectcalibrate import configure_calibrate
 from node.cli.detectlines import finding_lines
@@ -91,10 +91,11 @@ def run_look(args: argparse.Namespace) -> int:
     """Look, write, print."""
     _check(args)
     need_detect()
+    from node.detect.asking import NodeSources
     from node.detect.calibration import boilerplate, default_table, joined_boilerplate, read_boilerplate, read_table
     from node.detect.given import INCOMPLETE as UNREAD
     from node.detect.given import open_sources, read_given
-    from node.detect.looking import Looker
+    from node.detect.looking import Looker, Sources
     from node.detect.matching import RULES
     from node.detect.reading import Options
     from node.detect.remarks import Remarks
@@ -105,11 +106,15 @@ def run_look(args: argparse.Namespace) -> int:
     known = joined_boilerplate([boilerplate(), *map(read_boilerplate, args.boilerplate)])
     options = Options(columns=tuple(args.column), prompt=args.prompt, exclude=tuple(args.exclude))
     remarks, others = Remarks(), Remarks()
-    with progress("reading what to look for", unit="items", quiet=args.json) as bar:
-        sources = open_sources(
-            args.against, rule=rule, options=options, remarks=others, boilerplate=known, at_end=args.at_end.callback,
-            show=lambda: bar.update(others.items),
-        )  # fmt: skip
+    sources: Sources
+    if args.against:
+        with progress("reading what to look for", unit="items", quiet=args.json) as bar:
+            sources = open_sources(
+                args.against, rule=rule, options=options, remarks=others, boilerplate=known,
+                at_end=args.at_end.callback, show=lambda: bar.update(others.items),
+            )  # fmt: skip
+    else:
+        sources = NodeSources(open_client(args), remarks)
     looker = Looker(sources, rule, table, most=args.most)
     with progress("looking", unit="bytes", quiet=args.json) as bar:
         for item in read_given(
@@ -152,3 +157,7 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError("-o and --html name the same file", field="--html", expected="another file")
     if args.against and args.node:
         raise InputError("--against and --node exclude each other", field="--against", expected="one of them")
+    if not args.against and not args.node and not os.environ.get("USANCE_NODE"):
+        raise InputError("there is nothing to look for", field="--against", expected="--against PATH, or --node URL")
+    if not args.against and args.boilerplate:
+        raise InputError("a node has its own boilerplate", field="--boilerplate", expected="--against PATH")

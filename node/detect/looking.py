@@ -58,12 +58,18 @@ class Looked:
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A source that matches an item. `pair.item`: its position in the batch; `copy`: the same SHA-256; `text`: what
-    fetches the source's text, where it was kept; the rest is what a node knows of the owner."""
+    fetches the source's text, where it was kept."""
 
     pair: Pair
     source: Source
     copy: bool
     text: Callable[[], str | None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a log says of an owner: a title, its policy (on_match), and the record that its prints are registered by."""
+
     title: str | None = None
     policy: str | None = None
     registered: Registered | None = None
@@ -71,9 +77,10 @@ class Hit:
 
 @dataclass
 class Answer:
-    """What came of a batch."""
+    """What came of a batch, item by item. `left_out`: matches of one item beyond what a node tells."""
 
     hits: list[Hit] = field(default_factory=list)
+    left_out: int = 0
     boilerplate: int = 0
     crowded: int = 0
 
@@ -93,6 +100,9 @@ class Sources(Protocol):
 
     def classes(self, rates: Sequence[Rate], rule: Rule) -> Counted | None:
         """How many sources there are in each class of lengths; None where that isn't known."""
+
+    def describe(self, owner: str, *, verified: bool) -> Said:
+        """What is known of an owner that was found; `verified`: by its records, where there is a log."""
 
 
 class Counted:
@@ -174,6 +184,10 @@ class LocalSources:
         counted.by_prompt[None] = sums
         return counted
 
+    def describe(self, owner: str, *, verified: bool) -> Said:
+        """See Sources."""
+        return Said()
+
 
 def read_looked(reads: Iterable[Read], *, remarks: Remarks, winnower: Winnower) -> Iterator[Looked]:
     """Items with their prints and texts."""
@@ -227,8 +241,6 @@ def hold(
 class _OwnerKept:
     """What is known of an owner so far. `best`: a heap, the worst first, of (rank, serial, finding)."""
 
-    title: str | None
-    policy: str | None
     items: int = 0
     characters: int = 0
     run: int = 0
@@ -278,11 +290,12 @@ class Looker:
         answer = self._sources.ask(items, self._rule)
         self.boilerplate += answer.boilerplate
         self.crowded += answer.crowded
+        self.matches += answer.left_out
         sides: dict[int, Side] = {}
         taken: dict[tuple[int, str], int] = {}
         for hit in answer.hits:
             item = items[hit.pair.item]
-            owner = self._owners.setdefault(hit.source.owner, _OwnerKept(hit.title, hit.policy))
+            owner = self._owners.setdefault(hit.source.owner, _OwnerKept())
             key, size = (hit.pair.item, hit.source.owner), item.prints.length * hit.pair.of_item // found.PPM
             if key not in taken:
                 owner.items += 1
@@ -340,8 +353,8 @@ class Looker:
             of_source=pair.of_source, run=pair.run, copy=hit.copy, length=length,
             rate=None if at is None else _rate(self._rates[at]),
             method=f"{self._sources.scheme}; {self._rule.name}; {word}", score=score, threshold=threshold,
-            rung=found.rung_of(run=pair.run, copy=hit.copy), proves=said, registered=hit.registered,
-            policy=hit.policy, passages=self._passages(hit, side),
+            rung=found.rung_of(run=pair.run, copy=hit.copy), proves=said, registered=None,
+            policy=None, passages=self._passages(hit, side),
         )  # fmt: skip
 
     def _passages(self, hit: Hit, side: Side | None) -> tuple[found.Passage, ...]:
@@ -360,13 +373,14 @@ class Looker:
         order = sorted(self._owners.items(), key=lambda pair: (-pair[1].items, -pair[1].characters, pair[0]))
         listed = order[: found.OWNERS_MAX]
         rows = sorted((row for _, owner in listed for row in owner.best), reverse=True)
-        findings = tuple(_bounded(replace(row[2], number=number) for number, row in enumerate(rows)))
         numbers: dict[str, list[int]] = {}
-        for one in findings:
-            numbers.setdefault(one.owner, []).append(one.number)
+        for number, row in enumerate(rows):
+            numbers.setdefault(row[2].owner, []).append(number)
+        whose = {name: self._sources.describe(name, verified=name in numbers) for name, _ in listed}
+        findings = tuple(_bounded(_with(row[2], whose[row[2].owner], number) for number, row in enumerate(rows)))
         owners = tuple(
-            OwnerFound(name, kept.title, kept.items, kept.characters, kept.run, kept.matches,
-                       tuple(numbers.get(name, ())), kept.policy)
+            OwnerFound(name, whose[name].title, kept.items, kept.characters, kept.run, kept.matches,
+                       tuple(numbers.get(name, ())), whose[name].policy)
             for name, kept in listed
         )  # fmt: skip
         said = _remarks(remarks, "") + _remarks(others, " (of what was looked for)")
@@ -380,7 +394,7 @@ class Looker:
 
     def _looked_at(self, remarks: Remarks, said: tuple[found.Remark, ...]) -> found.LookedAt:
         sources = self._sources.classes(self._rates, self._rule)
-        pairs, expected, upper = (None, None, None) if sources is None else self._expected(sources)
+        pairs, expected, upper = self._expected_of_any() if sources is None else self._expected(sources)
         return found.LookedAt(
             self.items, self.characters, self.prints, self.too_short, self.not_text, remarks.counts[REPEATED],
             self.boilerplate, self.crowded, pairs, self.matches, expected, upper, said,
@@ -403,6 +417,24 @@ class Looker:
         upper = sum((Fraction(count * rate.upper_ppm, found.PPM) for rate, count in self._by_rate(pairs)), Fraction())
         return total, decimal_text(expected), decimal_text(upper)
 
+    def _expected_of_any(self) -> tuple[int | None, str | None, str | None]:
+        """The same where only the number of sources is known: by the worst of the rates that may be a pair's."""
+        items = Counter[int | None]()
+        for counts in self._counted.by_prompt.values():
+            items += counts
+        size = self._sources.against().items
+        if size is None:
+            return None, None, None
+        total = sum(items.values()) * size
+        if items[None]:
+            return total, None, None
+        expected = upper = Fraction()
+        for at, count in items.items():
+            rates = self._rates[: (at or 0) + 1]
+            expected += count * size * max(Fraction(rate.false, rate.pairs) for rate in rates)
+            upper += count * size * max(Fraction(rate.upper_ppm, found.PPM) for rate in rates)
+        return total, decimal_text(expected), decimal_text(upper)
+
     def _by_rate(self, pairs: Counter[int | None]) -> Iterator[tuple[Rate, int]]:
         for at, count in pairs.items():
             if at is not None:
@@ -415,6 +447,10 @@ def _named(name: str, digest: bytes, length: int) -> Named:
 
 def _cut(name: str) -> str:
     return name if len(name) <= found.NAME_CHARS_MAX else name[: found.NAME_CHARS_MAX - 1] + "…"
+
+
+def _with(one: Finding, said: Said, number: int) -> Finding:
+    return replace(one, number=number, policy=said.policy, registered=said.registered)
 
 
 def _bounded(findings: Iterable[Finding]) -> Iterator[Finding]:
