@@ -42,6 +42,11 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[NodeProc
         correction = made.refs(made.lab.log(body("correction", **fields)))[0]
         made.publisher.log(body("accept", correction=correction.pack()))
         made.partner.log(body("dispute", target=usage.pack(), reason="too low"))
+        found = body(
+            "claim", asset=made.corpus.pack(), against={"party": made.lab.key}, method="winnowing", score=9,
+            threshold=5, fpr=40, length=5000, proves="a long verbatim match", evidence=bytes(32),
+        )  # fmt: skip
+        made.publisher.log(found)
         assert process.stop() == 0
         yield process, made, statement
     finally:
@@ -289,7 +294,7 @@ def bent(value: bytes) -> bytes:
 
 TAMPERED = [
     "STATUS", "LIST_CHUNK", "LIST_HEAD", "STATEMENT", "TERMS", "ACCOUNT", "STATED", "CLOSURE", "BASE", "CORRECTED",
-    "EVENT", "ASSET_TERMS", "PAYEE", "RECEIPT", "KEY", "BY_KIND", "DISPUTE", "ASSET",
+    "EVENT", "ASSET_TERMS", "PAYEE", "RECEIPT", "KEY", "BY_KIND", "DISPUTE", "ASSET", "FINDING", "ACCUSED", "FOUND",
 ]  # fmt: skip
 
 
