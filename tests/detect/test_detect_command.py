@@ -1,0 +1,300 @@
+"""`usance detect PATH…`: what is found, how sure that is, what isn't looked at; for texts, print sets and indexes."""
+
+import gzip
+import json
+import random
+import sys
+from io import BytesIO, TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node.detect import finding, given, looking
+from node.detect.finding import Findings, read_findings
+from node.detect.index import create_index
+from node.detect.looking import decimal_text
+from node.detect.prints import Item, print_item
+from node.detect.winnow import Winnower
+from tests.node.clitool import Cli
+
+SEED = 20261122
+WORDS = ["river", "stone", "window", "letter", "market", "garden", "winter", "summer", "morning", "paper", "copper"]
+
+
+def words(seed: object, count: int = 120) -> str:
+    """Text that no other seed gives: about 1,000 letters and digits."""
+    chance = random.Random(f"{SEED} {seed}")
+    return " ".join(f"{chance.choice(WORDS)}{chance.randrange(100_000)}" for _ in range(count))
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """A user without a node, with two owners' texts and something that has a part of one."""
+    for owner in ("ann", "bob"):
+        (tmp_path / owner).mkdir()
+        for number in range(3):
+            (tmp_path / owner / f"{number}.txt").write_text(words((owner, number)))
+    (tmp_path / "found").mkdir()
+    taken = words(("ann", 1)).split()[20:60]
+    (tmp_path / "found" / "mixed.txt").write_text(f"{words('x', 60)} {' '.join(taken)} {words('y', 60)}")
+    (tmp_path / "found" / "own.txt").write_text(words("own"))
+    (tmp_path / "found" / "short.txt").write_text("too short")
+    return Cli(tmp_path)
+
+
+def findings(cli: Cli, *args: object, code: int = 0) -> Findings:
+    """What a command with -o writes, read back; --json prints the same."""
+    done = cli("detect", *args, "-o", "out.json", "--json")
+    assert done.code == code, done
+    found = read_findings(str(cli.folder / "out.json"))
+    assert found.value() == done.json()
+    return found
+
+
+def test_an_excerpt_is_found_with_its_passage(cli: Cli) -> None:
+    """Its owner, where it stands, how much of either it is, the passage on both sides, and the measured rate."""
+    found = findings(cli, "found", "--against", "ann", "bob")
+    assert [(owner.owner, owner.items, owner.matches) for owner in found.owners] == [("ann", 1, 1)]
+    (one,) = found.findings
+    assert (one.item.name, one.source.name) == ("found/mixed.txt", "ann/1.txt")
+    assert one.method.endswith("; documents; run")
+    assert (one.rung, one.copy, one.policy, one.registered) == (3, False, None, None)
+    assert 200_000 < one.of_item < one.of_source < 400_000
+    taken = " ".join(words(("ann", 1)).split()[20:60])
+    assert one.passages[0].item[1].endswith(taken)
+    assert one.passages[0].source is not None
+    assert one.passages[0].source[1] == one.passages[0].item[1]
+    assert one.run <= len(taken)
+    assert one.rate is not None
+    assert one.rate.low <= one.length < (one.rate.high or 10**9)
+    assert found.owners[0].characters == one.item.length * one.of_item // 1_000_000
+    assert (found.against.what, found.against.owners, found.against.items) == ("paths", 2, 6)
+
+
+def test_what_was_looked_at_is_told(cli: Cli) -> None:
+    """Items, those too short, pairs, and how many of them would match if all were unrelated: rate times pairs."""
+    found = findings(cli, "found", "--against", "ann", "bob")
+    looked = found.looked_at
+    assert (looked.items, looked.too_short, looked.pairs, looked.matches) == (3, 1, 2 * 6, 1)
+    rate = found.findings[0].rate
+    assert rate is not None
+    assert looked.expected_false_upper is not None
+    assert float(looked.expected_false_upper) == pytest.approx(12 * rate.upper_ppm / 1e6, rel=0.02)
+    text = cli.ok("detect", "found", "--against", "ann", "bob").out
+    assert "1 too short to tell" in text
+    assert f"if all were unrelated, about {looked.expected_false} would match" in text
+    assert "common source" in text
+    assert text.index("owner ") < text.index("0. found/mixed.txt")
+
+
+def test_an_index_and_print_sets_give_the_same(cli: Cli) -> None:
+    """The same finding in texts, in an index of them, and in their print sets, whichever side those are on."""
+    with create_index(str(cli.folder / "press.index")) as index:
+        for owner in ("ann", "bob"):
+            texts = [(f"{owner}/{n}.txt", (cli.folder / owner / f"{n}.txt").read_text()) for n in range(3)]
+            winnower = Winnower()
+            index.add(owner, [(print_item(Item(name, bytes([n]) * 32, text), winnower), text)
+                              for n, (name, text) in enumerate(texts)])  # fmt: skip
+    for path in ("ann", "found"):
+        assert cli("detect", "prints", path, "-o", f"{path}.prints").code == 0
+
+    def figures(*args: object) -> list[Any]:
+        one = findings(cli, *args)
+        return [(f.hits, f.of_item, f.of_source, f.run, f.score, f.rung) for f in one.findings]
+
+    plain = figures("found", "--against", "ann", "bob")
+    assert len(plain) == 1
+    assert figures("found", "--against", "press.index") == plain
+    assert figures("found", "--against", "ann.prints") == plain
+    assert figures("found.prints", "--against", "ann", "bob") == plain
+    by_index = findings(cli, "found", "--against", "press.index")
+    assert (by_index.against.what, by_index.against.owners, by_index.against.items) == ("index", 2, 6)
+    assert by_index.looked_at.pairs == 12
+    assert by_index.findings[0].passages == findings(cli, "found", "--against", "ann", "bob").findings[0].passages
+    by_prints = findings(cli, "found", "--against", "ann.prints").findings[0]
+    assert by_prints.passages[0].source is None
+    assert by_prints.passages[0].item[1] in words(("ann", 1))
+    assert findings(cli, "found.prints", "--against", "ann.prints").findings[0].passages == ()
+
+
+def test_a_stream_is_looked_at(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model's outputs come on standard input, a JSON object a line."""
+    rows = [{"answer": words(("ann", 2))}, {"answer": words("new")}, {"answer": "no"}]
+    data = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(data)))
+    found = findings(cli, "-", "--column", "answer", "--against", "ann")
+    assert [(one.item.name, one.copy) for one in found.findings] == [("-:1", True)]
+    assert (found.looked_at.items, found.looked_at.too_short) == (3, 1)
+    assert "byte for byte" in found.findings[0].proves
+
+
+def rows(path: Path, pairs: list[tuple[str, str]]) -> None:
+    """A packed file of prompts and answers."""
+    lines = [json.dumps({"prompt": prompt, "answer": answer}) for prompt, answer in pairs]
+    path.write_bytes(gzip.compress("\n".join(lines).encode()))
+
+
+def test_answers_are_compared_with_answers_to_the_same_prompt(cli: Cli) -> None:
+    """Under `answers` what the prompt holds doesn't count, pairs are those of equal prompts, and half of the smaller
+    one's prints must be in the other."""
+    prompts = [words(("prompt", n), 90) for n in range(3)]
+    same, other = words("same"), words("other")
+    rows(cli.folder / "one.jsonl.gz", [(prompts[0], same), (prompts[1], words(1)), (prompts[2], prompts[2])])
+    rows(cli.folder / "two.jsonl.gz", [(prompts[0], same), (prompts[1], words(2)), (prompts[2], prompts[2])])
+    rows(cli.folder / "three.jsonl.gz", [(prompts[0], other), (prompts[1], same)])
+    args = ("one.jsonl.gz", "--column", "answer", "--prompt", "prompt", "--against", "two.jsonl.gz", "three.jsonl.gz")
+    found = findings(cli, *args)
+    assert found.rule.name == "answers"
+    assert [(one.owner, one.item.name) for one in found.findings] == [("two.jsonl.gz", "one.jsonl.gz:1")]
+    assert found.looked_at.pairs == 3 + 2
+    assert "alike by themselves" in found.findings[0].proves
+    # As documents without prompts everything is compared with everything.
+    found = findings(cli, *args[:3], *args[5:])
+    assert {(one.owner, one.item.name) for one in found.findings} == {
+        ("two.jsonl.gz", "one.jsonl.gz:1"), ("three.jsonl.gz", "one.jsonl.gz:1"), ("two.jsonl.gz", "one.jsonl.gz:3"),
+    }  # fmt: skip
+
+
+def test_what_can_t_be_read_ends_with_3(cli: Cli) -> None:
+    """The rest is looked at, and what is missing is named, in the file too."""
+    data = gzip.compress(words(("ann", 0)).encode())
+    (cli.folder / "found" / "cut.txt.gz").write_bytes(data[: len(data) // 2])
+    done = cli("detect", "found", "--against", "ann", "-o", "out.json")
+    assert done.code == 3
+    assert "cut.txt.gz" in done.err
+    assert "not everything was looked at" in done.err
+    found = read_findings(str(cli.folder / "out.json"))
+    assert any("damaged gzip" in remark.reason for remark in found.looked_at.remarks)
+    assert len(found.findings) >= 1
+
+
+def test_nothing_to_look_at_is_3(cli: Cli) -> None:
+    """An empty folder, or a column that no row has, is no clean result."""
+    (cli.folder / "empty").mkdir()
+    assert cli("detect", "empty", "--against", "ann").code == 3
+    rows(cli.folder / "one.jsonl.gz", [("p", words(1))])
+    assert cli("detect", "one.jsonl.gz", "--column", "output", "--against", "ann").code == 3
+    done = cli("detect", "one.jsonl.gz", "--column", "answer", "--prompt", "question", "--against", "ann")
+    assert done.code == 3
+    assert "prompt" in done.err
+
+
+def test_files_that_are_no_text_are_found_by_their_hash(cli: Cli) -> None:
+    """A binary file is compared byte for byte; what it proves says so."""
+    data = bytes(range(256)) * 50
+    (cli.folder / "ann" / "picture.bin").write_bytes(data)
+    (cli.folder / "found" / "same.bin").write_bytes(data)
+    (cli.folder / "found" / "other.bin").write_bytes(data[1:])
+    found = findings(cli, "found", "--against", "ann")
+    binary = [one for one in found.findings if one.method.endswith("sha-256")]
+    assert [(one.item.name, one.source.name, one.copy, one.rate) for one in binary] == [
+        ("found/same.bin", "ann/picture.bin", True, None)
+    ]
+    assert found.looked_at.not_text == 2
+
+
+def test_fail_on_match(cli: Cli) -> None:
+    """For a build that must not go on: 1 where something was found, 0 where nothing was."""
+    assert cli("detect", "found", "--against", "ann", "--fail-on-match").code == 1
+    assert cli("detect", "found", "--against", "bob", "--fail-on-match").code == 0
+    assert cli("detect", "found", "--against", "ann").code == 0
+
+
+def test_owners_come_by_matched_items_and_keep_their_best(cli: Cli) -> None:
+    """The first is the first source; of each the longest runs are kept, the others counted."""
+    for number in range(6):
+        (cli.folder / "found" / f"b{number}.txt").write_text(words(("bob", 0), 60 + 8 * number))
+    found = findings(cli, "found", "--against", "ann", "bob", "--most", "2")
+    assert [(owner.owner, owner.items, owner.matches) for owner in found.owners] == [("bob", 6, 6), ("ann", 1, 1)]
+    assert [one.item.name for one in found.findings if one.owner == "bob"] == ["found/b5.txt", "found/b4.txt"]
+    assert [one.number for one in found.findings] == [0, 1, 2]
+    assert found.owners[0].run == found.findings[0].run
+    assert cli("detect", "found", "--against", "ann", "bob", "--most", "2", "--html", "f.html").code == 0
+    assert "best 3 of 7" in (cli.folder / "f.html").read_text()
+
+
+def test_all_together_are_bounded(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the bound every owner keeps its best one before anybody keeps a second."""
+    monkeypatch.setattr(finding, "FINDINGS_MAX", 3)
+    for number in range(8):
+        (cli.folder / "found" / f"b{number}.txt").write_text(words(("bob", 0), 60 + 8 * number))
+    found = findings(cli, "found", "--against", "ann", "bob")
+    assert found.looked_at.matches == 9
+    assert [one.item.name for one in found.findings] == ["found/b7.txt", "found/b6.txt", "found/mixed.txt"]
+    assert [owner.matches for owner in found.owners] == [8, 1]
+
+
+def test_batches_change_nothing(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looked at one by one or all at once, the findings are the same."""
+    for number in range(6):
+        (cli.folder / "found" / f"b{number}.txt").write_text(words(("bob", number % 3), 60 + 8 * number))
+    whole = findings(cli, "found", "--against", "ann", "bob")
+    for name in ("BATCH_ITEMS", "BATCH_PRINTS", "BATCH_CHARS"):
+        with monkeypatch.context() as patch:
+            patch.setattr(looking, name, 1)
+            one_by_one = findings(cli, "found", "--against", "ann", "bob")
+        assert one_by_one.findings == whole.findings
+        assert one_by_one.owners == whole.owners
+
+
+def test_too_much_for_memory_says_what_to_do(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More sources than memory is for are refused, not taken in."""
+    monkeypatch.setattr(looking, "MEMORY_PRINTS_MAX", 100)
+    assert "usance detect index" in cli.fails(2, "detect", "found", "--against", "ann")
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("found",), "nothing to look for"),
+        (("nowhere", "--against", "ann"), "no file or folder nowhere"),
+        (("found", "--against", "nowhere"), "no file or folder nowhere"),
+        (("-", "--against", "-"), "twice"),
+        (("found", "--against", "ann", "--prompt", "p"), "--column"),
+        (("found", "--against", "ann", "--most", "0"), "--most"),
+        (("found", "--against", "ann", "-o", "ann"), "a folder"),
+        (("found", "--against", "ann", "-o", "x", "--html", "./x"), "same file"),
+        (("found", "--against", "ann", "--calibration", "ann/0.txt"), "JSON"),
+        (("found", "--against", "ann", "--node", "http://127.0.0.1:9"), "exclude each other"),
+        (("found", "--node", "http://127.0.0.1:9"), "--log"),
+        (("found", "--against", "bad.prints"), "bad.prints"),
+        (("found", "--against", "ann", "--rule", "guess"), "invalid choice"),
+    ],
+)
+def test_bad_usage_is_one_line(cli: Cli, args: tuple[str, ...], says: str) -> None:
+    """Exit 2 before anything is written."""
+    assert cli("detect", "prints", "ann", "-o", "bad.prints").code == 0
+    path = cli.folder / "bad.prints"
+    path.write_bytes(path.read_bytes()[:-3])
+    assert says in cli.fails(2, "detect", *args)
+
+
+def test_a_path_called_as_an_action_is_given_with_its_folder(cli: Cli) -> None:
+    """`./prints` is a path, and `look` says the same as no action."""
+    (cli.folder / "found").rename(cli.folder / "prints")
+    found = findings(cli, "./prints", "--against", "ann")
+    assert len(found.findings) == 1
+    assert findings(cli, "look", "./prints", "--against", "ann").findings == found.findings
+    assert findings(cli, "--against", "ann", "--most", "5", "./prints").findings == found.findings
+
+
+def test_print_sets_are_known_by_their_beginning(cli: Cli) -> None:
+    """Whatever a file is called; a text that speaks of them is a text."""
+    assert cli("detect", "prints", "ann", "-o", "ann.txt").code == 0
+    (cli.folder / "about.prints").write_text("x" * 100 + "usance/prints/v1")
+    assert given.is_print_set(str(cli.folder / "ann.txt"))
+    assert not given.is_print_set(str(cli.folder / "about.prints"))
+    assert not given.is_print_set(str(cli.folder / "ann"))
+
+
+@pytest.mark.parametrize(
+    ("top", "bottom", "text"),
+    [(0, 7, "0"), (1, 3, "0.334"), (1, 10**9, "0.000000001"), (12_345, 1, "12400"), (5, 2, "2.5"),
+     (10**14, 1, "1" + "0" * 14)],
+)  # fmt: skip
+def test_expected_numbers_are_plain_decimals_rounded_up(top: int, bottom: int, text: str) -> None:
+    """Three digits that count, never less than it is."""
+    from fractions import Fraction
+
+    assert decimal_text(Fraction(top, bottom)) == text
