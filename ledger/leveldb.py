@@ -58,6 +58,14 @@ class DamagedError(StartupError):
 class HeldError(StartupError):
     """Another process has the database open."""
 
+    def __init__(self, path: str) -> None:
+        # What LevelDB says names files, and a folder may be named anyhow.
+        super().__init__(
+            f"another process holds the database {path}: a node probably runs on {os.path.dirname(path) or '.'}. Stop "
+            "it, then try again; what asks the running node by its URL needs no stop, as `usance backup` and `usance "
+            "audit`"
+        )
+
 
 def _said(error: Exception) -> str:
     """What LevelDB said, which comes as bytes."""
@@ -66,12 +74,8 @@ def _said(error: Exception) -> str:
 
 
 def _cannot_open(said: str, path: str, *, is_io: bool) -> StartupError:
-    if said.startswith(HELD):  # the rest names files, and a folder may be named anyhow
-        folder = os.path.dirname(path) or "."
-        return HeldError(
-            f"another process holds the database {path}: a node probably runs on {folder}. Stop it, then try again; "
-            "what asks the running node by its URL needs no stop, as `usance backup` and `usance audit`"
-        )
+    if said.startswith(HELD):
+        return HeldError(path)
     if is_io and "Permission denied" in said:
         return StartupError(
             f"the database can't be opened: {said}; run every command on the folder as the user that runs the node, "

@@ -15,7 +15,7 @@ from node.context import CONTEXT, Missing, NodeContext
 from node.logs import event
 from node.problems import CONTENT_TYPE, bad_input, problem
 from node.readers import is_public, refuse
-from node.routes import evidence, lineage, money, operate, reads, writes
+from node.routes import detect, evidence, lineage, money, operate, reads, writes
 from node.routes import log as log_routes
 from proofs.entry import REQUEST_BYTES_MAX
 from proofs.errors import InputError
@@ -127,7 +127,7 @@ def make_app(context: NodeContext) -> web.Application:
     app = web.Application(middlewares=[counted, problems, readers], client_max_size=REQUEST_BYTES_MAX)
     app[CONTEXT] = context
     app.on_response_prepare.append(_as_problem)
-    for module in (log_routes, writes, reads, lineage, money, evidence, operate):
+    for module in (log_routes, writes, reads, lineage, money, evidence, detect, operate):
         module.setup(app)
     return app
 

@@ -171,6 +171,14 @@ SETTINGS = (
     Setting("quota", "burst_s", 10,
             "Seconds' worth that a party may send at once after a rest; never less than one full batch.",
             _integer(1, 86_400)),
+    Setting("detect", "prints_max", 524_288,
+            "Prints in one request to POST /detect.", _integer(1, 700_000)),
+    Setting("detect", "prints_per_hour", 4_000_000,
+            "Prints that one token may look up in an hour, all of them at once if need be; beyond, 429. A megabyte of "
+            "English has about 75000. 0: any number.", _integer(0, 2**40)),
+    Setting("detect", "set_bytes_max", 256 * MIB,
+            "Bytes of a print set that an owner sends; a megabyte of English makes one of a megabyte.",
+            _integer(1024, 2**40)),
     Setting("tls", "certificate", "",
             "Serve HTTPS with this certificate chain (PEM; the path is relative to the node's folder); empty: HTTP.",
             _path),
@@ -223,6 +231,9 @@ class Config:
     bytes_per_s: int
     steps_per_s: int
     burst_s: int
+    prints_max: int
+    prints_per_hour: int
+    set_bytes_max: int
     certificate: str
     private_key: str
     version_min: str

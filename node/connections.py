@@ -33,10 +33,15 @@ LINGERING_S = 2.0
 async def expect(request: web.Request) -> web.StreamResponse | None:
     """What answers an `Expect` header, for every route: a problem where it isn't 100-continue, or the request says
     itself that it is too large; else the client is told to go on."""
+    if request.headers["Expect"].lower() == "100-continue" and says_too_large(request):
+        return too_large()
+    return await expect_larger(request)
+
+
+async def expect_larger(request: web.Request) -> web.StreamResponse | None:
+    """The same for a route with a bound of its own."""
     if request.headers["Expect"].lower() != "100-continue":
         return problem(417, "another expectation", field="Expect", expected="100-continue")
-    if says_too_large(request):
-        return too_large()
     if request.version >= HttpVersion11:
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # nothing of the answer itself has been sent

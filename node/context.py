@@ -17,6 +17,7 @@ from ledger.signrecord import Signer
 from node.admission import Gate
 from node.checkers import CheckPool
 from node.config import Config
+from node.detection import Detection
 from node.logfolder import Closed
 from node.published import Published
 from node.readers import Readers
@@ -57,6 +58,7 @@ class NodeContext:
     readers: Readers
     tls: Tls | None
     statements: StatementGuard = field(init=False)
+    detection: Detection = field(init=False)
     bytes_in_flight: int = 0
     # Requests that are decoded, for the writer: small ones never wait for large ones.
     small_decoded: Room = field(default_factory=lambda: Room(DECODED_BYTES_MAX))
@@ -73,6 +75,7 @@ class NodeContext:
 
     def __post_init__(self) -> None:
         self.statements = StatementGuard(self.gate)
+        self.detection = Detection(self.folder, self.config)
 
     @property
     def published(self) -> Published:
@@ -88,6 +91,7 @@ class NodeContext:
         again who may write, how much, and how many may join."""
         if config is not None:
             self.gate.reload(config)
+            self.detection.reload(config)
         if self.readers.tokens is not None:
             self.readers.tokens.refresh()
         if self.tls is not None:
@@ -97,6 +101,7 @@ class NodeContext:
         """Take no more writes, and let bodies that are still arriving do so for at most a second: once the server
         closes its connections it no longer reads them, and they would hold up the stop until they time out."""
         self.stopping.set()
+        self.detection.stop()
         async with self.grown:
             self.grown.notify_all()
         end = asyncio.get_running_loop().time() + UPLOAD_GRACE_S

@@ -78,6 +78,7 @@ class NodeCollector(Collector):
         yield from self._room()
         yield from self._writes()
         yield from self._http()
+        yield from self._detection()
 
     def _state(self) -> Iterator[Metric]:
         context = self._context
@@ -167,6 +168,19 @@ class NodeCollector(Collector):
                        http.refused_connections)  # fmt: skip
         yield _gauge("usance_streams", "Clients of GET /records/stream.", context.streams)
         yield _gauge("usance_streams_max", "Their bound.", context.config.streams_max)
+
+    def _detection(self) -> Iterator[Metric]:
+        tally = self._context.detection.tally
+        yield _counter("usance_detect_looks", "Requests to look for registered material that were answered.",
+                       tally.looks)  # fmt: skip
+        yield _counter("usance_detect_items", "Items looked up.", tally.items)
+        yield _counter("usance_detect_prints", "Prints looked up.", tally.prints)
+        yield _counter("usance_detect_pairs", "Matches answered.", tally.pairs)
+        yield _counter("usance_detect_sets", "Print sets taken in.", tally.sets_taken)
+        yield _counter("usance_detect_busy", "Requests refused because too many were under way.", tally.busy)
+        yield _gauge("usance_detect_index_owners", "Assets in the index, once it has been opened.", tally.owners)
+        yield _gauge("usance_detect_index_prints", "Their prints.", tally.index_prints)
+        yield _gauge("usance_detect_failed", "1 where the index can't be used.", bool(tally.failed))
 
 
 class Exposition:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ledger.query import PAGE_MAX
 from node.openapischemas import CURRENCY, HEX, REF, SCHEMAS, Schema, one_of, ref, text
+from node.readers import SCOPED
 from proofs.fields import EXTERNAL
 from proofs.kinds import KINDS
 
@@ -40,14 +41,16 @@ PATH_PARAMETERS: dict[str, Schema] = {
 
 STATUSES = {
     400: "A path, an argument or a body is malformed.",
-    401: "A token is needed to read (`admission.readers`).",
+    401: "A token is needed to read (`admission.readers`), or to ask for matches.",
+    403: "The token is known, but not for detection.",
     404: "Nothing is there in this log.",
     408: "The body came too slowly.",
     410: "The log is closed and its key erased: only its last head is provable.",
-    413: "The body is larger than 8 MiB.",
+    413: "The body is larger than 8 MiB, or a print set than `detect.set_bytes_max`.",
     415: "Another content type, or a content encoding.",
     417: "Another expectation than 100-continue.",
-    429: "Every batch is over a quota of its party.",
+    429: "Every batch is over a quota of its party, or the token over its prints of the hour.",
+    501: "The node has no numpy, which detection needs.",
     503: "Nothing was done; the same request may succeed after Retry-After seconds.",
 }
 EVERYWHERE = (400, 401, 417, 503)
@@ -102,6 +105,10 @@ OPERATIONS = (
               {"direction": one_of("both", "up", "down"), "depth": LIMIT, "since": DECIMAL, "limit": LIMIT,
                "party": HEX, "to": {"anyOf": [DECIMAL, REF, text(description=EXTERNAL.expected)]}},
               statuses=(404,)),
+    Operation("POST", "/detect", "Which registered assets have what these items have", {JSON: ref("Matches")},
+              body=MSGPACK, statuses=(403, 404, 408, 413, 415, 429, 501)),
+    Operation("PUT", "/assets/{ref}/prints", "Send the print set that an asset's record names", {JSON: ref("PrintSet")},
+              body=BYTES, statuses=(403, 404, 408, 413, 415, 501)),
     Operation("GET", "/accounts", "A page of accounts", {JSON: ref("Accounts")},
               {"party": HEX, "from": text(pattern=f"^(pays|paid):{_HEX}:{_HEX}:{_CURRENCY}$"), "limit": LIMIT}),
     Operation("GET", _ACCOUNT, "One account, with its newest statements", {JSON: ref("Account")}),
@@ -154,6 +161,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "parameters": _parameters(operation),
         "responses": _responses(operation),
     }
+    if operation.path in SCOPED:
+        made["security"] = [{"token": []}]
     if operation.body:
         made["requestBody"] = {"required": True, "content": {operation.body: {}}}
     return made

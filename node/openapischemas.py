@@ -247,6 +247,34 @@ SCHEMAS: dict[str, Schema] = {
         },
         {"path": or_null(array(text(), minItems=1))},
     ),
+    "Matches": shape(
+        {
+            "rule": one_of("documents", "answers"),
+            "scheme": text(),
+            "index": shape({"owners": COUNT, "items": COUNT}),
+            "pairs": array(
+                shape(
+                    {
+                        "item": COUNT,
+                        "owner": REF,
+                        "prints_root": HEX,
+                        "source": shape({"sha256": HEX, "length": COUNT}),
+                        **dict.fromkeys(("hits", "of_item", "of_source", "run", "place"), COUNT),
+                        "copy": BOOL,
+                    }
+                )
+            ),
+            "left_out": COUNT,
+            "too_short": array(COUNT),
+            "boilerplate": COUNT,
+            "crowded": COUNT,
+            "owners": {
+                "type": "object",
+                "additionalProperties": shape({"title": text(), "on_match": or_null(text()), "retired": BOOL}),
+            },
+        }
+    ),
+    "PrintSet": shape({"ref": REF, "status": one_of("taken", "there"), "items": COUNT, "prints": COUNT, "root": HEX}),
     "Terms": shape(
         {
             "currency": CURRENCY,

@@ -27,13 +27,15 @@ EVERYBODY: bytes = b""
 
 
 class Kind(IntEnum):
-    """What is counted: records, their bytes, the rules' steps, wrong statements, and parties that join."""
+    """What is counted: records, their bytes, the rules' steps, wrong statements, parties that join, and, of tokens,
+    prints looked up."""
 
     RECORDS = 0
     BYTES = 1
     STEPS = 2
     STATEMENTS = 3
     JOINS = 4
+    PRINTS = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,10 +101,15 @@ def load_tokens(folder: str) -> list[Token]:
 
 
 def _parse(item: Any) -> Token:
-    if type(item.get("may", [])) is not list:
+    if type(item) is not dict or type(item.get("may", [])) is not list:
         raise ValueError
     token = Token(**{**item, "may": tuple(item.get("may", (READ,)))})
-    good = token.may in _SCOPE_SETS and _NAME.fullmatch(token.name) and _HEX.fullmatch(token.sha256) and type(token.created) is int
+    good = (
+        token.may in _SCOPE_SETS
+        and _NAME.fullmatch(token.name)
+        and _HEX.fullmatch(token.sha256)
+        and type(token.created) is int
+    )
     if not good:
         raise ValueError
     return token

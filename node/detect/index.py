@@ -266,7 +266,7 @@ class Index:
         """What makes a change count: one write."""
         if self._is_unsure:
             raise StorageError(
-                f"the index {self._folder} couldn't be written: free space or mend the disk, open it anew"
+                f"the index {self._folder} can't be written: free space or mend the disk, open it anew"
             )
         self._is_unsure = True
         self._store.write(changes)
@@ -332,8 +332,9 @@ def _grown(array: Array, size: int) -> Array:
 
 
 def open_index(folder: str, *, bulk: bool = False, found_max: int = FOUND_MAX) -> Index:
-    """Open an index. `bulk`: for large additions, at the price of memory; `found_max`: places in one answer. Raises InputError where none is there,
-    StorageError where it is damaged, StartupError where another process has it open."""
+    """Open an index. `bulk`: for large additions, at the price of memory; `found_max`: places in one answer. Raises
+    InputError where none is there, StorageError where it is damaged, or open in another process; StartupError where
+    the disk doesn't let it be opened."""
     return _open(folder, None, bulk=bulk, found_max=found_max)
 
 

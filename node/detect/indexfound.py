@@ -11,8 +11,8 @@ import numpy as np
 from node.detect.indexrows import POSTING, BadRow, Rows, buckets_of
 from node.detect.matching import contains
 from node.detect.postings import POSTINGS_MAX, Hits, select
-from node.detect.prints import NO_HASHES, NO_PLACES
-from node.detect.winnow import Hashes
+from node.detect.prints import NO_PLACES
+from node.detect.winnow import NO_HASHES, Hashes
 
 SPAN_BUCKETS_MAX = 256
 GAP_BUCKETS = 2

@@ -15,15 +15,16 @@ import node.connections
 import node.readers
 from ledger.errors import PROBLEM_TYPES
 from node.problems import TITLES
-from node.routes import evidence, lineage, log, money, operate, reads, writes
+from node.routes import detect, evidence, lineage, log, money, operate, reads, writes
 from proofs.entry import encode_request
 from proofs.ref import parse_ref
+from tests.node.detecting import Detector, print_set, print_text, prose, register
 from tests.node.harness import Actor, NodeProcess, body, nil_body, use_body
 from tests.node.moneyworld import make_world, offer
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "http.md"
-HEADING = re.compile(r"^### `(GET|POST) (/[^`]*)`$", re.M)
-MODULES = (log, reads, lineage, writes, money, evidence, operate)
+HEADING = re.compile(r"^### `(GET|POST|PUT) (/[^`]*)`$", re.M)
+MODULES = (log, reads, lineage, writes, money, evidence, detect, operate)
 
 
 def page() -> str:
@@ -65,7 +66,7 @@ def test_every_route_is_documented_and_no_other() -> None:
 def test_the_application_has_these_routes() -> None:
     """The application is made of the modules that the tests here look at."""
     source = inspect.getsource(node.app.make_app)
-    assert re.search(r"for module in \(log_routes, writes, reads, lineage, money, evidence, operate\)", source)
+    assert re.search(r"for module in \(log_routes, writes, reads, lineage, money, evidence, detect, operate\)", source)
 
 
 @pytest.mark.parametrize("route", sorted(ROUTES), ids="{0[0]} {0[1]}".format)
@@ -175,6 +176,23 @@ def accounts(node: NodeProcess) -> dict[str, Any]:
     }
 
 
+def detection(node: NodeProcess, owner: Actor) -> dict[str, Any]:
+    """Answers to a print set that is taken in, and to a text with a part of it."""
+    detector = Detector(node)
+    data, summary = print_set([print_text("a", prose(1)), print_text("b", prose(2))])
+    terms = {"currency": "EUR", "offers": [], "on_match": "charge"}
+    ref = register(owner, summary, terms=terms)
+    sent = detector.send(ref, data).json()
+    items = [print_text("c", prose(3) + " " + prose(1)[:900]), print_text("d", "too short")]
+    return {"PUT /assets/<ref>/prints": sent, "POST /detect": without_keys(detector.look(items).json())}
+
+
+def without_keys(found: dict[str, Any]) -> dict[str, Any]:
+    """The example's asset in place of the one in an answer, where it is a field's name."""
+    (owner,) = found["owners"].values()
+    return {**found, "owners": {"8:79a227ae…": owner}}
+
+
 def not_ready(folder: Path) -> Any:
     """What a node says that has less room than it wants."""
     node = NodeProcess(folder, disk_free_bytes_min=2**50).start()
@@ -188,7 +206,7 @@ def not_ready(folder: Path) -> Any:
 def answers(node: NodeProcess, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Real answers by the labels of the examples."""
     lab = Actor(node).join("Example lab")
-    shown = {**assets(node, lab), **lineages(node, lab), **accounts(node)}
+    shown = {**assets(node, lab), **lineages(node, lab), **accounts(node), **detection(node, lab)}
     gap = node.submit(lab.sign(nil_body(), first=lab.next + 1))[0]
     node.submit(lab.sign(nil_body(), first=0))
     taken = node.post(encode_request([lab.sign(use_body())])).json()

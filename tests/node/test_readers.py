@@ -15,8 +15,8 @@ from aiohttp import web
 
 from node.access import Access, find_access
 from node.errors import ProblemError
-from node.readers import PUBLIC, Readers
-from node.routes import evidence, money, operate, reads, writes
+from node.readers import PUBLIC, SCOPED, Readers
+from node.routes import detect, evidence, money, operate, reads, writes
 from node.routes import log as log_routes
 from node.tokens import TOKENS_MAX, Tokens, add_token, load_tokens, remove_token
 from node.transport import Transport
@@ -45,6 +45,8 @@ ROUTES = {
     "/evidence/{index}": "token",
     "/conflicts": "token",
     "/closed": "public",
+    "/detect": "detection",
+    "/assets/{ref}/prints": "detection",
     "/healthz": "public",
     "/readyz": "public",
     "/metrics": "token",
@@ -71,7 +73,7 @@ def bearer(token: str) -> dict[str, str]:
 def routes() -> set[str]:
     """Paths of the application's routes."""
     application = web.Application()
-    for module in (log_routes, writes, reads, money, evidence, operate):
+    for module in (log_routes, writes, reads, money, evidence, detect, operate):
         module.setup(application)
     return {resource.canonical for resource in application.router.resources()}
 
@@ -81,6 +83,7 @@ def test_the_table_names_every_route() -> None:
     assert routes() <= set(ROUTES)
     public = {path for path, access in ROUTES.items() if "public" in access}
     assert {entry.partition(" ")[0] for entry in PUBLIC} <= public
+    assert {path for path, access in ROUTES.items() if access == "detection"} == SCOPED
     assert public & routes() <= {entry.partition(" ")[0] for entry in PUBLIC}
 
 
@@ -94,7 +97,7 @@ def paths_of(route: str) -> list[str]:
     return [re.sub(r"\{(\w+)\}", lambda match: values[match[1]], route)]
 
 
-@pytest.mark.parametrize("route", sorted(routes()))
+@pytest.mark.parametrize("route", sorted(routes() - SCOPED))
 def test_each_route_keeps_to_the_table(guarded_module: tuple[NodeProcess, str], route: str) -> None:
     """Without a token, and with a wrong one, exactly the public routes answer; with the right one all do."""
     node, token = guarded_module

@@ -1,0 +1,223 @@
+"""What a node answers from its index: matches of prints that somebody sent, and print sets that are taken in.
+
+Everything here runs on the node's threads for it (node/detection.py).
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.errors import StorageError
+from node.detect.calibration import boilerplate
+from node.detect.index import Index, create_index, has_index, open_index
+from node.detect.matching import RULES, Pair, Rule, match
+from node.detect.prints import PRINTS_MAX, Prints
+from node.detect.printset import PrintSetReader, Summary, parse_leaf
+from node.detect.winnow import DEFAULT, parse_scheme
+from proofs import codec
+from proofs.errors import InputError, RetryableError, excerpt
+
+ITEMS_MAX = 4096
+"""In one request."""
+PAIRS_MAX = 4096
+"""In one answer: those of the first items; the others are counted."""
+FOUND_MAX = 512 * 1024
+"""Places that one look-up may find in a node's index: about 200 MB while they are joined."""
+PORTION_PRINTS = 128 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request to look. `items`: with their position for a name."""
+
+    rule: Rule
+    items: list[Prints]
+
+    @property
+    def prints(self) -> int:
+        """Of all items; one that has none counts as one."""
+        return sum(max(1, len(item)) for item in self.items)
+
+
+def parse_asked(body: bytes, *, prints_max: int) -> Asked:
+    """What is asked: `{"items": [leaf…], "rule": name, "scheme": text}`, canonical MessagePack, leaves as a print set
+    has them (printset.leaf_of). Raises InputError."""
+    value = codec.unpack_wide(body, field="body", items_max=ITEMS_MAX, containers_max=2)
+    if type(value) is not dict or set(value) != {"items", "rule", "scheme"} or codec.pack(value) != body:
+        raise InputError("not a request to look", field="body", expected="canonical items, rule and scheme")
+    if type(value["rule"]) is not str or value["rule"] not in RULES:
+        raise InputError(f"no rule {excerpt(value['rule'])}", field="rule", expected=" or ".join(RULES))
+    if type(value["scheme"]) is not str or parse_scheme(value["scheme"]) != DEFAULT:
+        raise InputError(f"another scheme: {excerpt(value['scheme'])}", field="scheme", expected=str(DEFAULT))
+    leaves = value["items"]
+    if type(leaves) is not list or not leaves or any(type(leaf) is not bytes for leaf in leaves):
+        raise InputError("no items", field="items", expected=f"1 to {ITEMS_MAX} items, each the bytes of a leaf")
+    asked = Asked(RULES[value["rule"]], [_parse_leaf(leaf, at) for at, leaf in enumerate(leaves)])
+    if asked.prints > prints_max:
+        raise InputError(f"{asked.prints:,} prints", field="items", expected=f"at most {prints_max:,} in a request")
+    return asked
+
+
+def _parse_leaf(leaf: bytes, at: int) -> Prints:
+    try:
+        return parse_leaf(leaf, name=str(at))
+    except InputError as error:
+        raise InputError(error.detail, field=f"items.{at}", expected=error.expected) from None
+
+
+class Serving:
+    """An index that is served. `stopping`: set when the node stops."""
+
+    def __init__(self, folder: str, uploads: str, *, stopping: threading.Event) -> None:
+        """Open the index, or make it. Raises StorageError, StartupError."""
+        self._uploads, self._stopping = uploads, stopping
+        try:
+            os.makedirs(uploads, mode=0o700, exist_ok=True)
+            if not has_index(folder):
+                create_index(folder).close()
+        except OSError as error:
+            raise StorageError(
+                f"the index {folder} can't be made: {error.strerror}; free space or mend the disk"
+            ) from None
+        self._index: Index = open_index(folder, found_max=FOUND_MAX)
+        self._boilerplate = boilerplate()
+
+    def close(self) -> None:
+        """Close the index."""
+        self._index.close()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Owners and prints."""
+        return self._index.owners, self._index.prints
+
+    @staticmethod
+    def parse(body: bytes, *, prints_max: int) -> Asked:
+        """See parse_asked."""
+        return parse_asked(body, prints_max=prints_max)
+
+    @staticmethod
+    def summary(record: dict[str, Any]) -> Summary:
+        """What an asset's record says of its prints. Raises InputError for another program's."""
+        return Summary(parse_scheme(record["scheme"]), record["count"], record["root"])
+
+    def look(self, asked: Asked) -> dict[str, Any]:
+        """What matches, as the answer says it. Raises InputError, StorageError."""
+        index, rule = self._index, asked.rule
+        pairs: list[dict[str, Any]] = []
+        too_short: list[int] = []
+        left_out = known = crowded = 0
+        for first, portion in _portions(asked.items):
+            matches = match(portion, index, rule, boilerplate=self._boilerplate)
+            too_short += [first + at for at in matches.too_short]
+            known, crowded = known + matches.boilerplate, crowded + matches.crowded
+            for pair in [*matches.pairs, *self._copies(portion)]:
+                if len(pairs) >= PAIRS_MAX:
+                    left_out += 1
+                elif (shown := self._shown(first, pair, portion[pair.item])) is not None:
+                    pairs.append(shown)
+        return {
+            "rule": rule.name,
+            "scheme": str(index.scheme),
+            "index": {"owners": index.owners, "items": index.items},
+            "pairs": pairs,
+            "left_out": left_out,
+            "too_short": too_short,
+            "boilerplate": known,
+            "crowded": crowded,
+        }
+
+    def _copies(self, items: list[Prints]) -> Iterator[Pair]:
+        """Of what is no text, the hash alone."""
+        for at, item in enumerate(items):
+            if item.length == 0:
+                for doc in self._index.copies(item.sha256):
+                    yield Pair(at, doc, 0, 1_000_000, 1_000_000, 0, 0, 0)
+
+    def _shown(self, first: int, pair: Pair, item: Prints) -> dict[str, Any] | None:
+        """A pair, without the places in the source, which would tell what else is in it. None where its owner was
+        removed meanwhile, or where it is no text and the item is."""
+        try:
+            source = self._index.source(pair.doc)
+            owner = self._index.owner(source.owner)
+        except InputError:
+            return None
+        if owner is None or (item.length == 0) != (source.length == 0):
+            return None
+        return {
+            "item": first + pair.item,
+            "owner": source.owner,
+            "prints_root": owner.root.hex(),
+            "source": {"sha256": source.sha256.hex(), "length": source.length},
+            "hits": pair.hits,
+            "of_item": pair.of_item,
+            "of_source": pair.of_source,
+            "run": pair.run,
+            "place": pair.item_place,
+            "copy": source.sha256 == item.sha256,
+        }
+
+    def new_upload(self) -> str:
+        """An empty file for a print set. Raises StorageError."""
+        try:
+            handle, path = tempfile.mkstemp(dir=self._uploads)
+            os.close(handle)
+        except OSError as error:
+            raise StorageError(f"a print set can't be stored: {error.strerror}; free space or mend the disk") from None
+        return path
+
+    def take(self, owner: str, path: str, registered: Summary) -> dict[str, Any]:
+        """Take in a print set for an asset, if it is the one that was registered. Raises InputError, StorageError,
+        RetryableError where the node stops meanwhile."""
+        there = self._index.owner(owner)
+        is_there = there is not None and there.root == registered.root
+        if not is_there:
+            with open(path, "rb") as file:
+                reader = PrintSetReader(file)
+                _check(reader.scheme, self._index.scheme)
+                for _ in self._going_on(reader):
+                    pass
+                if reader.summary() != registered:
+                    raise InputError(
+                        "this is not the print set that the asset's record names", field="root",
+                        expected=f"{registered.count:,} prints with the root {registered.root.hex()}",
+                    )  # fmt: skip
+            with open(path, "rb") as file:
+                items = ((prints, None) for prints in self._going_on(PrintSetReader(file)))
+                there = self._index.add(owner, items, replaces=True)
+        if there is None:
+            raise StorageError("the index lost an owner: remove the folder, and make the index again")
+        return {
+            "ref": owner,
+            "status": "there" if is_there else "taken",
+            "items": there.items,
+            "prints": there.prints,
+            "root": there.root.hex(),
+        }
+
+    def _going_on(self, items: Iterator[Prints] | PrintSetReader) -> Iterator[Prints]:
+        for item in items:
+            if self._stopping.is_set():
+                raise RetryableError("the node is stopping", retry_after_s=1)
+            yield item
+
+
+def _check(scheme: object, wanted: object) -> None:
+    if scheme != wanted:
+        raise InputError(f"prints of another scheme: {scheme}", field="scheme", expected=str(wanted))
+
+
+def _portions(items: list[Prints]) -> Iterator[tuple[int, list[Prints]]]:
+    """Items side by side with about PORTION_PRINTS prints, and the position of the first."""
+    first, size = 0, 0
+    for at, item in enumerate(items):
+        if at > first and size + len(item) > min(PORTION_PRINTS, PRINTS_MAX):
+            yield first, items[first:at]
+            first, size = at, 0
+        size += len(item)
+    yield first, items[first:]
