@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from ledger.state import State
 from node.agents.meters import (
     AGREE,
     BOTH,
@@ -30,25 +30,21 @@ from node.agents.meters import (
     Row,
     Scope,
     ScopeKey,
-    Target,
     show_target,
 )
-from node.agents.reconcile import Filters, Reconciler
+from node.agents.reconcile import Reconciler
 from node.agents.windows import ALL, MONTH, NAMED, window_label
-from node.audit import check_root, replay_log
-from node.cli.common import add_node, need_node, node_access, open_client, party_bytes
+from node.cli.common import add_node, now_ms, open_client
+from node.cli.files import check_file
 from node.cli.outcome import FAILED, OK
 from node.cli.outcome import INCOMPLETE as EXIT_INCOMPLETE
-from node.cli.progress import progress
-from node.cli.text import emit, parse_time, right, short, table
-from node.client import Client
-from node.resolve import resolve
-from node.sources import HttpSource
+from node.cli.replays import open_store, replay_node
+from node.cli.text import emit, right, short, table
+from node.cli.wholelog import Names, add_filters, check_filters, claims, find_asset
+from node.detect.review import Written, add_to_file, meter_entries
 from proofs.checkpoint import Checkpoint
-from proofs.errors import InputError
-from proofs.ref import Ref, unpack_ref
+from proofs.ref import Ref
 
-CLAIMANTS_MAX = 16
 LISTED_MAX = 20
 REFS_SHOWN = 8
 _EXITS = {AGREE: OK, DIFFER: FAILED, INCOMPLETE: EXIT_INCOMPLETE}
@@ -65,88 +61,49 @@ _SAID = {
 def configure_reconcile(parser: argparse.ArgumentParser) -> None:
     """What is compared, and how finely."""
     what = parser.add_argument_group("what is compared (default: everything)")
-    what.add_argument("--party", metavar="PARTY", help="uses by this party: its key in hex, or a file of it")
+    add_filters(what)
     what.add_argument("--provider", metavar="PARTY", help="of the provider-seen records, those that this party signed")
-    what.add_argument("--asset", metavar="ASSET", help="uses of this asset, by reference or by a name that it alone "
-                      "claims; or by this external name")  # fmt: skip
-    what.add_argument("--since", metavar="TIME", help="uses whose `from` is at or after this time")
-    what.add_argument("--until", metavar="TIME", help="uses whose `from` is before this time")
     how = parser.add_argument_group("how")
     how.add_argument("--window", choices=NAMED, default=MONTH, help="a figure for each day or month in UTC, or one for "
                      "all time (default: month)")  # fmt: skip
     how.add_argument("--by-user", action="store_true", help="a figure for each end user (the digest in `user`)")
     how.add_argument("--totals", action="store_true", help="compare figures only, not call ids and detail roots")
+    how.add_argument("--review", metavar="FILE", help="add what differs to this review list, which `usance watch` "
+                     "writes too")  # fmt: skip
     add_node(parser)
     parser.set_defaults(run=run_reconcile)
 
 
 def run_reconcile(args: argparse.Namespace) -> int:
     """Replay the log, compare, print. Exit 0: both meters agree; 1: they differ; 3: there is one meter only."""
-    party, provider = (
-        None if text is None else party_bytes(text, field=option)
-        for text, option in ((args.party, "--party"), (args.provider, "--provider"))
-    )
-    since, until = (
-        None if text is None else parse_time(text, field=option)
-        for text, option in ((args.since, "--since"), (args.until, "--until"))
-    )
-    if since is not None and until is not None and until <= since:
-        raise InputError("--until is not after --since", field="--until", expected="a later time")
+    filters = check_filters(args)
+    if args.review is not None:
+        check_file(args.review, field="--review")
     client = open_client(args)
-    asset, aka = _asset(client, args.asset)
+    asset, aka = find_asset(client, args.asset)
     reconciler = Reconciler(
-        window=args.window, filters=Filters(party, provider, asset, aka, since, until), by_user=args.by_user,
+        window=args.window, filters=replace(filters, asset=asset, aka=aka), by_user=args.by_user,
         with_ids=not args.totals,
     )  # fmt: skip
-    checkpoint = client.checkpoint()
-    source = HttpSource(need_node(args), access=node_access(args))
-    args.at_end.callback(source.close)
-    with progress("replaying", unit="records", total=checkpoint.size, quiet=args.json) as bar:
-        replay = replay_log(source, checkpoint, client.keys, progress=bar.update, watch=reconciler.add)
-    check_root(replay, checkpoint)
-    state = State(replay.ledger.store)
-    report = reconciler.finish(body_of=lambda ref: state.body(ref.index), claimed=lambda name: _claims(state, name))
+    replayed = replay_node(args, client, open_store(args), watch=reconciler.add)
+    checkpoint, state = replayed.anchor.checkpoint, replayed.state
+    report = reconciler.finish(body_of=lambda ref: state.body(ref.index), claimed=lambda name: claims(state, name))
+    written = _write_review(args.review, report, checkpoint)
     head = {"log": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex(), "verified": True}
-    emit({**head, **report.value()}, as_json=args.json, lines=_lines(report, checkpoint, _Names(state)))
+    value = {**head, **report.value(), **({"review": written.value()} if written else {})}
+    lines = [*_lines(report, checkpoint, Names(state)), *([written.line()] if written else [])]
+    emit(value, as_json=args.json, lines=lines)
     return _EXITS[report.verdict]
 
 
-def _asset(client: Client, text: str | None) -> tuple[Target | None, tuple[str, ...]]:
-    """What --asset means, and the names that it claims."""
-    if text is None:
-        return None, ()
-    found = resolve(client, text)
-    aka = found.entry.body.get("aka", ()) if found.entry is not None and isinstance(found.target, bytes) else ()
-    return found.target, tuple(aka)
+def _write_review(path: str | None, report: Report, checkpoint: Checkpoint) -> Written | None:
+    if path is None:
+        return None
+    found = meter_entries(report)
+    return add_to_file(path, found, log=checkpoint.origin, size=checkpoint.size, made=now_ms())
 
 
-def _claims(state: State, name: str) -> tuple[bytes, ...]:
-    found = []
-    for _, index in state.claimants(name, most=CLAIMANTS_MAX):
-        row = state.asset(index)
-        if row is not None:
-            found.append(Ref(index, row.leaf).pack())
-    return tuple(found)
-
-
-class _Names:
-    """What parties and assets are called, as claims beside what they are."""
-
-    def __init__(self, state: State) -> None:
-        self._state = state
-
-    def party(self, party: bytes) -> str:
-        """The beginning of its key, and its name."""
-        row = self._state.party(party)
-        return short(party.hex()) + (f" {short(row.name)!r}" if row is not None else " (no party of this log)")
-
-    def asset(self, asset: Target) -> str:
-        """The beginning of its reference and its name, or the external name."""
-        row = None if isinstance(asset, str) else self._state.asset(unpack_ref(asset).index)
-        return short(show_target(asset)) + (f" {short(row.name)!r}" if row is not None else "")
-
-
-def _lines(report: Report, checkpoint: Checkpoint, names: _Names) -> Iterator[str]:
+def _lines(report: Report, checkpoint: Checkpoint, names: Names) -> Iterator[str]:
     counts = report.findings.counts
     differ = sum(row.state == DIFFER for row in report.rows)
     yield (
@@ -171,7 +128,7 @@ def _lines(report: Report, checkpoint: Checkpoint, names: _Names) -> Iterator[st
     yield "NOT SHOWN: uses that neither meter logged; which meter is right; whether two parties are one in the world"
 
 
-def _scope_lines(scope: Scope, rows: Iterable[Row], report: Report, names: _Names) -> Iterator[str]:
+def _scope_lines(scope: Scope, rows: Iterable[Row], report: Report, names: Names) -> Iterator[str]:
     yield f"{names.asset(scope.asset)} used by {names.party(scope.party)}"
     user, provider = scope.records
     if scope.meters == BOTH:
@@ -198,7 +155,7 @@ def _scope_lines(scope: Scope, rows: Iterable[Row], report: Report, names: _Name
     yield from ("  " + line for line in _figures(list(rows), report))
 
 
-def _providers(scope: Scope, names: _Names) -> str:
+def _providers(scope: Scope, names: Names) -> str:
     shown = [f"{names.party(signer)} ({count})" for signer, count in scope.providers.most_common(REFS_SHOWN)]
     others = scope.records[PROVIDER] - sum(count for _, count in scope.providers.most_common(REFS_SHOWN))
     return ", ".join(shown) + (f", and {others} records of others" if others else "")
@@ -219,7 +176,7 @@ def _figures(rows: Sequence[Row], report: Report) -> list[str]:
     return table(right(cells, 3, 6))
 
 
-def _finding_lines(what: str, report: Report, names: _Names) -> Iterator[str]:
+def _finding_lines(what: str, report: Report, names: Names) -> Iterator[str]:
     found = [finding for finding in report.findings.kept if finding.what == what]
     yield f"{what}: {report.findings.counts[what]}"
     for finding in found[:LISTED_MAX]:

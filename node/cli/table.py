@@ -113,7 +113,11 @@ COMMANDS = (
     Command("reconcile", "reconcile",
             "compare what users logged of their use with what providers logged of it, over the whole log",
             "  usance reconcile --party lab.key --window day --since 2026-01-01 --until 2026-02-01\n"
-            "  usance reconcile --asset corpus --json"),
+            "  usance reconcile --asset corpus --review review.json"),
+    Command("watch", "watch",
+            "list who took unusually much of an asset, and groups that share it out, for somebody to look at",
+            "  usance watch --asset corpus --since 2026-01-01 --until 2026-02-01 --review review.json\n"
+            "  usance watch --html watch.html"),
     Command("detect", "detect",
             "find registered material in texts or a model's outputs, with the measured error rate of each finding",
             "  usance detect ./scraped --against press.index -o findings.json --html findings.html\n"

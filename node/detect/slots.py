@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -66,7 +67,7 @@ class SlotCounts:
         keys, sums = _summed(new[self._keys >> _SHIFT] << _SHIFT | (self._keys & _MASK), self._sums)
         bounds = np.searchsorted(keys >> _SHIFT, np.arange(count + 1, dtype=np.uint64))
         slots = (keys & _MASK).astype(np.int64)
-        return [(slots[low:high], sums[low:high]) for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+        return [(slots[low:high], sums[low:high]) for low, high in pairwise(bounds)]
 
 
 def _summed(keys: np.ndarray, sums: np.ndarray) -> Slots:

@@ -3,13 +3,13 @@
 A *user* is a party and, where records name one, the end user's digest. A *taking* is one item, or one call where a
 record names no item: a record counts for the greater of its `item_count` and its `calls`, and 1 where it has neither.
 What is kept grows with the number of users of assets and of five-minute times in which they took something, not with
-the number of records; each has its bound, past which a run ends and says so. No I/O here: who replays a log calls `add`.
+the number of records; each has its bound, past which a run ends and says so. No I/O here: a replay calls `add`.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -20,7 +20,7 @@ from ledger.replay import Judged
 from node.agents.meters import SIDES, Target, order
 from node.agents.reconcile import BodyOf, Claimed, Filters
 from node.detect.sketch import Distinct, item_hash
-from node.detect.slots import SLOT_MS, SLOTS_MAX, TAKERS_MAX, SlotCounts, Slots
+from node.detect.slots import SLOTS_MAX, TAKERS_MAX, SlotCounts, Slots
 from proofs.errors import InputError
 from proofs.ref import Ref, unpack_ref
 
@@ -46,9 +46,10 @@ class Limits:
 @dataclass(slots=True, eq=False)
 class Taken:
     """What one user took of one asset, as one meter has it. `takings`: all; `named`: those whose records name items;
-    `items`: distinct items named one by one; `rooted` and `rooted_most`: items behind distinct roots over items,
-    together and of one root; `first`, `last`: the earliest and latest `from`; `long`: takings of records that stand for
-    more than an hour; `refs`, `last_refs`: records at its beginning and end in the log."""
+    `items`: distinct items named one by one; `root_takings`: takings of records with a root over items, `rooted` and
+    `rooted_most`: items behind distinct roots, together and of one; `first`, `last`: the earliest and latest `from`;
+    `long`: takings of records that stand for more than an hour; `refs`, `last_refs`: records at its beginning and end
+    in the log."""
 
     party: bytes
     user: bytes
@@ -63,6 +64,7 @@ class Taken:
     last: int = 0
     items: Distinct = field(default_factory=Distinct)
     roots: Distinct | None = None
+    root_takings: int = 0
     rooted: int = 0
     rooted_most: int = 0
     quantities: Counter[str] = field(default_factory=Counter)
@@ -80,12 +82,21 @@ class Taken:
     @property
     def breadth_least(self) -> int:
         """Distinct items, at the least: roots may be over items that are named elsewhere too."""
-        return max(self.items.count, self.rooted_most)
+        return max(self._items, self.rooted_most)
 
     @property
     def breadth(self) -> int:
         """Distinct items, at the most: as if no two roots, and no root and item, had an item in common."""
-        return self.items.count + self.rooted
+        return self._items + self.rooted
+
+    @property
+    def returns(self) -> int:
+        """Takings of items that it had taken before, at the least: as if no two roots had an item in common."""
+        return self.items.returns + max(0, self.root_takings - self.rooted)
+
+    @property
+    def _items(self) -> int:
+        return min(self.items.count, self.named)  # an estimate may pass what can be
 
     def take(self, record: Judged, *, key: bytes) -> int:
         """Add one record; its takings."""
@@ -98,12 +109,13 @@ class Taken:
         self.first, self.last = min(self.first, start), max(self.last, start)
         if item is not None:
             self.named += taken
-            self.items.add(item_hash(item, key=key), start)
+            self.items.add(item_hash(item, key=key), start, taken)
         elif root is not None:
             self.named += taken
             self.roots = self.roots or Distinct()
             if self.roots.add(item_hash(root, key=key), start):
                 self.rooted += count
+            self.root_takings += taken
             self.rooted_most = max(self.rooted_most, count)
         for unit, quantity in body["quantities"].items():
             self.quantities[unit] += quantity
@@ -126,6 +138,7 @@ class Taken:
         self.long += other.long
         self.first, self.last = min(self.first, other.first), max(self.last, other.last)
         self.items.merge(other.items)
+        self.root_takings += other.root_takings
         self.rooted += other.rooted
         self.rooted_most = max(self.rooted_most, other.rooted_most)
         for mine, more in (
@@ -280,7 +293,7 @@ def _too_many(what: str) -> InputError:
 
 
 def read_takings(
-    records: Iterable[Judged], *, key: bytes, body_of: BodyOf, claimed: Callable[[str], tuple[bytes, ...]] = lambda _: (),
+    records: Iterable[Judged], *, key: bytes, body_of: BodyOf, claimed: Claimed = lambda name: (),
     filters: Filters | None = None, limits: Limits | None = None,
 ) -> AllTaken:  # fmt: skip
     """Add up these records at once; see Takings. Raises InputError."""
@@ -288,8 +301,3 @@ def read_takings(
     for record in records:
         takings.add(record)
     return takings.finish(body_of=body_of, claimed=claimed)
-
-
-def slot_ms(slot: int) -> int:
-    """The first millisecond of a slot."""
-    return int(slot) * SLOT_MS

@@ -54,7 +54,7 @@ def test_the_commands_are_those_of_the_design() -> None:
         "key", "node", "party", "delegate", "rotate", "revoke", "asset", "describe", "withdraw", "terms", "grant",
         "use", "nil", "correct", "accept", "accounts", "settle", "pay", "receipt", "dispute", "resolve", "submit",
         "spool", "trace", "records", "assets", "proof", "evidence", "disclose", "verify", "audit", "backup",
-        "reconcile", "detect", "report", "export", "import",
+        "reconcile", "watch", "detect", "report", "export", "import",
     ]  # fmt: skip
 
 
