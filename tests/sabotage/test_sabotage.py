@@ -12,6 +12,7 @@ import pytest
 
 from tests.sabotage.admissionbreaks import ADMISSION_BREAKS
 from tests.sabotage.breaks import BREAKS, Break
+from tests.sabotage.canarybreaks import CANARY_BREAKS
 from tests.sabotage.claimbreaks import CLAIM_BREAKS
 from tests.sabotage.exportbreaks import EXPORT_BREAKS
 from tests.sabotage.formatbreaks import FORMAT_BREAKS
@@ -32,6 +33,7 @@ WHOLE_TIMEOUT_S = 3600  # most of the suite
 DEFECTS = (
     *ADMISSION_BREAKS,
     *BREAKS,
+    *CANARY_BREAKS,
     *CLAIM_BREAKS,
     *EXPORT_BREAKS,
     *FORMAT_BREAKS,

@@ -1,0 +1,134 @@
+"""One-line defects of canaries, as in breaks.py."""
+
+from tests.sabotage.breaks import Break
+
+_PROOF = ("tests/proofs/test_canary.py",)
+_MARKS = ("tests/detect/test_canaries.py",)
+_COMMAND = ("tests/node/test_cli_canary.py",)
+
+CANARY_BREAKS = (
+    Break(
+        "a leaf without its salt", "proofs/canary.py",
+        "return codec.encode([self.salt, self.text])", "return codec.encode([self.text])",
+        _PROOF,
+    ),
+    Break(
+        "short salts hide marks", "proofs/canary.py",
+        "        commitment.check_salt(self.salt)\n", "",
+        _PROOF,
+    ),
+    Break(
+        "an opening's count isn't the record's", "proofs/canary.py",
+        "    if opening.count != count:\n", "    if opening.count > count:\n",
+        _PROOF,
+    ),
+    Break(
+        "any record with a root and a count passes for a canary", "proofs/canary.py",
+        '    if body.get("kind") != "canary":\n', '    if body.get("kind") is None:\n',
+        _PROOF,
+    ),
+    Break(
+        "the path isn't followed", "proofs/canary.py",
+        'path=opening.path, root=body["root"])', "path=opening.path, root=merkle.root_from_path(\n"
+        "        index=opening.index, size=count, leaf=leaf, path=opening.path))",
+        _PROOF,
+    ),
+    Break(
+        "openings are read in any form", "proofs/canary.py",
+        "    if format_opening(found) != data:\n", "    if format_opening(found) == b'':\n",
+        _PROOF,
+    ),
+    Break(
+        "a mark may stand twice", "proofs/canary.py",
+        " or len({mark.text for mark in marks}) < len(marks):", ":",
+        _PROOF,
+    ),
+    Break(
+        "words that begin with one another count in full", "node/detect/canaries.py",
+        "    return len(forms) // most\n", "    return len(forms)\n",
+        _MARKS,
+    ),
+    Break(
+        "chance is rounded down", "node/detect/canaries.py",
+        "    times = -(-scaled.numerator // scaled.denominator)\n",
+        "    times = scaled.numerator // scaled.denominator\n",
+        _MARKS,
+    ),
+    Break(
+        "chance at one place only", "node/detect/canaries.py",
+        "    return Fraction(places * parts, product)\n", "    return Fraction(parts, product)\n",
+        _MARKS,
+    ),
+    Break(
+        "passages with too little drawn at random", "node/detect/canaries.py",
+        " or self.bits < BITS_MIN:", ":",
+        _MARKS,
+    ),
+    Break(
+        "parts that are cut off count in full", "node/detect/marksearch.py",
+        "if start <= part.start and part.end <= end)", "if start < part.end and part.start < end)",
+        _MARKS,
+    ),
+    Break(
+        "runs go on in one direction alone", "node/detect/marksearch.py",
+        "        start, end = at - before, at + after\n", "        start, end = at, at + after\n",
+        _MARKS,
+    ),
+    Break(
+        "what chance may have brought is called found", "node/detect/marksfound.py",
+        "for number, product in self.best.items() if self.rate(product) <= CHANCE_MAX)",
+        "for number, product in self.best.items() if product)",
+        _MARKS,
+    ),
+    Break(
+        "others may read the private file", "node/detect/canaryfile.py",
+        'b"\\n", mode=0o600)', 'b"\\n", mode=0o644)',
+        _MARKS,
+    ),
+    Break(
+        "a private file of other marks than its root's", "node/detect/canaryfile.py",
+        '    if found.root.hex() != value["root"]:\n', '    if not value["root"]:\n',
+        _MARKS,
+    ),
+    Break(
+        "what was under way is signed anew", "node/detect/canaryfile.py",
+        "        if held.request is None:\n", "        if held.ref is None:\n",
+        _COMMAND,
+    ),
+    Break(
+        "the batch under way isn't kept", "node/detect/canaryfile.py",
+        "            held = replace(held, request=sending.sign([body]))\n            held.save(path)\n",
+        "            held = replace(held, request=sending.sign([body]))\n",
+        _COMMAND,
+    ),
+    Break(
+        "the node is asked before the file is there", "node/cli/canary.py",
+        "    held.save(args.file)\n    return held, signing\n", "    return held, signing\n",
+        _COMMAND,
+    ),
+    Break(
+        "marks that nobody can log stay behind", "node/cli/canary.py",
+        "            os.unlink(path)\n", "            pass\n",
+        _COMMAND,
+    ),
+    Break(
+        "another entry's proof is written", "node/cli/canary.py",
+        "    if found.ref != held.ref:\n", "    if found.ref.index != held.ref.index:\n",
+        _COMMAND,
+    ),
+    Break(
+        "a text without the mark passes", "node/verdict.py",
+        "            if at < 0:\n", "            if at < -1:\n",
+        _COMMAND,
+    ),
+    Break(
+        "an opening isn't checked against the record", "node/verdict.py",
+        "        check_opening(verdict.body or {}, opening)\n", "",
+        _COMMAND,
+    ),
+    Break(
+        "a found mark is no match", "node/cli/canary.py",
+        "return FAILED if args.fail_on_match and found.numbers else OK", "return OK",
+        _COMMAND,
+    ),
+)  # fmt: skip
