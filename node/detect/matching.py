@@ -40,7 +40,7 @@ class Rule:
         return max(10, owners // 200)
 
 
-DOCUMENTS = Rule("documents", hits=5, run=100, containment=100_000, length=400)
+DOCUMENTS = Rule("documents", hits=5, run=85, containment=100_000, length=400)
 """Texts that were written independently."""
 ANSWERS = Rule("answers", hits=3, run=None, containment=500_000, length=400)
 """Answers to the same questions, which are alike without anybody having taken anything. Their prompts' prints are left
