@@ -100,7 +100,7 @@ class Transport:
         return self.request("GET", path, bytes_max=bytes_max)
 
     def request(
-        self, method: str, path: str, *, bytes_max: int, body: bytes | None = None, content_type: str = ""
+        self, method: str, path: str, *, bytes_max: int, body: bytes | memoryview | None = None, content_type: str = ""
     ) -> Answer:
         """One request, tried again on lost connections and on 429, 502, 503 and 504, as long as attempts last.
 
@@ -141,7 +141,9 @@ class Transport:
             raise refused(self.url, answer)
         return answer.body
 
-    def _once(self, method: str, path: str, body: bytes | None, content_type: str, bytes_max: int) -> Answer:
+    def _once(
+        self, method: str, path: str, body: bytes | memoryview | None, content_type: str, bytes_max: int
+    ) -> Answer:
         headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         if content_type:
             headers["Content-Type"] = content_type

@@ -14,9 +14,13 @@ from node.cli import Parser
 from node.cli.common import add_access, add_log, add_output, need_detect, now_ms, open_client
 from node.cli.detectcalibrate import SUMMARY as CALIBRATE_SUMMARY
 from node.cli.detectcalibrate import configure_calibrate
+from node.cli.detectindex import SUMMARY as INDEX_SUMMARY
+from node.cli.detectindex import configure_index
 from node.cli.detectlines import finding_lines
 from node.cli.detectprints import SUMMARY as PRINTS_SUMMARY
 from node.cli.detectprints import configure_prints
+from node.cli.detectsend import SUMMARY as SEND_SUMMARY
+from node.cli.detectsend import configure_send
 from node.cli.files import check_file, write_parts
 from node.cli.outcome import FAILED, INCOMPLETE, OK
 from node.cli.progress import progress
@@ -38,6 +42,8 @@ def configure_detect(parser: Parser) -> None:
         description=parser.description, epilog=parser.epilog,
     )  # fmt: skip
     _configure_look(look)
+    configure_index(actions.add_parser("index", help=INDEX_SUMMARY))
+    configure_send(actions.add_parser("send", help=SEND_SUMMARY))
     configure_prints(actions.add_parser("prints", help=PRINTS_SUMMARY))
     configure_calibrate(actions.add_parser("calibrate", help=CALIBRATE_SUMMARY))
     parser.unnamed = ("look", actions.choices.keys())
