@@ -169,7 +169,7 @@ def _checked(said: dict[str, Any], items: int, url: str) -> dict[str, Any]:
     try:
         sizes = said["index"]
         counts = [said["left_out"], said["boilerplate"], said["crowded"], sizes["owners"], sizes["items"]]
-        good = isinstance(said["pairs"], list) and isinstance(said["owners"], dict)
+        good = isinstance(said["pairs"], list) and all(isinstance(whose, dict) for whose in said["owners"].values())
         for one in said["pairs"]:
             counts += [one["item"], one["source"]["length"], *(one[name] for name in _COUNTS)]
             parse_ref(one["owner"])
@@ -177,8 +177,7 @@ def _checked(said: dict[str, Any], items: int, url: str) -> dict[str, Any]:
             good &= one["item"] < items and type(one["copy"]) is bool and isinstance(one["source"]["sha256"], str)
             good &= max(one["of_item"], one["of_source"]) <= found.PPM
         good &= all(type(count) is int and 0 <= count <= found.COUNT_MAX for count in counts)
-        good &= all(isinstance(whose, dict) for whose in said["owners"].values())
-    except (KeyError, TypeError, ValueError, InputError):
+    except (AttributeError, KeyError, TypeError, ValueError, InputError):
         good = False
     if not good:
         raise NetworkError(f"{url} answered what is no finding; is that a Usance node of this version?")
