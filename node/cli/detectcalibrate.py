@@ -89,6 +89,8 @@ def run_calibrate(args: argparse.Namespace) -> int:
     from node.detect.winnow import DEFAULT
 
     base = calibration.read_table(args.base) if args.base else None
+    if base is not None and any(rate.rule == rule_name for rate in base.rates):
+        raise InputError(f"{args.base} has rates of {rule_name}", field="--with", expected="a table of the other rule")
     known = NO_HASHES if args.bare else calibration.boilerplate()
     seed = secrets.randbelow(SEEDS) if args.seed is None else args.seed
     note_line(f"seed {seed}")
@@ -105,9 +107,11 @@ def run_calibrate(args: argparse.Namespace) -> int:
             "at least" + (", that answer the same prompts" if rule_name == ANSWERS else ""),
         )  # fmt: skip
     made = _made(args, material, measured, seed, base.made if base else "")
-    rates = [*(rate for rate in (base.rates if base else ()) if rate.rule != rule_name), *measured.rates]
     used = known if shared is None or rule_name == ANSWERS else calibration.joined_boilerplate((known, shared))
-    table = calibration.make_table(args.name, DEFAULT, made, rates, boilerplate=used)
+    # What documents are looked at without is what a table's user leaves out.
+    listed = base.boilerplate if base is not None and rule_name == ANSWERS else calibration.name_boilerplate(used)
+    rates = [*(base.rates if base else ()), *measured.rates]
+    table = calibration.make_table(args.name, DEFAULT, made, rates, boilerplate=listed)
     if args.boilerplate and shared is not None:
         write_durably(args.boilerplate, calibration.encode_boilerplate(shared))
     if args.output:

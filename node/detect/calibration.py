@@ -131,13 +131,16 @@ class Table:
         return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def make_table(
-    name: str, scheme: Scheme, made: str, rates: Sequence[Rate], *, boilerplate: Hashes = NO_HASHES
-) -> Table:
-    """A table of these rates, by the program's own rules. Raises InputError where it couldn't be read back."""
+def make_table(name: str, scheme: Scheme, made: str, rates: Sequence[Rate], *, boilerplate: tuple[int, str]) -> Table:
+    """A table of these rates, by the program's own rules. `boilerplate`: of `name_boilerplate`. Raises InputError where
+    it couldn't be read back."""
     rules = tuple(RULES[rule] for rule in sorted({rate.rule for rate in rates}))
-    used = (len(boilerplate), hashlib.sha256(encode_boilerplate(boilerplate, scheme)).hexdigest())
-    return parse_table(Table(name, scheme, made, tuple(rates), used, rules).encode(), place="the table")
+    return parse_table(Table(name, scheme, made, tuple(rates), boilerplate, rules).encode(), place="the table")
+
+
+def name_boilerplate(hashes: Hashes, scheme: Scheme = DEFAULT) -> tuple[int, str]:
+    """How many hashes a list has, and its SHA-256 in hexadecimal."""
+    return len(hashes), hashlib.sha256(encode_boilerplate(hashes, scheme)).hexdigest()
 
 
 def parse_table(data: bytes, *, place: str) -> Table:

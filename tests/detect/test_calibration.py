@@ -2,7 +2,6 @@
 
 import copy
 import json
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from node.detect.calibration import (
     default_table,
     encode_boilerplate,
     make_table,
+    name_boilerplate,
     parse_boilerplate,
     parse_table,
     read_boilerplate,
@@ -35,7 +35,7 @@ RATES = (
     Rate("answers", 400, 1_000, 3, 1),
 )
 HASHES = np.array([0, 1, 2**63, 2**64 - 1], np.uint64)
-TABLE = make_table("a test's", DEFAULT, "by hand", RATES, boilerplate=HASHES)
+TABLE = make_table("a test's", DEFAULT, "by hand", RATES, boilerplate=name_boilerplate(HASHES))
 
 
 def changed(*path: Any, to: Any) -> bytes:
@@ -197,7 +197,7 @@ def test_the_package_has_a_table_of_both_rules_and_its_boilerplate() -> None:
     assert [(rate.low, rate.high) for rate in documents] == list(zip(LENGTHS, (*LENGTHS[1:], None), strict=True))
     assert {rule.name: rule for rule in table.rules} == RULES
     assert table.scheme == DEFAULT
-    assert table.boilerplate == (len(boilerplate()), sha256(encode_boilerplate(boilerplate())).hexdigest())
+    assert table.boilerplate == name_boilerplate(boilerplate())
     assert len(boilerplate()) > 1_000
     for low in (400, 1_000, 2_000):
         rate = table.rate_for("answers", low)
