@@ -15,7 +15,7 @@ from proofs.errors import InputError
 def configure_token(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`node token`."""
     token = actions.add_parser(
-        "token", help="make, list or remove tokens for reading and for detection; a running node follows within a second",
+        "token", help="make, list or remove tokens for reading or detection; a running node follows within a second",
     )  # fmt: skip
     token.add_argument("folder", metavar="DIR", help="the node's folder")
     token.add_argument(

@@ -224,6 +224,7 @@ class Index:
                 expected=f"1 to {rows.OWNER_CHARS_MAX} printable characters",
             )  # fmt: skip
         with self._changing, self._reading():
+            self._check_sure()
             before = self.owner(owner)
             if before is not None and not replaces:
                 raise InputError(f"{owner} is in this index already", field="owner", expected="another, or remove it")
@@ -254,6 +255,7 @@ class Index:
     def remove(self, owner: str) -> Owner:
         """Remove an owner and all of its items. Raises InputError where it isn't there, StorageError."""
         with self._changing, self._reading():
+            self._check_sure()
             found = self.owner(owner)
             if found is None:
                 raise InputError(f"{excerpt(owner)} is not in this index", field="owner", expected="one that is there")
@@ -262,12 +264,14 @@ class Index:
             self._tidy()
         return found
 
-    def _commit(self, changes: dict[bytes, bytes | None]) -> None:
-        """What makes a change count: one write."""
+    def _check_sure(self) -> None:
         if self._is_unsure:
             raise StorageError(
                 f"the index {self._folder} can't be written: free space or mend the disk, open it anew"
             )
+
+    def _commit(self, changes: dict[bytes, bytes | None]) -> None:
+        """What makes a change count: one write."""
         self._is_unsure = True
         self._store.write(changes)
         self._is_unsure = False
@@ -310,6 +314,7 @@ class Index:
     def merge(self) -> None:
         """Join rows, and clear away what was removed, at once. Reads everything that there is."""
         with self._changing, self._reading():
+            self._check_sure()
             self._merge()
 
     def _merge(self) -> None:
