@@ -62,8 +62,9 @@ def install(
     pytest.fail(f"{what} could not be installed:\n{output[-3000:]}", pytrace=False)
 
 
-def python_environment(name: str = "interop", *, timeout: float = INSTALL_S) -> Path:
-    """The folder of programs of .venv-NAME, made anew when requirements/NAME.lock or the Python changed."""
+def python_environment(name: str = "interop", *, timeout: float = INSTALL_S, wheels: bool = True) -> Path:
+    """The folder of programs of .venv-NAME, made anew when requirements/NAME.lock or the Python changed. `wheels`: no
+    package is built here."""
     lock = ROOT / "requirements" / f"{name}.lock"
     venv = ROOT / (os.environ.get(f"USANCE_{name.upper()}_VENV") or f".venv-{name}")
     stamp = venv / f"{name}.stamp"
@@ -76,8 +77,8 @@ def python_environment(name: str = "interop", *, timeout: float = INSTALL_S) -> 
             install(what, sys.executable, "-m", "venv", venv)
             install(
                 what, venv / "bin" / "python", "-m", "pip", "--no-input", "--disable-pip-version-check",
-                "install", "--quiet", "--retries", "2", "--require-hashes", "--only-binary", ":all:", "-r", lock,
-                timeout=timeout,
+                "install", "--quiet", "--retries", "2", "--require-hashes",
+                *(("--only-binary", ":all:") if wheels else ()), "-r", lock, timeout=timeout,
             )  # fmt: skip
             stamp.write_text(wanted, encoding="utf-8")
     return venv / "bin"
