@@ -22,6 +22,7 @@ DECLARED = {
     "setup": PROJECT["dependency-groups"]["setup"],
     "lock": PROJECT["dependency-groups"]["lock"],
     "huggingface": PROJECT["project"]["optional-dependencies"]["huggingface"],
+    "iscc": PROJECT["project"]["optional-dependencies"]["iscc"],
 }
 WITHIN = {"base": ["base"], "node": ["base", "node"], "dev": ["base", "node", "dev", "setup"]}
 
