@@ -1,9 +1,10 @@
 """What is measured of each user, and robust statistics to hold it against everybody else (docs/watch.md).
 
-Nothing is assumed to be Gaussian: use is heavy-tailed, so quantities are compared as logarithms, by medians and by the
-median distance of those above the median (`upper`), which half of them can't move however far out they are. How rare a
-value is follows from one stated model: above the median, each further `upper` halves how many there are, which for a
-logarithm is a power law of what was measured. By construction a quarter lies beyond the first.
+Nothing is assumed to be Gaussian: use is heavy-tailed, so quantities are compared as logarithms, by the median and by
+how far above it the upper quartile lies (`upper`: the median distance of the upper half), which few can't move however
+far out they are. How rare a value is follows from one stated model: above the median, each further `upper` halves how
+many there are, which for a logarithm is a power law of what was measured. By construction a quarter lies beyond the
+first.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How a quantity is spread over a population: its median, and the median distance above it, never below a floor."""
+    """How a quantity is spread over a population: its median, and from there to the upper quartile, never
+    below a floor."""
 
     count: int
     median: float
@@ -42,11 +44,8 @@ class Spread:
 
 def spread(values: Sequence[float], *, floor: float) -> Spread:
     """The spread of at least one value; `floor`: the least that `upper` may be, above 0."""
-    found = np.asarray(values, float)
-    median = float(np.median(found))
-    above = found[found > median]
-    upper = float(np.median(above) - median) if len(above) else 0.0
-    return Spread(len(found), median, max(upper, floor))
+    median, quarter = (float(value) for value in np.quantile(np.asarray(values, float), (0.5, 0.75)))
+    return Spread(len(values), median, max(quarter - median, floor))
 
 
 def together(parts: Sequence[float]) -> float:

@@ -39,12 +39,13 @@ class SlotCounts:
         self._sums = np.empty(0, np.float64)
         self._new_keys = array("Q")
         self._new_sums = array("d")
+        self._merge_at = _BUFFER
 
     def add(self, taker: int, ms: int, weight: int) -> None:
         """Count `weight` for the taker (its number) at a time in milliseconds. Raises InputError past the bound."""
         self._new_keys.append(taker << SLOT_BITS | ms // SLOT_MS)
         self._new_sums.append(min(weight, WEIGHT_MAX))
-        if len(self._new_keys) >= max(_BUFFER, len(self._keys) // 4):
+        if len(self._new_keys) >= self._merge_at:
             self._merge()
 
     def _merge(self) -> None:
@@ -52,6 +53,7 @@ class SlotCounts:
         sums = np.concatenate((self._sums, np.array(self._new_sums, np.float64)))
         self._keys, self._sums = _summed(keys, sums)
         self._new_keys, self._new_sums = array("Q"), array("d")
+        self._merge_at = max(_BUFFER, len(self._keys) // 4)  # so that merging costs a few passes in all
         if len(self._keys) > self._max:
             raise InputError(
                 f"more than {self._max:,} times of five minutes in which somebody took something: one run keeps no "

@@ -71,8 +71,8 @@ class Taken:
     uses: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
     signers: dict[bytes, int] = field(default_factory=dict)
-    refs: list[Ref] = field(default_factory=list)
-    last_refs: deque[Ref] = field(default_factory=lambda: deque(maxlen=REFS_KEPT))
+    refs: list[tuple[int, bytes]] = field(default_factory=list)
+    last_refs: deque[tuple[int, bytes]] = field(default_factory=lambda: deque(maxlen=REFS_KEPT))
     corrected: int = 0
     other_records: int = 0
     """Records of the other meter, which aren't counted in any figure."""
@@ -123,11 +123,10 @@ class Taken:
         self.statuses[record.status] += 1
         if record.party in self.signers or len(self.signers) < SIGNERS_MAX:
             self.signers[record.party] = self.signers.get(record.party, 0) + 1
-        ref = Ref(record.index, record.leaf)
         if len(self.refs) < REFS_KEPT:
-            self.refs.append(ref)
+            self.refs.append((record.index, record.leaf))
         else:
-            self.last_refs.append(ref)
+            self.last_refs.append((record.index, record.leaf))
         return taken
 
     def merge(self, other: Taken) -> None:
@@ -154,7 +153,7 @@ class Taken:
 
     def shown_refs(self) -> list[Ref]:
         """Its first and last records."""
-        return [*self.refs, *self.last_refs]
+        return [Ref(index, leaf) for index, leaf in (*self.refs, *self.last_refs)]
 
 
 @dataclass(frozen=True, slots=True)

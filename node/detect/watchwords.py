@@ -193,7 +193,7 @@ def look_value(look: Look, found: AssetLook) -> dict[str, Any]:
     return {
         "party": taken.party.hex(), "user": taken.user.hex() or None, "asset": show_target(taken.asset),
         "from": taken.first, "until": taken.last, "listed": look.is_listed, **look_figures(look, found),
-        "first_records": [str(ref) for ref in taken.refs], "last_records": [str(ref) for ref in taken.last_refs],
+        "records_shown": [str(ref) for ref in taken.shown_refs()],
     }  # fmt: skip
 
 

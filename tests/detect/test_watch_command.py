@@ -91,7 +91,7 @@ def test_a_real_log_lists_who_went_through_it(world: World) -> None:
     assert (first["busiest_hour"], first["meter"], first["party"]) == (60, "provider", world.shop.key.hex())
     assert first["logged_by"] == {world.host.key.hex(): 500}
     assert "Took 500 of 800 items (62 %) in 500 takings" in first["says"]
-    record = world.cli.json("records", first["first_records"][0].partition(":")[0])
+    record = world.cli.json("records", first["records_shown"][0].partition(":")[0])
     assert record["record"]["user"] == first["user"]
     (group,) = said["groups"]
     assert group["members"] == [f"{world.shop.key.hex()}/{user.hex()}" for user in sorted(planted[1:])]
