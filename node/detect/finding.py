@@ -48,7 +48,7 @@ LADDER = (
 )
 """What shows most first (rung 1). Style stands on none."""
 VERBATIM, SUSPICIOUS = 3, 6
-LONG_RUN = 100
+LONG_RUN = 85
 """Bytes of normal form from which on a run is long: as in the rule `documents`, whose error rate is measured."""
 LIMITS = (
     "It doesn't show who had it first, who copied from whom, or that anything was trained on it; both may have it from "

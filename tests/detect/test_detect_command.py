@@ -194,6 +194,13 @@ def test_files_that_are_no_text_are_found_by_their_hash(cli: Cli) -> None:
     assert found.looked_at.not_text == 2
 
 
+def test_what_two_owners_have_is_found_in_both(cli: Cli) -> None:
+    """An owner's text isn't passed over because another has the same; given twice, an owner is one."""
+    (cli.folder / "bob" / "same.txt").write_text(words(("ann", 1)))
+    found = findings(cli, "found", "--against", "ann", "bob", "ann")
+    assert [(owner.owner, owner.matches) for owner in found.owners] == [("ann", 1), ("bob", 1)]
+
+
 def test_fail_on_match(cli: Cli) -> None:
     """For a build that must not go on: 1 where something was found, 0 where nothing was."""
     assert cli("detect", "found", "--against", "ann", "--fail-on-match").code == 1

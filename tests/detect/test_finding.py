@@ -14,6 +14,7 @@ from node.detect.finding import (
     FINDINGS_MAX,
     LADDER,
     LIMITS,
+    LONG_RUN,
     Passage,
     Registered,
     Remark,
@@ -24,6 +25,7 @@ from node.detect.finding import (
     rung_of,
     say,
 )
+from node.detect.matching import DOCUMENTS
 from proofs.errors import InputError
 from tests.detect.findingsfile import RULE, finding, findings
 
@@ -134,8 +136,9 @@ def test_there_may_be_only_so_many() -> None:
 def test_a_finding_says_its_rung_and_its_limits() -> None:
     """A long run or a copy is a long verbatim match; overlap without one is no more than suspicious; each says what it
     doesn't show."""
-    assert rung_of(run=100, copy=False) == rung_of(run=0, copy=True) == LADDER.index("long verbatim match") + 1
-    assert rung_of(run=99, copy=False) == len(LADDER)
+    assert DOCUMENTS.run == LONG_RUN
+    assert rung_of(run=LONG_RUN, copy=False) == rung_of(run=0, copy=True) == LADDER.index("long verbatim match") + 1
+    assert rung_of(run=LONG_RUN - 1, copy=False) == len(LADDER)
     for run, copied, said in ((1_234, False, "1,234 bytes"), (0, True, "byte for byte"), (60, False, "no long run")):
         text = say(run=run, containment=600_000, copy=copied, rule_name="documents")
         assert said in text

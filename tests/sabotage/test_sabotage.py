@@ -14,6 +14,7 @@ from tests.sabotage.admissionbreaks import ADMISSION_BREAKS
 from tests.sabotage.breaks import BREAKS, Break
 from tests.sabotage.canarybreaks import CANARY_BREAKS
 from tests.sabotage.claimbreaks import CLAIM_BREAKS
+from tests.sabotage.detectfindbreaks import DETECT_FIND_BREAKS
 from tests.sabotage.exportbreaks import EXPORT_BREAKS
 from tests.sabotage.formatbreaks import FORMAT_BREAKS
 from tests.sabotage.importbreaks import IMPORT_BREAKS
@@ -35,6 +36,7 @@ DEFECTS = (
     *BREAKS,
     *CANARY_BREAKS,
     *CLAIM_BREAKS,
+    *DETECT_FIND_BREAKS,
     *EXPORT_BREAKS,
     *FORMAT_BREAKS,
     *IMPORT_BREAKS,
