@@ -2,8 +2,10 @@
 
 import hashlib
 import io
+import re
 import struct
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.detect import printset
-from node.detect.prints import Prints
-from node.detect.printset import PrintSetReader, PrintSetWriter, leaf_of, parse_leaf, write_print_set
-from node.detect.winnow import DEFAULT, Scheme
+from node.detect import iscccode, printset
+from node.detect.iscccode import CHARS_MIN
+from node.detect.prints import OCCURRENCES_MAX, PART_CHARS_MAX, PRINTS_MAX, Item, Prints, print_item
+from node.detect.printset import ITEMS_MAX, PrintSetReader, PrintSetWriter, leaf_of, parse_leaf, write_print_set
+from node.detect.reading import BYTES_MAX, LINE_LOOK_CHARS, SEEN_MAX
+from node.detect.rows import RECORD_BYTES_MAX
+from node.detect.text import normalise
+from node.detect.winnow import DEFAULT, Scheme, Winnower
 from proofs import codec
 from proofs.errors import InputError
 
@@ -195,3 +201,20 @@ def test_a_damaged_file_is_refused_or_another_set(junk: bytes, at: int) -> None:
     except InputError:
         return
     assert (reader.summary() == said) == (bytes(data) == file.getvalue())
+
+
+def test_the_documents_example_is_what_is_made(repo_root: Path) -> None:
+    """docs/prints.md: its text has its form, its print, its leaf and its root; its bounds are the code's."""
+    document = (repo_root / "docs" / "prints.md").read_text(encoding="utf-8")
+    text = re.search(r"```text\n(“To be.*)\n```", document)[1]  # type: ignore[index]
+    form = normalise(text).decode()
+    made = print_item(Item("x", hashlib.sha256(text.encode()).digest(), text), Winnower())
+    place = int(made.places[0])
+    said = f"is `{form}` ({len(form)} bytes) and has one print, `{int(made.hashes[0]):016x}` at {place}: the gram "
+    assert f"{said}`{form[place : place + 25]}`" in document
+    assert f"\n{leaf_of(made).hex()}\n" in document
+    assert f"root `{write_print_set(None, [made]).root.hex()}`" in document
+    for number in (PART_CHARS_MAX, PRINTS_MAX, ITEMS_MAX, LINE_LOOK_CHARS, SEEN_MAX, CHARS_MIN):
+        assert f"{number:,}" in document
+    assert f"first {OCCURRENCES_MAX} places" in document
+    assert (RECORD_BYTES_MAX, BYTES_MAX, iscccode.BYTES_MAX) == (8 * 2**20, 4 * 2**30, 16 * 2**20)
