@@ -65,6 +65,8 @@ class Index:
         """See `open_index` and `create_index`. `scheme`: of a new one."""
         self._store, self._folder, self._bulk, self._found_max = store, folder, bulk, found_max
         self._changing = threading.Lock()
+        # Held while what counts is written and `_state` follows: a lookup takes rows and state of one moment.
+        self._moment = threading.Lock()
         self._is_unsure = False  # a write failed that may have reached the disk all the same
         with self._reading():
             data = store.get(rows.META)
@@ -149,12 +151,13 @@ class Index:
     def lookup(self, hashes: Hashes, *, owners_max: int) -> Hits:
         """See Postings. Where more places would be found than `found_max`, those prints that have most count as crowded
         too. Raises StorageError for rows that are damaged."""
-        state = self._state
+        with self._moment:
+            state, view = self._state, self._store.snapshot()
         found = Found(hashes, state.owner_of, state.is_dead, owners_max=owners_max, found_max=self._found_max)
         with self._reading():
             for span in spans(hashes):
                 found.begin(span)
-                for key, data in self._store.scan(rows.bucket_start(span.first), rows.bucket_start(span.last + 1)):
+                for key, data in view.scan(rows.bucket_start(span.first), rows.bucket_start(span.last + 1)):
                     if rows.parse_post_key(key)[1] < state.meta.runs:
                         found.row(data)
             return found.hits()
@@ -245,10 +248,11 @@ class Index:
                 rows.numbered(rows.OWNER, added.number): added.encode(),
                 rows.NAME + owner.encode(): added.number.to_bytes(4, "big"),
             }
-            self._commit(changes)
-            self._grow(added, addition.sizes, meta)
-            if before is not None:
-                self._bury(before)
+            with self._moment:
+                self._commit(changes)
+                self._grow(added, addition.sizes, meta)
+                if before is not None:
+                    self._bury(before)
             self._tidy()
         return added
 
@@ -259,16 +263,15 @@ class Index:
             found = self.owner(owner)
             if found is None:
                 raise InputError(f"{excerpt(owner)} is not in this index", field="owner", expected="one that is there")
-            self._commit({rows.NAME + owner.encode(): None, **self._buried(found)})
-            self._bury(found)
+            with self._moment:
+                self._commit({rows.NAME + owner.encode(): None, **self._buried(found)})
+                self._bury(found)
             self._tidy()
         return found
 
     def _check_sure(self) -> None:
         if self._is_unsure:
-            raise StorageError(
-                f"the index {self._folder} can't be written: free space or mend the disk, open it anew"
-            )
+            raise StorageError(f"the index {self._folder} can't be written: free space or mend the disk, open it anew")
 
     def _commit(self, changes: dict[bytes, bytes | None]) -> None:
         """What makes a change count: one write."""
