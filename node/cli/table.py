@@ -46,7 +46,8 @@ COMMANDS = (
     Command("describe", "assets", "say what material is whose owner is not here",
             "  usance describe pkg:huggingface/org/name@rev --title name --type dataset --license MIT",
             ("description",)),
-    Command("withdraw", "assets", "retire an asset of the party, with its offers and claims on names; end a grant or a claim",
+    Command("withdraw", "assets",
+            "retire an asset of the party, with its offers and claims on names; end a grant or a claim",
             "  usance withdraw corpus@2026-01\n  usance withdraw 1234", ("withdraw",)),
     Command("terms", "terms", "publish terms for an asset: what its uses cost, and who gets it",
             "  usance terms corpus terms.toml", ("terms",)),
@@ -78,8 +79,7 @@ COMMANDS = (
             "  usance resolve 1260 --outcome conceded", ("resolution",)),
     Command("claim", "claims", "log that an asset of the party was found in what another has; it charges nobody",
             "  usance claim corpus --finding findings.json:0 --against model@2 --dry-run\n"
-            "  usance claim corpus --finding findings.json:0 --against-party HEX\n"
-            "  usance records --kind claim --asset corpus", ("claim",)),
+            "  usance claim corpus --finding findings.json:0 --against-party HEX", ("claim",)),
     Command("submit", "submit", "log many records from a file, one JSON object a line; continues where it stopped",
             "  usance submit uses.jsonl"),
     Command("spool", "spool",
@@ -90,7 +90,8 @@ COMMANDS = (
             "  usance trace model@2\n  usance trace pkg:huggingface/org/name --down --depth 2\n"
             "  usance trace model@2 --owner press.key\n  usance trace model@2 --format svg -o model.svg"),
     Command("records", "reads", "show records: one, verified, or a list",
-            "  usance records 1234\n  usance records --party lab.key --kind usage --limit 20"),
+            "  usance records 1234\n  usance records --party lab.key --kind usage --limit 20\n"
+            "  usance records --kind claim --asset corpus"),
     Command("assets", "reads", "find assets and descriptions by name, owner, manifest root or claimed name",
             "  usance assets --name corpus"),
     Command("proof", "reads", "fetch the proof of a record, check it, and write it to a file",
@@ -103,7 +104,8 @@ COMMANDS = (
             "check a proof or evidence file without a network, and say what it shows and what it doesn't",
             "  usance verify use.tlog-proof --log log.vkey\n"
             "  usance verify use.tlog-proof --log log.vkey --item a/b.txt --manifest corpus.manifest "
-            "--asset-proof corpus.tlog-proof"),
+            "--asset-proof corpus.tlog-proof\n"
+            "  usance verify found.tlog-proof --log log.vkey --canary found.canary.json --text answer.txt"),
     Command("audit", "audit", "judge a whole log: tree, tiles, signatures, numbers, heads and rules",
             "  usance audit https://log.example.org --log log.vkey\n  usance audit ./copy-of-the-log --log log.vkey"),
     Command("backup", "backup",
@@ -126,8 +128,7 @@ COMMANDS = (
     Command("canary", "canary", "mark material before its release, to know it again in what others publish",
             "  usance canary make corpus.canaries --count 5 --asset corpus@2026-01 -o marks\n"
             "  usance canary check corpus.canaries outputs.jsonl --column answer\n"
-            "  usance canary prove corpus.canaries 3 -o found\n"
-            "  usance verify found.tlog-proof --log log.vkey --canary found.canary.json", ("canary",)),
+            "  usance canary prove corpus.canaries 3 -o found", ("canary",)),
     Command("report", "report",
             "show a statement, a month's uses by item, the licences behind an asset, or a model's training content",
             "  usance report statement 1250 --html statement.html\n"

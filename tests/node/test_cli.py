@@ -52,9 +52,9 @@ def test_the_commands_are_those_of_the_design() -> None:
     """No command of a later version is there half-made."""
     assert NAMES == [
         "key", "node", "party", "delegate", "rotate", "revoke", "asset", "describe", "withdraw", "terms", "grant",
-        "use", "nil", "correct", "accept", "accounts", "settle", "pay", "receipt", "dispute", "resolve", "submit",
-        "spool", "trace", "records", "assets", "proof", "evidence", "disclose", "verify", "audit", "backup",
-        "reconcile", "watch", "detect", "report", "export", "import",
+        "use", "nil", "correct", "accept", "accounts", "settle", "pay", "receipt", "dispute", "resolve", "claim",
+        "submit", "spool", "trace", "records", "assets", "proof", "evidence", "disclose", "verify", "audit", "backup",
+        "reconcile", "watch", "detect", "canary", "report", "export", "import",
     ]  # fmt: skip
 
 
