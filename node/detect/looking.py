@@ -163,7 +163,7 @@ class LocalSources:
                     source = self.postings.source(doc)
                     if source.length == 0:
                         hits.append(self._hit(Pair(at, doc, 0, found.PPM, found.PPM, 0, 0, 0), source, copy=True))
-        return Answer(hits, matches.boilerplate, matches.crowded)
+        return Answer(hits, boilerplate=matches.boilerplate, crowded=matches.crowded)
 
     def _hit(self, pair: Pair, source: Source, *, copy: bool) -> Hit:
         return Hit(pair, source, copy, text=lambda: self._texts(pair.doc))
