@@ -1,5 +1,6 @@
 """The demonstration: a data set of real files, its use logged, proved, verified offline, and the whole log audited;
-then the money (scripts/demonstrationmoney.py) and lineage (scripts/demonstrationlineage.py).
+then the money (scripts/demonstrationmoney.py), lineage (scripts/demonstrationlineage.py) and detection
+(scripts/demonstrationdetection.py).
 
 The data set is the Python standard library of this machine. Every step is a `usance` command that is printed before it
 runs, so it can be done again by hand.
@@ -21,7 +22,7 @@ import time
 from dataclasses import dataclass, field
 
 from proofs.manifest import Item
-from scripts import demonstrationlineage, demonstrationmoney
+from scripts import demonstrationdetection, demonstrationlineage, demonstrationmoney
 
 ORIGIN = "demo.example/uses"
 PROVEN = "json/decoder.py"
@@ -225,6 +226,7 @@ def main() -> int:
         model = demonstrationmoney.publish(demo, asset)
         use = demonstrationmoney.use_and_settle(demo, model)
         demonstrationlineage.trace(demo, asset, model)
+        demonstrationdetection.detect(demo, library, "demo-chat")
         demonstrationmoney.show(demo, use)
         demo.finish()
     except DemoFailed as error:

@@ -24,6 +24,7 @@ DATA_SET_TERMS = """\
 currency = "EUR"
 derivatives = 1000          # 10 % of what assets made from it bring
 duties = ["attribution"]
+on_match = "charge"         # what is found elsewhere is to be logged and paid
 
 [[offers]]
 use = "train"
