@@ -29,6 +29,9 @@ def test_demo_shows_every_step(repo_root: Path, tmp_path: Path) -> None:
     assert "nothing to settle" in done.stdout
     assert "0 new, 0 changed, 2 as on the log already" in done.stdout
     assert "earned: 11.5200385 EUR before credits from Example App, uses of demo-model (300)" in done.stdout
+    assert "difflib.py of stdlib" in done.stdout
+    assert "node says: charged 0.0015 EUR" in done.stdout
+    assert "found: 1 of the 2 marks" in done.stdout
     assert done.stdout.count("FAILED: a step doesn't hold") == 2
     assert re.search(r"GOOD: \d+ records in \d+ batches", done.stdout)
     assert re.search(r"^ +\d+\.\d\d s  in all$", done.stdout, re.MULTILINE)
@@ -74,6 +77,9 @@ def test_bench_measures_everything_it_names(repo_root: Path, tmp_path: Path) -> 
         "way": found["lineage"]["paths"]["hardest"]["max_ms"],
         "trace": found["lineage"]["drawing"]["nodes"],
         "drawing": found["lineage"]["drawing"]["svg_s"],
+        "prints": found["detect"]["prints"]["long_texts_mb_per_s"],
+        "plain": found["detect"]["prints"]["times_plain_python"],
+        "same": found["detect"]["prints"]["same_prints"],
         **{name: value for name, value in found["floors"].items() if name != "fsync_ms"},
         **found["floors"]["fsync_ms"],
     }
