@@ -221,8 +221,8 @@ def _group(
     missing = math.prod(1 - min(1.0, look.taken.items.count / whole) for look in members)
     sizes = np.minimum(pairs.own, pairs.own.T)
     shared = tuple(
-        tuple(float(pairs.common[a, b] / max(1, sizes[a, b])) for b in places) for a in places
-    )  # fmt: skip
+        tuple(1.0 if a == b else float(pairs.common[a, b] / max(1, sizes[a, b])) for b in places) for a in places
+    )
     least = max(float(expected[a, b]) for a in places for b in places if a != b)
     breadth = union([look.taken.items for look in members]).count
     return Group(

@@ -24,6 +24,7 @@ from node.detect.slots import SLOT_MS, SlotCounts
 from node.detect.takings import AllTaken, Limits, read_takings
 from proofs.errors import InputError
 from proofs.ref import Ref
+from tests.detect.months import compared, read_month
 from tests.detect.simulatedmonth import ASSET, DAY_MS, GATEWAY, HOUR_MS, ITEMS, START_MS, party_of, simulate, usage
 
 KEY = b"root of the checkpoint"
@@ -264,20 +265,6 @@ def test_what_is_kept_is_bounded(limits: Limits, named: str, monkeypatch: pytest
 # --- who is listed
 
 
-class Read:
-    """A simulated month, read once."""
-
-    def __init__(self, seed: int) -> None:
-        self.month = simulate(seed)
-        self.taken = read(self.month.records())
-
-
-@pytest.fixture(scope="module")
-def month() -> Read:
-    """One for several tests."""
-    return Read(100)
-
-
 def crowd(count: int, *, named: bool = True) -> Iterator[Judged]:
     """Ordinary users, alike."""
     rng = random.Random(3)
@@ -327,22 +314,20 @@ def test_opaque_items_count_at_the_most() -> None:
     assert (look.taken.breadth_least, look.breadth, look.taken.returns) == (50, 2000, 0)
 
 
-def test_the_threshold_follows_how_many_are_looked_at(month: Read) -> None:
+def test_the_threshold_follows_how_many_are_looked_at() -> None:
     """Rarity is the same, but of three times as many users three times as many are expected; fewer alarms, fewer are
     listed; the rarest come first, and those beyond the bound are counted."""
 
-    def again(**given: Any) -> Extraction:
-        return look_at(month.taken, items_of=lambda target: ITEMS, window_ms=DAY_MS, **given)
-
-    found = again()
+    _, taken = read_month(100)
+    found = compared(taken)
     by_rarity = [look.rarity for _, look in found.listed]
     assert by_rarity == sorted(by_rarity)
     assert all(look.expected == look.rarity * found.compared <= 0.1 for _, look in found.listed)
-    strict = again(alarms=by_rarity[2] * found.compared)
+    strict = compared(taken, alarms=by_rarity[2] * found.compared)
     assert len(strict.listed) == 3
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("node.detect.extraction.LISTED_MAX", 2)
-        cut = again()
+        cut = compared(taken)
     assert (len(cut.listed), cut.more) == (2, len(found.listed) - 2)
     assert sum(look.is_listed for look in cut.assets[0].looks) == 2
     assert LISTED_MAX == 500
@@ -360,9 +345,9 @@ def test_planted_extractors_are_found_and_few_others_listed(long_run: bool, caps
     for seed in seeds:
         for extractors in (True, False) if long_run or seed == seeds[0] else (True,):
             months += 1
-            month = simulate(seed, extractors=extractors)
+            month, taken = read_month(seed, extractors=extractors)
             names = {party_of(name): name for name in month.users}
-            listed = [names[look.taken.party] for _, look in looked(month.records()).listed]
+            listed = [names[look.taken.party] for _, look in compared(taken).listed]
             for what, members in month.planted.items():
                 planted[what] += len(members)
                 found[what] += len(set(members) & set(listed))
@@ -378,9 +363,9 @@ def test_planted_extractors_are_found_and_few_others_listed(long_run: bool, caps
     assert set(false) <= {"feed", "user", "reader"}
 
 
-def test_measures_say_why(month: Read) -> None:
+def test_measures_say_why() -> None:
     """The fast one is broad and returns to little; the burst is a burst; the growing one has grown."""
-    asset = look_at(month.taken, items_of=lambda target: ITEMS, window_ms=DAY_MS).assets[0]
+    asset = compared(read_month(100)[1]).assets[0]
     by = {look.taken.party: look for look in asset.looks}
     assert by[party_of("fast scraper")].steps[BREADTH] > 4
     assert by[party_of("slow scraper")].steps[RETURN] > 8
