@@ -22,13 +22,13 @@ from proofs.entry import parse_entry
 from proofs.merkle import check_inclusion, leaf_hash
 from proofs.records import check_body
 from proofs.tlogproof import parse_tlog_proof
-from scripts.benchmark import backup, floors, lineage, money, recorder
+from scripts.benchmark import backup, detection, floors, lineage, money, recorder
 from scripts.benchmark.load import Connection, blast, paced
 from scripts.benchmark.node import ORIGIN, USANCE, Node, requests_of, say, set_up
 from scripts.benchmark.span import Span
 from scripts.benchmark.workload import Workload
 
-PARTS = ("log", "money", "recorder", "lineage")
+PARTS = ("log", "money", "recorder", "lineage", "detect")
 
 
 def throughput(
@@ -149,6 +149,8 @@ def run(args: argparse.Namespace, folder: str) -> dict[str, Any]:
         result["recorder"] = run_recorder(args, folder)
     if "lineage" in args.parts:
         result["lineage"] = run_lineage(args, folder)
+    if "detect" in args.parts:
+        result["detect"] = {"prints": detection.measure(args.seed)}
     return result
 
 

@@ -28,7 +28,13 @@ def hostile(seed: int, count: int, *, length: int = 40) -> Iterator[str]:
             rng.choice(rng.choice((LETTERS, HARD, PLAIN, MIXED, SURROGATES))) for _ in range(rng.randint(1, length))
         )
         if at % 3 == 0:
-            drawn += "plain text in between here. " * rng.randint(1, 30) + rng.choice(HARD) + "tail" + rng.choice(MIXED)
+            drawn += (
+                "plain text in between here. " * rng.randint(1, 30)
+                + rng.choice("aeO9")
+                + rng.choice(HARD)
+                + "tail"
+                + rng.choice(MIXED)
+            )
             drawn += "and then still more of the plain sort" * rng.randint(0, 9)
         yield drawn
 

@@ -15,6 +15,7 @@ from tests.sabotage.breaks import BREAKS, Break
 from tests.sabotage.canarybreaks import CANARY_BREAKS
 from tests.sabotage.claimbreaks import CLAIM_BREAKS
 from tests.sabotage.detectfindbreaks import DETECT_FIND_BREAKS
+from tests.sabotage.detectprintsbreaks import DETECT_PRINTS_BREAKS
 from tests.sabotage.exportbreaks import EXPORT_BREAKS
 from tests.sabotage.formatbreaks import FORMAT_BREAKS
 from tests.sabotage.importbreaks import IMPORT_BREAKS
@@ -37,6 +38,7 @@ DEFECTS = (
     *CANARY_BREAKS,
     *CLAIM_BREAKS,
     *DETECT_FIND_BREAKS,
+    *DETECT_PRINTS_BREAKS,
     *EXPORT_BREAKS,
     *FORMAT_BREAKS,
     *IMPORT_BREAKS,
