@@ -32,6 +32,8 @@ from proofs.errors import InputError
 DOCUMENTS, ANSWERS = "documents", "answers"
 MOST, MOST_MAX = 50, 1_000
 """Findings of one owner that are kept, unless --most says otherwise; and at most."""
+OTHERS = """more: usance detect index|send|prints|calibrate --help
+  what to look for, kept; sent to a node; as prints alone; error rates on your own material"""
 
 
 def configure_detect(parser: Parser) -> None:
@@ -39,7 +41,7 @@ def configure_detect(parser: Parser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="PATH|index|send|prints|calibrate", required=True)
     look = actions.add_parser(
         "look", prog=parser.prog, help="look for registered material in PATH (the word may be left out)",
-        description=parser.description, epilog=parser.epilog,
+        description=parser.description, epilog=f"{parser.epilog}\n\n{OTHERS}",
     )  # fmt: skip
     _configure_look(look)
     configure_index(actions.add_parser("index", help=INDEX_SUMMARY))

@@ -18,6 +18,7 @@ from node.detect.telling import (
     against_text,
     chance_text,
     looked_text,
+    many,
     rate_text,
     rule_text,
     share,
@@ -71,7 +72,7 @@ _HARMLESS = "\n\u00ad\u200c\u200d"  # joiners and soft hyphens, without which Pe
 
 def findings_page(found: Findings) -> str:
     """The page."""
-    title = f"Findings in {found.looked_at.items:,} items against {found.against.name}"
+    title = f"Findings in {many(found.looked_at.items, 'item')} against {found.against.name}"
     return page(
         title,
         tag("h1", "Findings"),

@@ -12,6 +12,12 @@ READ_SO = (
 )
 
 
+def many(count: int, noun: str) -> str:
+    """`1 match`, `2,000 matches`."""
+    ending = "" if count == 1 else "es" if noun.endswith("ch") else "s"
+    return f"{count:,} {noun}{ending}"
+
+
 def share(ppm: int) -> str:
     """Parts per million as `12.3 %`, rounded down."""
     tenths = ppm * 1000 // PPM
@@ -28,13 +34,15 @@ def rate_text(rate: RateUsed | None) -> str:
 
 def chance_text(looked: LookedAt) -> str:
     """How many matches there are beside how many there would be of unrelated texts."""
-    found = f"{looked.matches:,} {'match' if looked.matches == 1 else 'matches'}"
+    found = many(looked.matches, "match")
     if looked.pairs is None:
         return f"{found}; how many pairs were looked at is not known, so neither is how many would match by chance"
     if looked.expected_false is None:
-        return f"{found} of {looked.pairs:,} pairs; how many would match by chance was not measured for all lengths"
+        return (
+            f"{found} of {many(looked.pairs, 'pair')}; how many would match by chance was not measured for all lengths"
+        )
     return (
-        f"{found} of {looked.pairs:,} pairs; if all were unrelated, about {looked.expected_false} would match "
+        f"{found} of {many(looked.pairs, 'pair')}; if all were unrelated, about {looked.expected_false} would match "
         f"(by the rates' upper bounds: {looked.expected_false_upper})"
     )
 
@@ -42,7 +50,8 @@ def chance_text(looked: LookedAt) -> str:
 def looked_text(found: Findings) -> str:
     """What was looked at."""
     looked = found.looked_at
-    return f"{looked.items:,} items, {looked.characters:,} characters of letters and digits, {looked.prints:,} prints"
+    items = many(looked.items, "item")
+    return f"{items}, {looked.characters:,} characters of letters and digits, {looked.prints:,} prints"
 
 
 def untold_text(found: Findings) -> str:
@@ -62,8 +71,8 @@ def untold_text(found: Findings) -> str:
 def against_text(found: Findings) -> str:
     """What was looked for."""
     against = found.against
-    sizes = [f"{against.owners:,} owners"] if against.owners is not None else []
-    sizes += [f"{against.items:,} items"] if against.items is not None else []
+    sizes = [many(against.owners, "owner")] if against.owners is not None else []
+    sizes += [many(against.items, "item")] if against.items is not None else []
     return f"{against.what} {against.name}" + (f" ({', '.join(sizes)})" if sizes else "")
 
 

@@ -201,6 +201,16 @@ def test_what_two_owners_have_is_found_in_both(cli: Cli) -> None:
     assert [(owner.owner, owner.matches) for owner in found.owners] == [("ann", 1), ("bob", 1)]
 
 
+def test_an_item_counts_once_however_many_sources_it_has(cli: Cli) -> None:
+    """Of an owner's sources the one counts that has most of it: two copies aren't twice the characters."""
+    text = (cli.folder / "found" / "mixed.txt").read_text()
+    (cli.folder / "ann" / "copy.txt").write_text(text)
+    found = findings(cli, "found", "--against", "ann")
+    (owner,) = found.owners
+    assert (owner.items, owner.matches) == (1, 2)
+    assert owner.characters == found.findings[0].item.length
+
+
 def test_fail_on_match(cli: Cli) -> None:
     """For a build that must not go on: 1 where something was found, 0 where nothing was."""
     assert cli("detect", "found", "--against", "ann", "--fail-on-match").code == 1
