@@ -76,15 +76,31 @@ def make_world(make_node: Callable[..., NodeProcess], tmp_path: Path) -> Iterato
         client.close()
 
 
+@pytest.fixture(scope="module")
+def default_world(node: NodeProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One on a node with default settings, for all tests that need no other."""
+    made = World(node, tmp_path_factory.mktemp("world") / "user")
+    yield made
+    for client in made.clients:
+        client.close()
+
+
+@pytest.fixture
+def world(default_world: World) -> World:
+    """It, with nothing to look at yet."""
+    for path in default_world.found.iterdir():
+        path.unlink()
+    return default_world
+
+
 def looked(name: str, text: str) -> Looked:
     """An item to look at."""
     return Looked(print_text(name, text), text)
 
 
-def test_findings_are_tied_to_what_was_registered(make_world: Callable[..., World]) -> None:
+def test_findings_are_tied_to_what_was_registered(world: World) -> None:
     """Title, policy and the root of the prints come from the log; the passage is the item's side alone; how many would
     match by chance is told by the worst rate, since the node tells no lengths."""
-    world = make_world()
     (world.found / "taken.txt").write_text(f"{prose(7, 80)} {world.texts['corpus0'][1]} {prose(8, 80)}")
     (world.found / "own.txt").write_text(prose(9))
     (world.found / "short.txt").write_text("no")
@@ -105,9 +121,8 @@ def test_findings_are_tied_to_what_was_registered(make_world: Callable[..., Worl
     assert (found.looked_at.items, found.looked_at.too_short) == (3, 1)
 
 
-def test_the_finding_can_be_claimed(make_world: Callable[..., World]) -> None:
+def test_the_finding_can_be_claimed(world: World) -> None:
     """What is written is what `usance claim` takes, against nobody yet."""
-    world = make_world()
     (world.found / "taken.txt").write_text(world.texts["corpus0"][1])
     world.detect()
     done = world.cli("claim", world.refs["corpus0"], "--finding", "out.json:0", "--dry-run", "--node", world.node.url)
@@ -141,9 +156,8 @@ def test_a_quota_is_waited_for_but_not_for_ever(make_world: Callable[..., World]
     assert all(60 < wait <= WAIT_S_MAX for wait in waits)
 
 
-def test_who_may_not_ask_is_told(make_world: Callable[..., World]) -> None:
+def test_who_may_not_ask_is_told(world: World) -> None:
     """No token, one for reading alone, a URL that is no log's: one line that says what to do."""
-    world = make_world()
     (world.found / "own.txt").write_text(prose(9))
     args = ("detect", "found", "--node", world.node.url)
     assert "--token-file" in world.cli.fails(2, *args)
@@ -152,9 +166,8 @@ def test_who_may_not_ask_is_told(make_world: Callable[..., World]) -> None:
     assert "with detection" in world.cli.fails(2, *elsewhere)
 
 
-def test_a_node_that_names_another_root_is_caught(make_world: Callable[..., World]) -> None:
+def test_a_node_that_names_another_root_is_caught(world: World) -> None:
     """Registered is what the record holds, not what the node says of it."""
-    world = make_world()
     sources = world.sources([], Remarks())
     assert sources.ask([looked("a", world.texts["corpus1"][0])], DOCUMENTS).hits
     ref = world.refs["corpus1"]
