@@ -26,7 +26,7 @@ from node.detect.calibration import LENGTHS, Rate
 from node.detect.matching import MILLION, Pair, Rule, match
 from node.detect.postings import MemoryPostings
 from node.detect.prints import NO_HASHES, Item, Prints, print_item
-from node.detect.reading import Options, Read, print_items, read_items
+from node.detect.reading import Options, Read, print_reads, read_items
 from node.detect.remarks import NO_PROMPT, Remarks
 from node.detect.text import normalise
 from node.detect.winnow import Hashes, Winnower
@@ -115,16 +115,24 @@ def read_material(
     if owner_column is not None:
         # A second column of a row is read as prompts are; what an owner is called isn't taken from the texts.
         options = replace(options, prompt=owner_column)
-    for group in groups:
+    owners: dict[str, str] = {}  # of items that are read already and not yet printed
+
+    def texts(group: str) -> Iterator[Read]:
         for read in read_items([group], options=options, remarks=remarks):
-            owner = group if owner_column is None else read.prompt
-            if read.item.text is None or owner is None:
-                if owner is None:
-                    remarks.note(NO_OWNER, read.item.name)
+            if read.item.text is None:
                 continue
-            own = Read(read.item) if owner_column is not None else read
-            for prints in print_items([own], remarks=remarks, winnower=winnower):
-                material.add(owner, normalise(read.item.text).decode(), prints, own.prompt)
+            if owner_column is None:
+                yield read
+            elif read.prompt is None:
+                remarks.note(NO_OWNER, read.item.name)
+            else:
+                owners[read.item.name] = read.prompt
+                yield Read(read.item)
+
+    for group in groups:
+        for read, prints in print_reads(texts(group), remarks=remarks, winnower=winnower):
+            form = normalise(read.item.text or "").decode()
+            material.add(owners.pop(read.item.name, group), form, prints, read.prompt)
             if show is not None:
                 show(len(material.entries), 0)
     if owner_column is not None:

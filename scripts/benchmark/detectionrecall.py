@@ -56,7 +56,9 @@ def python_texts() -> list[Text]:
     for path in sorted(Path(paths["stdlib"]).glob("*.py")):
         found.append(Text("library", path.read_text(encoding="utf-8", errors="replace")))
     for path in sorted(Path(paths["purelib"]).glob("*.dist-info/METADATA")):
-        found.append(Text(path.parent.name, path.read_text(encoding="utf-8", errors="replace")))
+        # After its first empty line: what stands before is much the same in all.
+        said = path.read_text(encoding="utf-8", errors="replace").partition("\n\n")[2]
+        found.append(Text(path.parent.name, said))
     return [text for text in found if fits(text.text)]
 
 
