@@ -14,6 +14,7 @@ from tests.sabotage.admissionbreaks import ADMISSION_BREAKS
 from tests.sabotage.breaks import BREAKS, Break
 from tests.sabotage.canarybreaks import CANARY_BREAKS
 from tests.sabotage.claimbreaks import CLAIM_BREAKS
+from tests.sabotage.detectcalibrationbreaks import DETECT_CALIBRATION_BREAKS
 from tests.sabotage.detectfindbreaks import DETECT_FIND_BREAKS
 from tests.sabotage.detectprintsbreaks import DETECT_PRINTS_BREAKS
 from tests.sabotage.exportbreaks import EXPORT_BREAKS
@@ -28,6 +29,7 @@ from tests.sabotage.spoolbreaks import SPOOL_BREAKS
 from tests.sabotage.storagebreaks import STORAGE_BREAKS
 from tests.sabotage.tracebreaks import TRACE_BREAKS
 from tests.sabotage.trainingbreaks import TRAINING_BREAKS
+from tests.sabotage.watchbreaks import WATCH_BREAKS
 from tests.sabotage.webformatbreaks import WEB_FORMAT_BREAKS
 
 TIMEOUT_S = 600
@@ -37,6 +39,7 @@ DEFECTS = (
     *BREAKS,
     *CANARY_BREAKS,
     *CLAIM_BREAKS,
+    *DETECT_CALIBRATION_BREAKS,
     *DETECT_FIND_BREAKS,
     *DETECT_PRINTS_BREAKS,
     *EXPORT_BREAKS,
@@ -51,6 +54,7 @@ DEFECTS = (
     *STORAGE_BREAKS,
     *TRACE_BREAKS,
     *TRAINING_BREAKS,
+    *WATCH_BREAKS,
     *WEB_FORMAT_BREAKS,
 )
 
