@@ -41,7 +41,8 @@ def test_demo_shows_every_step(repo_root: Path, tmp_path: Path) -> None:
 @pytest.mark.timeout(250)
 def test_bench_measures_everything_it_names(repo_root: Path, tmp_path: Path) -> None:
     """A short benchmark prints JSON with floors and every figure of the table, each of them positive."""
-    words = ("--records", "5120", "--latency-seconds", "1", "--grow", "8000", "--lines", "2048", "--assets", "1024")
+    words = ("--records", "5120", "--latency-seconds", "1", "--grow", "8000", "--lines", "2048", "--assets", "1024",
+             "--pairs", "20")  # fmt: skip
     done = _run(repo_root, tmp_path, "scripts.benchmark.main", *words, "--folder", str(tmp_path / "bench"))
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

@@ -29,6 +29,7 @@ from node.detect.winnow import Winnower
 
 BYTES_MIN, BYTES_MAX = 2_000, 50_000
 BATCH = 50
+OUTPUTS = Path("..", "shared", "real", "outputs")
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _SPLIT = re.compile(r"(\W+)")
 
@@ -168,15 +169,24 @@ def false_positives(texts: Sequence[Text], seed: int, rule: Rule = DOCUMENTS) ->
             "upper_ppm": rate.upper_ppm, "joined": rate.low in measured.joined} for rate in measured.rates}  # fmt: skip
 
 
-def run(texts: Sequence[Text], seed: int, pairs: int) -> dict[str, Any]:
-    """Both, as the benchmark prints them."""
+def measure(seed: int, pairs: int, path: str | None) -> dict[str, Any]:
+    """Rows of so many pairs, as the benchmark prints them: of the texts in a file, and then what matches among them
+    without anything having been copied; else of real models' answers, where they are; else of what Python has."""
     began = time.perf_counter()
-    recall, false = Recall(texts, seed).rows(pairs), false_positives(texts, seed)
+    result: dict[str, Any] = {"seed": seed}
+    if path is not None:
+        source, texts = path, read_texts(path)
+        result["false_positives"] = false_positives(texts, seed)
+    elif OUTPUTS.is_dir():
+        source, texts = "answers of real models, joined", joined_answers(OUTPUTS, seed)
+    else:
+        source, texts = "what Python and its packages say of themselves", python_texts()
+    rows = Recall(texts, seed).rows(pairs)
     return {
-        "seed": seed,
-        "texts": len(texts),
+        "texts": source,
+        "count": len(texts),
         "owners": len({text.owner for text in texts}),
-        "recall": recall,
-        "false_positives": false,
+        **result,
+        "recall": rows,
         "seconds": round(time.perf_counter() - began, 1),
     }

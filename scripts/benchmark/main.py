@@ -22,7 +22,7 @@ from proofs.entry import parse_entry
 from proofs.merkle import check_inclusion, leaf_hash
 from proofs.records import check_body
 from proofs.tlogproof import parse_tlog_proof
-from scripts.benchmark import backup, detection, floors, lineage, money, recorder
+from scripts.benchmark import backup, detection, detectionrecall, floors, lineage, money, recorder
 from scripts.benchmark.load import Connection, blast, paced
 from scripts.benchmark.node import ORIGIN, USANCE, Node, requests_of, say, set_up
 from scripts.benchmark.span import Span
@@ -151,6 +151,8 @@ def run(args: argparse.Namespace, folder: str) -> dict[str, Any]:
         result["lineage"] = run_lineage(args, folder)
     if "detect" in args.parts:
         result["detect"] = {"prints": detection.measure(args.seed)}
+        say("recall on real text")
+        result["detect"]["recall"] = detectionrecall.measure(args.seed, args.pairs, args.texts)
     return result
 
 
@@ -258,6 +260,8 @@ def main() -> int:
     parser.add_argument("--grow", type=int, default=0, metavar="N", help="grow the log to N entries first (1000000)")
     parser.add_argument("--lines", type=int, default=100_000, metavar="N", help="lines of the long account (1000000)")
     parser.add_argument("--assets", type=int, default=10_000, metavar="N", help="assets in the web (100000)")
+    parser.add_argument("--pairs", type=int, default=1_000, metavar="N", help="pairs in each row of recall (1000)")
+    parser.add_argument("--texts", metavar="FILE", help="JSON Lines of owner and text for recall and false matches")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="measure only these (default: all)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", default=".bench", help="where the temporary node is made: its disk is measured")
