@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from node.detect.postings import Hits, Postings, expand
-from node.detect.prints import NO_HASHES, Prints
+from node.detect.prints import NO_HASHES, Prints, unique
 from node.detect.winnow import Hashes
 
 MILLION = 1_000_000
@@ -106,7 +106,7 @@ def match(
     found.boilerplate = int(len(hashes) - kept.sum())
     hashes, places, owner = hashes[kept], places[kept], owner[kept]
     hits = postings.lookup(
-        np.unique(hashes), owners_max=rule.owners_max(postings.owners) if owners_max is None else owners_max
+        unique(hashes), owners_max=rule.owners_max(postings.owners) if owners_max is None else owners_max
     )
     found.crowded = int(contains(hits.crowded, hashes).sum())
     long = postings.lengths(hits.docs)[0] >= rule.length

@@ -52,10 +52,17 @@ class Prints:
     @property
     def distinct(self) -> Hashes:
         """Each hash once, ascending."""
-        return np.unique(self.hashes)
+        return unique(self.hashes)
 
 
 NO_PLACES: Offsets = np.zeros(0, np.uint32)
+
+
+def unique(hashes: Hashes) -> Hashes:
+    """Each hash once, ascending. (Sorting them is several times as fast as numpy's own way, and lets other threads
+    work meanwhile.)"""
+    ordered = np.sort(hashes)
+    return ordered[np.concatenate(([True], ordered[1:] != ordered[:-1]))] if len(ordered) else ordered
 
 
 def print_item(item: Item, winnower: Winnower) -> Prints:

@@ -150,7 +150,7 @@ def run(args: argparse.Namespace, folder: str) -> dict[str, Any]:
     if "lineage" in args.parts:
         result["lineage"] = run_lineage(args, folder)
     if "detect" in args.parts:
-        result["detect"] = {"prints": detection.measure(args.seed)}
+        result["detect"] = {"prints": detection.measure(args.seed), "index": detectionindex.measure(args.seed)}
         say("recall on real text")
         result["detect"]["recall"] = detectionrecall.measure(args.seed, args.pairs, args.texts)
     return result

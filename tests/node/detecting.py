@@ -36,9 +36,9 @@ def print_set(items: Sequence[Prints]) -> tuple[bytes, Summary]:
     return file.getvalue(), summary
 
 
-def asked(items: Sequence[Prints], **changes: Any) -> bytes:
+def asked(prints: Sequence[Prints], **changes: Any) -> bytes:
     """The body of a request to look."""
-    value = {"items": [leaf_of(item) for item in items], "rule": "documents", "scheme": str(DEFAULT), **changes}
+    value = {"items": [leaf_of(item) for item in prints], "rule": "documents", "scheme": str(DEFAULT), **changes}
     return codec.pack(codec.sort_maps(value))
 
 
