@@ -144,7 +144,8 @@ def look(folder: str) -> dict[str, Any]:
                 flush()
         flush()
     return {
-        "seconds": round(time.perf_counter() - began, 2), "cpu_s": round(time.process_time(), 2), "open_s": round(opened, 2), "match_s": round(looked, 2),
+        "seconds": round(time.perf_counter() - began, 2), "cpu_s": round(time.process_time(), 2),
+        "open_s": round(opened, 2), "match_s": round(looked, 2),
         "bytes": remarks.size, "items": remarks.items, "prints": prints, "items_matched": matched, "pairs": pairs,
         "memory_mb": peak_mb(),
     }  # fmt: skip

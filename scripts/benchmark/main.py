@@ -22,7 +22,7 @@ from proofs.entry import parse_entry
 from proofs.merkle import check_inclusion, leaf_hash
 from proofs.records import check_body
 from proofs.tlogproof import parse_tlog_proof
-from scripts.benchmark import backup, detection, detectionrecall, floors, lineage, money, recorder
+from scripts.benchmark import backup, detection, detectionindex, detectionrecall, floors, lineage, money, recorder
 from scripts.benchmark.load import Connection, blast, paced
 from scripts.benchmark.node import ORIGIN, USANCE, Node, requests_of, say, set_up
 from scripts.benchmark.span import Span
