@@ -51,7 +51,7 @@ def detect(demo: Demo, library: str, model: str) -> None:
     demo.step("It looks for its material in what somebody has gathered: which passages, how sure, and what that proves")
     demo.usance(
         "detect", "index", demo.path("press.index"), library, "--owner", "stdlib",
-        "--exclude", "__pycache__", "--exclude", "site-packages",
+        "--exclude", "__pycache__", "--exclude", "site-packages", "--exclude", "test", "--exclude", "config-*",
     )  # fmt: skip
     findings = demo.path("findings.json")
     demo.usance(

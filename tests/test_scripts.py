@@ -23,8 +23,8 @@ def test_demo_shows_every_step(repo_root: Path, tmp_path: Path) -> None:
     """The demonstration ends well on the standard library's files, and shows each step with its time."""
     done = _run(repo_root, tmp_path, "scripts.demonstration")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(re.findall(r"^== \d+\. ", done.stdout, re.MULTILINE)) == 19
-    assert done.stdout.count("GOOD: every step holds") == 2
+    assert len(re.findall(r"^== \d+\. ", done.stdout, re.MULTILINE)) == 23
+    assert done.stdout.count("GOOD: every step holds") == 3
     assert "acknowledged 103.68 EUR" in done.stdout
     assert "nothing to settle" in done.stdout
     assert "0 new, 0 changed, 2 as on the log already" in done.stdout
