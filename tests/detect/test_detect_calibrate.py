@@ -105,7 +105,7 @@ def test_answers_are_compared_by_prompt_and_join_a_table(cli: Cli) -> None:
         rows = [{"prompt": f"{prompt} {asked}", "output": f"{asked} {words((model, prompt), 60)}"} for prompt in "pqr"]
         (cli.folder / f"model{model}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     models = [f"model{model}.jsonl" for model in range(3)]
-    assert cli("detect", "calibrate", "owner0", "owner1", "-o", "t.json").code == OK
+    assert cli("detect", "calibrate", "owner0", "owner1", "--bare", "-o", "t.json").code == OK
     done = cli("detect", "calibrate", *models, "--column", "output", "--prompt", "prompt", "--with", "t.json",
                "-o", "both.json", "--json")  # fmt: skip
     assert rates(done.json()) == {400: (9, 0)} or rates(done.json()) == {1_000: (9, 0)}, done
