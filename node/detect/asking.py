@@ -59,6 +59,11 @@ class NodeSources:
         """See Sources. Nodes have no other."""
         return DEFAULT
 
+    @property
+    def prompts(self) -> None:
+        """See Sources. A node knows none."""
+        return None
+
     def against(self) -> found.Against:
         """See Sources."""
         owners, items = self._size or (None, None)

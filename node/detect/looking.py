@@ -92,6 +92,10 @@ class Sources(Protocol):
     def scheme(self) -> Scheme:
         """How its prints are made."""
 
+    @property
+    def prompts(self) -> frozenset[Prompt | None] | None:
+        """What they answer, where only answers to the same prompt are compared."""
+
     def against(self) -> found.Against:
         """What it is called, and how large it is."""
 
@@ -142,6 +146,11 @@ class LocalSources:
     def scheme(self) -> Scheme:
         """See Sources."""
         return self.postings.scheme
+
+    @property
+    def prompts(self) -> frozenset[Prompt | None] | None:
+        """See Sources."""
+        return None if self._prompts is None else frozenset(self._prompts)
 
     def against(self) -> found.Against:
         """See Sources."""
@@ -258,6 +267,7 @@ class Looker:
         self._winnower = Winnower(sources.scheme)
         self._rates = [rate for rate in table.rates if rate.rule == rule.name] if table.scheme == sources.scheme else []
         self._counted = Counted(self._rates)
+        self._prompts = sources.prompts
         self._owners: dict[str, _OwnerKept] = {}
         self._batch: list[Looked] = []
         self._batch_prints = self._batch_chars = self._kept = self._serial = 0
@@ -274,7 +284,9 @@ class Looker:
         elif item.prints.length < self._rule.length:
             self.too_short += 1
             return
-        else:
+        elif self._prompts is None:
+            self._counted.add((item.prints.length,))
+        elif item.prompt in self._prompts:  # to others nothing is compared
             self._counted.add((item.prints.length,), item.prompt)
         self._batch.append(item)
         self._batch_prints += len(item.prints)
@@ -403,9 +415,8 @@ class Looker:
     def _expected(self, sources: Counted) -> tuple[int, str | None, str | None]:
         """How many pairs were looked at, and how many of them would match if they were unrelated, and at most."""
         pairs: Counter[int | None] = Counter()
-        whole = sources.by_prompt if set(sources.by_prompt) != {None} else None
         for prompt, items in self._counted.by_prompt.items():
-            others = sources.by_prompt.get(prompt if whole is not None else None, Counter())
+            others = sources.by_prompt.get(prompt, Counter())
             for one, count in items.items():
                 for other, times in others.items():
                     shorter = None if one is None or other is None else min(one, other)

@@ -156,6 +156,25 @@ def test_answers_are_compared_with_answers_to_the_same_prompt(cli: Cli) -> None:
     }  # fmt: skip
 
 
+def test_prompts_that_nobody_answered_take_no_memory(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a stream with ever new prompts those are counted that sources answer; against an index, none by itself."""
+    counted: list[looking.Counted] = []
+    expected = looking.Looker._looked_at
+
+    def noted(self: looking.Looker, *args: Any) -> Any:
+        counted.append(self._counted)
+        return expected(self, *args)
+
+    monkeypatch.setattr(looking.Looker, "_looked_at", noted)
+    rows(cli.folder / "many.jsonl.gz", [(f"question {n}", words(("many", n))) for n in range(40)])
+    rows(cli.folder / "few.jsonl.gz", [("question 3", words("few"))])
+    args = ("many.jsonl.gz", "--column", "answer", "--prompt", "prompt", "--against")
+    assert findings(cli, *args, "few.jsonl.gz").looked_at.pairs == 1
+    create_index(str(cli.folder / "an.index")).close()
+    assert findings(cli, *args, "an.index").looked_at.pairs == 0
+    assert [len(one.by_prompt) for one in counted] == [1, 1]
+
+
 def test_what_can_t_be_read_ends_with_3(cli: Cli) -> None:
     """The rest is looked at, and what is missing is named, in the file too."""
     data = gzip.compress(words(("ann", 0)).encode())

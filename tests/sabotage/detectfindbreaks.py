@@ -83,6 +83,11 @@ DETECT_FIND_BREAKS = (
         _COMMAND,
     ),
     Break(
+        "prompts that nobody answered are kept", "node/detect/looking.py",
+        "elif item.prompt in self._prompts:", "else:",
+        _COMMAND,
+    ),
+    Break(
         "the worst findings are kept", "node/detect/looking.py",
         "if len(owner.best) >= self._most and rank <= owner.best[0][0]:",
         "if len(owner.best) >= self._most and rank >= owner.best[0][0]:",
