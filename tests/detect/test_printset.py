@@ -184,7 +184,16 @@ WRONG_FILES = {
 def test_other_files_are_refused(name: str) -> None:
     """Cut, too large, of another format or scheme: before memory is spent on it."""
     with pytest.raises(InputError):
-        list(PrintSetReader(io.BytesIO(WRONG_FILES[name])))
+        list(PrintSetReader(Bounded(WRONG_FILES[name])))
+
+
+class Bounded(io.BytesIO):
+    """A file of which nobody asks for more than a leaf's bytes."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        assert size is not None
+        assert 0 <= size <= printset.LEAF_BYTES_MAX
+        return super().read(size)
 
 
 @given(st.binary(max_size=60), st.integers(0, 400))
