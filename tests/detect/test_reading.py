@@ -127,7 +127,7 @@ def test_a_name_that_is_no_text(tmp_path: Path) -> None:
 def test_binaries_are_hashed_whole_and_empty_files_counted(tmp_path: Path) -> None:
     """Zero bytes, packed formats, other encodings: no text, but an item; an empty file is none."""
     bodies = {
-        "zeros": PLAIN.encode() * 9 + bytes(1), "pdf": b"%PDF-1.7 text text", "random": random.Random(1).randbytes(9_999),
+        "zeros": PLAIN.encode() * 9 + b"\0", "pdf": b"%PDF-1.7 text text", "random": random.Random(1).randbytes(9_999),
         "zip": b"PK\x03\x04" + PLAIN.encode(), "latin": "äöüßéèêñ".encode("latin-1") * 9, "controls": b"a\x01\x02" * 50,
     }  # fmt: skip
     for name, body in bodies.items():
