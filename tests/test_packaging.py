@@ -108,6 +108,7 @@ def test_the_wheel_holds_the_library_under_its_public_name(wheel: Path, tmp_path
         archive.extractall(tmp_path)
     assert {name.split("/")[0] for name in names if "dist-info" not in name} == {"proofs", "ledger", "node", "usance"}
     assert {"usance/__init__.py", "usance/py.typed", "usance/integrations/transformers.py"} <= set(names)
+    assert {"node/detect/calibration.json", "node/detect/boilerplate.txt"} <= set(names)  # read by `usance detect`
     assert not [name for name in names if name.startswith("node/public")]
     code = "import usance, node; print(usance.__file__, node.__file__, usance.Recorder.__name__)"
     done = subprocess.run(
