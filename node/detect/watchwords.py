@@ -57,7 +57,9 @@ def show_day(ms: int) -> str:
 
 
 def rounded(value: float) -> str:
-    """A figure as people write it: 0.0012, 0.4, 3.5, 12, 1,340."""
+    """A figure as people write it: under 0.001, 0.4, 3.5, 12, 1,340."""
+    if 0 < value < 0.001:
+        return "under 0.001"
     return f"{value:,.0f}" if value >= 10 else f"{value:.1f}" if value >= 1 else f"{value:.2g}"
 
 

@@ -16,6 +16,7 @@ from tests.sabotage.canarybreaks import CANARY_BREAKS
 from tests.sabotage.claimbreaks import CLAIM_BREAKS
 from tests.sabotage.detectcalibrationbreaks import DETECT_CALIBRATION_BREAKS
 from tests.sabotage.detectfindbreaks import DETECT_FIND_BREAKS
+from tests.sabotage.detectindexbreaks import DETECT_INDEX_BREAKS
 from tests.sabotage.detectprintsbreaks import DETECT_PRINTS_BREAKS
 from tests.sabotage.exportbreaks import EXPORT_BREAKS
 from tests.sabotage.formatbreaks import FORMAT_BREAKS
@@ -42,6 +43,7 @@ DEFECTS = (
     *DETECT_CALIBRATION_BREAKS,
     *DETECT_FIND_BREAKS,
     *DETECT_PRINTS_BREAKS,
+    *DETECT_INDEX_BREAKS,
     *EXPORT_BREAKS,
     *FORMAT_BREAKS,
     *IMPORT_BREAKS,
