@@ -66,6 +66,16 @@ def test_a_sketch_is_the_smallest_hashes_of_a_set(given: list[tuple[int, int, in
             assert (made.count, made.returns) == (len(plain), plain.total() - len(plain))
 
 
+def test_a_sketch_knows_that_something_was_left_out() -> None:
+    """One item more than it keeps, and larger than all: the figures are estimates from there on."""
+    made = Distinct()
+    for value in range(sketch.KEPT):
+        made.add(value << 40, 0)
+    assert not made.is_full
+    made.add(2**63, 0)
+    assert made.is_full
+
+
 @pytest.mark.parametrize("again", [1, 1.05, 3])
 def test_beyond_its_bound_a_sketch_estimates(again: float) -> None:
     """20,000 distinct items, 12 times: within four standard errors, and without bias, however often each was taken."""

@@ -75,6 +75,14 @@ def test_who_takes_the_same_rare_items_is_a_group() -> None:
     assert grouped([*everybody, *pair]).found == []
 
 
+def test_every_two_members_belong_together() -> None:
+    """Two who are each apart from a third, and take the same items, aren't parts of one whole with it, both."""
+    first = take("first", range(0, 2_000, 4))
+    others = [*take("one", range(1, 2_000, 4)), *take("two", [*range(1, 1_200, 4), *range(2, 802, 4)])]
+    groups = [group for group in grouped([*crowd(), *first, *others]).found if group.what == PARTS]
+    assert [len(group.members) for group in groups] == [2]
+
+
 @pytest.mark.parametrize(
     ("case", "second"),
     [
