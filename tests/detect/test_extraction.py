@@ -307,6 +307,14 @@ def test_what_is_little_is_not_listed() -> None:
     assert (tiny.listed, tiny.assets[0].small) == ([], 1)
 
 
+def test_who_comes_back_is_unusual_by_no_return() -> None:
+    """150 items ten times each, and 150 items once: the second alone stands out by how little it comes back."""
+    often = [usage(at, party_of("often"), START_MS + at * HOUR_MS // 4, at % 150) for at in range(1500)]
+    by = {look.taken.party: look for look in looked([*crowd(40), *often, *through(150)]).assets[0].looks}
+    assert by[party_of("often")].steps[RETURN] == 0
+    assert by[party_of("x")].steps[RETURN] > 5
+
+
 def test_where_no_items_are_named_takings_count() -> None:
     """Who took 100,000 times is listed by that alone, and the measure says so."""
     burst = [usage(10**6, party_of("x"), START_MS, calls=100_000, detail=bytes(32))]
