@@ -198,9 +198,30 @@ def test_a_killed_addition_leaves_nothing(folder: Path, repo_root: Path) -> None
         check_alike(index, {"old": items, "again": again}, asked, owners_max=5)
 
 
+def test_what_is_being_added_is_not_seen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While an owner's items come, nothing of them is found; afterwards all of it."""
+    monkeypatch.setattr(indexwriter, "RUN_POSTINGS", 50)
+    monkeypatch.setattr(indexwriter, "BATCH_BYTES", 100)
+    parts = [make_prints(f"part {at}", range(1000 * at, 1000 * at + 100)) for at in range(1, 4)]
+    asked = np.unique(np.concatenate([part.hashes for part in parts]))
+    with create_index(str(folder)) as index:
+        seen = []
+
+        def coming() -> Iterator[tuple[Prints, str | None]]:
+            for part in parts:
+                yield part, "text"
+                seen.append((len(index.lookup(asked, owners_max=10).docs), index.owners, index.texts(0),
+                             index.copies(part.sha256), len(index.docs())))  # fmt: skip
+
+        index.add("a", coming())
+        assert seen == [(0, 0, None, [], 0)] * 3
+        assert len(index.lookup(asked, owners_max=10).docs) == 300
+
+
 def test_what_a_failed_undo_left_is_cleared_before_the_next(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that couldn't be taken back never come to count as another owner's."""
     monkeypatch.setattr(indexwriter, "RUN_POSTINGS", 100)
+    monkeypatch.setattr(indexwriter, "BATCH_BYTES", 100)
     ghost = make_prints("ghost", range(5000, 5400))
     with create_index(str(folder)) as index:
         with monkeypatch.context() as patched:
@@ -244,6 +265,20 @@ def test_a_write_of_which_nobody_knows_whether_it_came_ends_changes(
         assert owners_of(index) == [("a", 1, 10)]
         index.add("b", [(make_prints("b", range(10)), None)])
         assert len(index.lookup(np.arange(10, dtype=np.uint64), owners_max=10).docs) == 20
+
+
+def test_what_is_removed_counts_no_more_at_once(folder: Path) -> None:
+    """Long before its rows are cleared away, of which there are too few to be worth it; after an opening anew too."""
+    with create_index(str(folder)) as index:
+        index.add("large", [(make_prints("large", range(1000)), None)])
+        index.add("small", [(make_prints("small", range(10)), None)])
+        index.remove("small")
+        assert index.lookup(np.arange(10, dtype=np.uint64), owners_max=10).docs.tolist() == [0] * 10
+    assert rows_of(folder)[b"x"] == 1
+    with open_index(str(folder)) as index:
+        assert index.lookup(np.arange(10, dtype=np.uint64), owners_max=10).docs.tolist() == [0] * 10
+        index.merge()
+    assert b"x" not in rows_of(folder)
 
 
 def test_removal_clears_everything_away_in_time(folder: Path) -> None:

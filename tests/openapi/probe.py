@@ -2,7 +2,8 @@
 
     probe.py URL FILE
 
-FILE: a JSON list of {"method", "path", "parameters", "query", "body" (hex), "status"}; `path` as in the document.
+FILE: a JSON list of {"method", "path", "parameters", "query", "body" (hex), "type" (of the body), "token", "status"};
+`path` as in the document.
 Prints what is wrong, and exits 1 where anything is.
 """
 
@@ -19,7 +20,13 @@ MEDIA_TYPE = hooks.MEDIA_TYPE
 def problem_with(schema: "schemathesis.schemas.BaseSchema", wanted: dict) -> str:
     """What is wrong with the answer to one request, or nothing."""
     operation = schema[wanted["path"]][wanted["method"]]
-    more = {"body": bytes.fromhex(wanted["body"]), "media_type": MEDIA_TYPE} if wanted.get("body") else {}
+    more = (
+        {"body": bytes.fromhex(wanted["body"]), "media_type": wanted.get("type", MEDIA_TYPE)}
+        if wanted.get("body")
+        else {}
+    )
+    if "token" in wanted:
+        more["headers"] = {"Authorization": f"Bearer {wanted['token']}"}
     case = operation.Case(path_parameters=wanted.get("parameters", {}), query=wanted.get("query", {}), **more)
     response = case.call()
     if response.status_code != wanted.get("status", 200):

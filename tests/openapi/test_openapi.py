@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from node.readers import SCOPED
 from proofs.entry import encode_request
 from tests.interop.clients import python_environment, run
+from tests.node.detecting import SET_TYPE, Detector, asked, print_set, print_text, prose, register
 from tests.node.harness import Actor, NodeProcess, body, nil_body, use_body
 from tests.node.moneyworld import World, make_world, settle_once
 
@@ -101,20 +103,39 @@ def requests_of(world: World) -> list[dict[str, Any]]:
         get("/accounts", query={"party": world.lab.key.hex(), "limit": 1}),
         *({"method": "POST", "path": "/records", "body": data.hex()} for data in (*good, good[0])),
         {"method": "POST", "path": "/records", "body": "90", "status": 400},
+        *_detection(world),
+    ]  # fmt: skip
+
+
+def _detection(world: World) -> list[dict[str, Any]]:
+    """A print set that is taken, looks with and without matches, and refusals."""
+    detector, reader = Detector(world.node), Detector(world.node, "reader", may=["read"])
+    data, summary = print_set([print_text("a", prose(1))])
+    ref = register(world.lab, summary, "printed")
+    put = {"method": "PUT", "path": "/assets/{ref}/prints", "parameters": {"ref": ref}, "body": data.hex(),
+           "type": SET_TYPE}  # fmt: skip
+    look = {"method": "POST", "path": "/detect", "body": asked([print_text("b", prose(1))]).hex()}
+    return [
+        {**put, "status": 401}, {**put, "status": 403, "token": reader.token}, {**put, "token": detector.token},
+        {**put, "token": detector.token},
+        {**put, "token": detector.token, "parameters": {"ref": str(world.corpus)}, "status": 400},
+        {**look, "status": 401}, {**look, "status": 403, "token": reader.token}, {**look, "token": detector.token},
+        {**look, "token": detector.token, "body": asked([print_text("c", "short")]).hex()},
+        {**look, "token": detector.token, "body": "90", "status": 400},
     ]  # fmt: skip
 
 
 def test_answers_of_every_route_are_as_documented(tools: Path, world: World, tmp_path: Path) -> None:
     """Statuses, headers, content types and schemas of real answers, for every operation but the stream."""
-    asked = requests_of(world)
+    wanted_all = requests_of(world)
     documented = world.node.json("/openapi.json")["paths"]
     operations = {(method.upper(), path) for path, item in documented.items() for method in item}
-    assert operations - {(wanted["method"], wanted["path"]) for wanted in asked} == {("GET", "/records/stream")}
+    assert operations - {(wanted["method"], wanted["path"]) for wanted in wanted_all} == {("GET", "/records/stream")}
     file = tmp_path / "asked.json"
-    file.write_text(json.dumps(asked), encoding="utf-8")
+    file.write_text(json.dumps(wanted_all), encoding="utf-8")
     done = run(tools / "python", HERE / "probe.py", world.node.url, file)
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
-    assert f"{len(asked)} requests, 0 wrong" in done.stdout
+    assert f"{len(wanted_all)} requests, 0 wrong" in done.stdout
 
 
 def configuration() -> str:
@@ -127,6 +148,11 @@ def configuration() -> str:
         lines += [
             "[[operations]]", f'include-path = "{path}"',
             "[operations.checks.positive_data_acceptance]", 'expected-statuses = ["2xx", "400", "404", "503"]',
+        ]  # fmt: skip
+    for path in SCOPED:  # nobody made up here has a token
+        lines += [
+            "[[operations]]", f'include-path = "{path}"',
+            "[operations.checks.positive_data_acceptance]", 'expected-statuses = ["401"]',
         ]  # fmt: skip
     return "\n".join(lines) + "\n"
 
