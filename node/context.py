@@ -111,6 +111,11 @@ class NodeContext:
         while self.uploads:  # noqa: ASYNC110 (at most a second, once)
             await asyncio.sleep(0.01)
 
+    def close(self) -> None:
+        """Wait for the threads that read and detect. Not on the event loop."""
+        self.read_pool.shutdown()
+        self.detection.close()
+
     async def query(self, work: Callable[[Query], T]) -> T:
         """Run a look-up over the newest published state."""
         published = self.published

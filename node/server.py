@@ -296,8 +296,7 @@ async def serve(node: OpenNode, folder: str, listen: tuple[str, int], *, on_read
         await runner.cleanup()
         await loop.run_in_executor(None, writer.stop)
         await checks.stop()
-        read_pool.shutdown()
-        await loop.run_in_executor(None, context.detection.close)
+        await loop.run_in_executor(None, context.close)
 
 
 def _warn_of_clear_tokens(context: NodeContext, host: str) -> None:
