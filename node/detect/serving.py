@@ -48,7 +48,11 @@ def parse_asked(body: bytes, *, prints_max: int) -> Asked:
     """What is asked: `{"items": [leaf…], "rule": name, "scheme": text}`, canonical MessagePack, leaves as a print set
     has them (printset.leaf_of). Raises InputError."""
     value = codec.unpack_wide(body, field="body", items_max=ITEMS_MAX, containers_max=2)
-    if type(value) is not dict or set(value) != {"items", "rule", "scheme"} or codec.pack(codec.sort_maps(value)) != body:
+    if (
+        type(value) is not dict
+        or set(value) != {"items", "rule", "scheme"}
+        or codec.pack(codec.sort_maps(value)) != body
+    ):
         raise InputError("not a request to look", field="body", expected="canonical items, rule and scheme")
     if type(value["rule"]) is not str or value["rule"] not in RULES:
         raise InputError(f"no rule {excerpt(value['rule'])}", field="rule", expected=" or ".join(RULES))
