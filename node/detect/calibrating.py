@@ -171,9 +171,13 @@ def measure_answers(material: Material, rule: Rule, *, known: Hashes, worst_max:
     for own in groups.values():
         lengths = sorted(own, key=lambda entry: entry.prints.length)
         seen: Counter[int] = Counter()
+        characters: Counter[int] = Counter()
         for at, entry in enumerate(reversed(lengths)):  # every one before is as long or longer
-            tally.pairs[_class_of(entry.prints.length)] += at - seen[entry.owner]
+            low = _class_of(entry.prints.length)
+            tally.pairs[low] += at - seen[entry.owner]
+            tally.note_longer(low, characters.total() - characters[entry.owner], at - seen[entry.owner])
             seen[entry.owner] += 1
+            characters[entry.owner] += entry.prints.length
     postings = MemoryPostings((material.owners[entry.owner], entry.prints) for entry in entries)
     done = 0
     for start, batch in _batches(entries):
@@ -204,6 +208,7 @@ def measure_documents(
             tally.joined.append(low)
         else:
             tally.pairs[low] += count_pairs(long, codes)
+            tally.note_longer(low, sum(entry.prints.length for entry in long), len(long))
     for done, (split, half) in enumerate(turns):
         own = [entry for entry in entries if (codes[entry.owner] >> split & 1) == half]
         left_out = known
@@ -270,6 +275,7 @@ def _measure_joined(own: Sequence[Entry], low: int, tally: _Tally, left_out: Has
     """Items of several owners as one, of the class; no owner is in two of them."""
     joined = list(cut_pieces(_joined(_bundles(own, low, chance)), low, chance))
     tally.pairs[low] += math.comb(len(joined), 2)
+    tally.note_longer(low, sum(entry.prints.length for entry in joined), len(joined))
     postings = MemoryPostings((str(entry.owner), entry.prints) for entry in joined)
     for start, batch in _batches(joined):
         found = match([entry.prints for entry in batch], postings, tally.rule, boilerplate=left_out,
@@ -311,6 +317,7 @@ class _Tally:
         self.rule = rule
         self.pairs: Counter[int] = Counter()
         self.false: Counter[int] = Counter()
+        self.longer: dict[int, tuple[int, int]] = {}
         self.joined: list[int] = []
         self._worst_max = worst_max
         self._worst: list[tuple[int, int, Worst]] = []
@@ -325,9 +332,15 @@ class _Tally:
         if len(self._worst) > self._worst_max:
             heapq.heappop(self._worst)
 
+    def note_longer(self, low: int, characters: int, count: int) -> None:
+        """So many longer items of pairs, with so many characters together."""
+        before = self.longer.get(low, (0, 0))
+        self.longer[low] = (before[0] + characters, before[1] + count)
+
     def measured(self) -> Measured:
         """Classes that had pairs."""
-        rates = [Rate(self.rule.name, low, _high(low), self.pairs[low], self.false[low])
+        rates = [Rate(self.rule.name, low, _high(low), self.pairs[low], self.false[low],
+                      self.longer[low][0] // self.longer[low][1])
                  for low in LENGTHS if self.pairs[low]]  # fmt: skip
         worst = [found for _, _, found in sorted(self._worst, key=lambda one: (-one[0], -one[1]))]
         return Measured(rates, worst, [low for low in self.joined if self.pairs[low]])

@@ -45,7 +45,7 @@ _Z = Decimal("1.96")
 _EXACT = Context(prec=60)
 _TABLE_FIELDS = {"format", "name", "scheme", "made", "rules", "rates", "boilerplate"}
 _RULE_FIELDS = ("hits", "run", "containment", "length")
-_RATE_FIELDS = {"rule", "from", "to", "pairs", "false", "ppm", "upper_ppm"}
+_RATE_FIELDS = {"rule", "from", "to", "pairs", "false", "longer", "ppm", "upper_ppm"}
 _LINE = re.compile(r"[0-9a-f]{16}")
 
 
@@ -72,13 +72,15 @@ def _ppm(share: Decimal) -> int:
 @dataclass(frozen=True, slots=True)
 class Rate:
     """How often unrelated items matched. `rule`: its name; `low`, `high`: the class, characters of the shorter item's
-    normal form, `high` not in it and None where it is open; `pairs`: compared; `false`: of them, matched."""
+    normal form, `high` not in it and None where it is open; `pairs`: compared; `false`: of them, matched; `longer`: how
+    long the longer items were that were measured, in the mean."""
 
     rule: str
     low: int
     high: int | None
     pairs: int
     false: int
+    longer: int
 
     @property
     def ppm(self) -> int:
@@ -90,10 +92,15 @@ class Rate:
         """The upper Wilson bound, parts per million, rounded up."""
         return _ppm(wilson(self.false, self.pairs, upper=True))
 
+    def stretches(self, longer: int) -> int:
+        """How many of the longer items that were measured the longer of two items is as good as, by their mean length,
+        1 or more: each is another chance to match."""
+        return max(1, (2 * longer + self.longer) // (2 * self.longer))
+
     def value(self) -> dict[str, Any]:
         """As the table has it."""
         return {"rule": self.rule, "from": self.low, "to": self.high, "pairs": self.pairs, "false": self.false,
-                "ppm": self.ppm, "upper_ppm": self.upper_ppm}  # fmt: skip
+                "longer": self.longer, "ppm": self.ppm, "upper_ppm": self.upper_ppm}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +202,10 @@ def _rates(value: Any, place: str, rules: set[str]) -> tuple[Rate, ...]:
         false = _count(item["false"], place, f"{where}.false", PAIRS_MAX)
         if pairs < 1 or false > pairs or (high is not None and high <= low):
             raise _wrong(place, where, item, "pairs, of which `false` are a part, and `from` below `to`")
-        rate = Rate(item["rule"], low, high, pairs, false)
+        longer = _count(item["longer"], place, f"{where}.longer", PAIRS_MAX)
+        if longer < max(1, low):
+            raise _wrong(place, f"{where}.longer", longer, "no less than `from`")
+        rate = Rate(item["rule"], low, high, pairs, false, longer)
         if any(type(got) is not int or got != meant
                for got, meant in ((item["ppm"], rate.ppm), (item["upper_ppm"], rate.upper_ppm))):  # fmt: skip
             raise _wrong(place, where, item, f"ppm {rate.ppm} and upper_ppm {rate.upper_ppm}, from pairs and false")

@@ -145,14 +145,16 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class RateUsed:
-    """The measured rate of a class of lengths, `low` to `high` characters of the shorter item (None: open): parts per
-    million observed, their upper Wilson bound, and how many pairs were measured."""
+    """How often items like these match by chance: parts per million observed, and their upper Wilson bound. Both are
+    those of the class of lengths, `low` to `high` characters of the shorter item (None: open), of which `pairs` were
+    measured, times the `stretches` that the longer item is as good as: how many of those that were measured."""
 
     ppm: int
     upper_ppm: int
     pairs: int
     low: int
     high: int | None
+    stretches: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,7 +343,15 @@ _WHOSE = _text(OWNER_CHARS_MAX)
 _POLICY = _maybe(_one_of(POLICIES))
 _SIDE = _made(Named, {"name": _text(), "sha256": _SHA256, "length": _count()})
 _RATE = _made(
-    RateUsed, {"ppm": _PPM, "upper_ppm": _PPM, "pairs": _count(least=1), "low": _count(), "high": _maybe(_count())}
+    RateUsed,
+    {
+        "ppm": _PPM,
+        "upper_ppm": _PPM,
+        "pairs": _count(least=1),
+        "low": _count(),
+        "high": _maybe(_count()),
+        "stretches": _count(least=1),
+    },
 )
 _REMARK = _made(Remark, {"reason": _text(), "count": _count(), "names": _list(_text(), REMARK_NAMES_MAX)})
 _PASSAGE = _made(Passage, {"item": _parts, "source": _maybe(_parts), "characters": _count()})

@@ -8,6 +8,7 @@ each source, by the measured rate of the shorter one's length.
 from __future__ import annotations
 
 import heapq
+import itertools
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -109,19 +110,40 @@ class Sources(Protocol):
         """What is known of an owner that was found; `verified`: by its records, where there is a log."""
 
 
+@dataclass
+class Sizes:
+    """Items by class of lengths (None: of no class). `chances`: for a class and a higher one, or the same, as how many
+    items of the second count to an item of the first (`Rate.stretches`): a longer one is more chances to match."""
+
+    items: Counter[int | None] = field(default_factory=Counter)
+    chances: Counter[tuple[int, int]] = field(default_factory=Counter)
+
+    def of_pairs(self, one: int, others: Sizes, other: int) -> int:
+        """Chances of pairs of our items of a class with the others' of another, or the same."""
+        mine, theirs = self.items[one], others.items[other]
+        if one < other:
+            return mine * others.chances[one, other]
+        if one > other:
+            return theirs * self.chances[other, one]
+        return max(mine * others.chances[one, one], theirs * self.chances[one, one])
+
+
 class Counted:
-    """Items by class of lengths, and by prompt where answers to the same ones are compared."""
+    """Sizes by prompt, where answers to the same ones are compared."""
 
     def __init__(self, rates: Sequence[Rate]) -> None:
         """`rates`: of one rule, ascending."""
         self._rates = rates
-        self.by_prompt: dict[Prompt | None, Counter[int | None]] = {}
+        self.by_prompt: dict[Prompt | None, Sizes] = {}
 
-    def add(self, lengths: Iterable[int], prompt: Prompt | None = None) -> None:
-        """Count items of these lengths."""
-        counts = self.by_prompt.setdefault(prompt, Counter())
-        for length in lengths:
-            counts[self.class_of(length)] += 1
+    def add(self, length: int, prompt: Prompt | None = None, *, times: int = 1) -> None:
+        """Count items of this length."""
+        sizes = self.by_prompt.setdefault(prompt, Sizes())
+        own = self.class_of(length)
+        sizes.items[own] += times
+        if own is not None:
+            for lower, rate in enumerate(self._rates[: own + 1]):
+                sizes.chances[lower, own] += times * rate.stretches(length)
 
     def class_of(self, length: int) -> int | None:
         """The class's number, None where none was measured."""
@@ -184,13 +206,11 @@ class LocalSources:
         if self._prompts is not None:
             for prompt, length in zip(self._prompts, lengths.tolist(), strict=True):
                 if length >= rule.length:
-                    counted.add((length,), prompt)
+                    counted.add(length, prompt)
             return counted
         values, counts = np.unique(lengths[lengths >= rule.length], return_counts=True)
-        sums: Counter[int | None] = Counter()
         for length, count in zip(values.tolist(), counts.tolist(), strict=True):
-            sums[counted.class_of(length)] += count
-        counted.by_prompt[None] = sums
+            counted.add(length, times=count)
         return counted
 
     def describe(self, owner: str, *, verified: bool) -> Said:
@@ -285,9 +305,9 @@ class Looker:
             self.too_short += 1
             return
         elif self._prompts is None:
-            self._counted.add((item.prints.length,))
+            self._counted.add(item.prints.length)
         elif item.prompt in self._prompts:  # to others nothing is compared
-            self._counted.add((item.prints.length,), item.prompt)
+            self._counted.add(item.prints.length, item.prompt)
         self._batch.append(item)
         self._batch_prints += len(item.prints)
         self._batch_chars += len(item.text or "")
@@ -363,7 +383,7 @@ class Looker:
             number=0, owner=source.owner, item=_named(item.prints.name, item.prints.sha256, item.prints.length),
             source=_named(source.name, source.sha256, source.length), hits=pair.hits, of_item=pair.of_item,
             of_source=pair.of_source, run=pair.run, copy=hit.copy, length=length,
-            rate=None if at is None else _rate(self._rates[at]),
+            rate=None if at is None else _rate(self._rates[at], max(item.prints.length, source.length)),
             method=f"{self._sources.scheme}; {self._rule.name}; {word}", score=score, threshold=threshold,
             rung=found.rung_of(run=pair.run, copy=hit.copy), proves=said, registered=None,
             policy=None, passages=self._passages(hit, side),
@@ -414,42 +434,43 @@ class Looker:
 
     def _expected(self, sources: Counted) -> tuple[int, str | None, str | None]:
         """How many pairs were looked at, and how many of them would match if they were unrelated, and at most."""
-        pairs: Counter[int | None] = Counter()
-        for prompt, items in self._counted.by_prompt.items():
-            others = sources.by_prompt.get(prompt, Counter())
-            for one, count in items.items():
-                for other, times in others.items():
-                    shorter = None if one is None or other is None else min(one, other)
-                    pairs[shorter] += count * times
-        total = sum(pairs.values())
-        if pairs[None]:
+        chances: Counter[int] = Counter()
+        total, is_measured = 0, True
+        for prompt, mine in self._counted.by_prompt.items():
+            theirs = sources.by_prompt.get(prompt, Sizes())
+            total += mine.items.total() * theirs.items.total()
+            is_measured = is_measured and not (mine.items[None] or theirs.items[None])
+            for one, other in itertools.product(mine.items, theirs.items):
+                if one is not None and other is not None:
+                    chances[min(one, other)] += mine.of_pairs(one, theirs, other)
+        if total and not is_measured:
             return total, None, None
-        expected = sum((Fraction(count * rate.false, rate.pairs) for rate, count in self._by_rate(pairs)), Fraction())
-        upper = sum((Fraction(count * rate.upper_ppm, found.PPM) for rate, count in self._by_rate(pairs)), Fraction())
-        return total, decimal_text(expected), decimal_text(upper)
+        return total, *self._sums(chances)
+
+    def _sums(self, chances: Counter[int]) -> tuple[str, str]:
+        rates = [(self._rates[at], count) for at, count in chances.items()]
+        expected = sum((Fraction(count * rate.false, rate.pairs) for rate, count in rates), Fraction())
+        upper = sum((Fraction(count * rate.upper_ppm, found.PPM) for rate, count in rates), Fraction())
+        return decimal_text(expected), decimal_text(upper)
 
     def _expected_of_any(self) -> tuple[int | None, str | None, str | None]:
-        """The same where only the number of sources is known: by the worst of the rates that may be a pair's."""
-        items = Counter[int | None]()
-        for counts in self._counted.by_prompt.values():
-            items += counts
+        """The same where only the number of sources is known: as if each were of the worst class no longer than the
+        item."""
         size = self._sources.against().items
         if size is None:
             return None, None, None
-        total = sum(items.values()) * size
-        if items[None]:
-            return total, None, None
-        expected = upper = Fraction()
-        for at, count in items.items():
-            rates = self._rates[: (at or 0) + 1]
-            expected += count * size * max(Fraction(rate.false, rate.pairs) for rate in rates)
-            upper += count * size * max(Fraction(rate.upper_ppm, found.PPM) for rate in rates)
-        return total, decimal_text(expected), decimal_text(upper)
-
-    def _by_rate(self, pairs: Counter[int | None]) -> Iterator[tuple[Rate, int]]:
-        for at, count in pairs.items():
-            if at is not None:
-                yield self._rates[at], count
+        total, worst = 0, Counter[int]()
+        for mine in self._counted.by_prompt.values():
+            total += mine.items.total() * size
+            if mine.items[None]:
+                return total, None, None
+            by_class: dict[int, list[tuple[int, int]]] = {}
+            for (lower, own), count in mine.chances.items():
+                by_class.setdefault(own, []).append((count * self._rates[lower].upper_ppm, lower))
+            for own, rows in by_class.items():
+                lower = max(rows)[1]
+                worst[lower] += mine.chances[lower, own] * size
+        return total, *self._sums(worst)
 
 
 def _named(name: str, digest: bytes, length: int) -> Named:
@@ -472,8 +493,10 @@ def _bounded(findings: Iterable[Finding]) -> Iterator[Finding]:
         yield one if total <= found.TEXT_CHARS_MAX else replace(one, passages=())
 
 
-def _rate(rate: Rate) -> RateUsed:
-    return RateUsed(rate.ppm, rate.upper_ppm, rate.pairs, rate.low, rate.high)
+def _rate(rate: Rate, longer: int) -> RateUsed:
+    times = rate.stretches(longer)
+    observed, upper = (min(found.PPM, ppm * times) for ppm in (rate.ppm, rate.upper_ppm))
+    return RateUsed(observed, upper, rate.pairs, rate.low, rate.high, times)
 
 
 def _remarks(remarks: Remarks | None, of: str) -> tuple[found.Remark, ...]:

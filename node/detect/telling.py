@@ -25,11 +25,12 @@ def share(ppm: int) -> str:
 
 
 def rate_text(rate: RateUsed | None) -> str:
-    """A class's measured rate, with its bound and what it was measured on."""
+    """How often items of these lengths match by chance, with its bound and the class that was measured."""
     if rate is None:
         return "not measured for this length"
     until = f"to {rate.high - 1:,}" if rate.high is not None else "or more"
-    return f"{rate.ppm:,} in a million (95 %: at most {rate.upper_ppm:,}) at {rate.low:,} {until} characters"
+    times = f", {rate.stretches:,} times what was measured: the longer one is so long" if rate.stretches > 1 else ""
+    return f"{rate.ppm:,} in a million (95 %: at most {rate.upper_ppm:,}) at {rate.low:,} {until} characters{times}"
 
 
 def chance_text(looked: LookedAt) -> str:

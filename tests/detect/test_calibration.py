@@ -29,10 +29,10 @@ from node.detect.winnow import DEFAULT, Scheme
 from proofs.errors import InputError
 
 RATES = (
-    Rate("documents", 400, 1_000, 1_000_000, 17),
-    Rate("documents", 1_000, 2_000, 999, 0),
-    Rate("documents", 5_000, None, 10, 10),
-    Rate("answers", 400, 1_000, 3, 1),
+    Rate("documents", 400, 1_000, 1_000_000, 17, 5_000),
+    Rate("documents", 1_000, 2_000, 999, 0, 5_000),
+    Rate("documents", 5_000, None, 10, 10, 9_000),
+    Rate("answers", 400, 1_000, 3, 1, 1_200),
 )
 HASHES = np.array([0, 1, 2**63, 2**64 - 1], np.uint64)
 TABLE = make_table("a test's", DEFAULT, "by hand", RATES, boilerplate=name_boilerplate(HASHES))
@@ -75,7 +75,7 @@ def test_no_share_is_refused(count: int, of: int) -> None:
 def test_rates_are_rounded_up(pairs: int, data: st.DataObject) -> None:
     """What a finding cites is never less than what was seen, and the bound never less than that."""
     false = data.draw(st.integers(0, pairs))
-    rate = Rate("documents", 400, None, pairs, false)
+    rate = Rate("documents", 400, None, pairs, false, 400)
     assert rate.ppm * pairs >= false * 1_000_000 > (rate.ppm - 1) * pairs
     assert rate.ppm <= rate.upper_ppm <= 1_000_000
     assert rate.upper_ppm > 0

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from node.detect import finding, given, looking
+from node.detect.calibration import default_table
 from node.detect.finding import Findings, read_findings
 from node.detect.index import create_index
 from node.detect.looking import decimal_text
 from node.detect.prints import Item, print_item
+from node.detect.text import normalise
 from node.detect.winnow import Winnower
 from tests.node.clitool import Cli
 
@@ -86,6 +88,29 @@ def test_what_was_looked_at_is_told(cli: Cli) -> None:
     assert f"if all were unrelated, about {looked.expected_false} would match" in text
     assert "common source" in text
     assert text.index("owner ") < text.index("0. found/mixed.txt")
+
+
+def test_a_long_text_is_many_chances(cli: Cli) -> None:
+    """The rate of a class is of pairs as long as were measured: a text that is so many times longer has as many
+    chances, in the finding's rate and in what is expected of the whole run, whichever side it is on."""
+    (cli.folder / "long").mkdir()
+    (cli.folder / "long" / "book.txt").write_text(words("a", 2500) + words(("ann", 1)) + words("b", 2500))
+    table = default_table()
+    rates = [
+        table.rate_for("documents", len(normalise((cli.folder / "ann" / f"{n}.txt").read_text()))) for n in range(3)
+    ]
+    for found in (findings(cli, "long", "--against", "ann"), findings(cli, "ann", "--against", "long")):
+        (one,) = found.findings
+        rate, book, plain = one.rate, max(one.item.length, one.source.length), table.rate_for("documents", one.length)
+        assert rate is not None
+        assert plain is not None
+        assert rate.stretches == plain.stretches(book) == round(book / plain.longer) > 5
+        assert (rate.ppm, rate.upper_ppm) == (plain.ppm * rate.stretches, plain.upper_ppm * rate.stretches)
+        assert found.looked_at.pairs == 3
+        expected = sum(own.upper_ppm * own.stretches(book) / 1e6 for own in rates if own is not None)
+        assert float(found.looked_at.expected_false_upper or 0) == pytest.approx(expected, rel=0.02)
+        shown = cli.ok("detect", "long", "--against", "ann").out
+        assert f", {rate.stretches} times what was measured: the longer one is so long" in shown
 
 
 def test_an_index_and_print_sets_give_the_same(cli: Cli) -> None:

@@ -148,4 +148,21 @@ DETECT_FIND_BREAKS = (
         "    if not good:\n", "    if False:\n",
         _NODE,
     ),
+    Break(
+        "a book is one chance to match, as a page is", "node/detect/looking.py",
+        "    times = rate.stretches(longer)\n", "    times = 1\n",
+        _COMMAND,
+    ),
+    Break(
+        "what is expected of a book is what is expected of a page", "node/detect/looking.py",
+        "                sizes.chances[lower, own] += times * rate.stretches(length)\n",
+        "                sizes.chances[lower, own] += times + 0 * rate.low\n",
+        _COMMAND,
+    ),
+    Break(
+        "prints left out count as matches", "node/detect/looking.py",
+        "        return Answer(hits, boilerplate=matches.boilerplate, crowded=matches.crowded)\n",
+        "        return Answer(hits, matches.boilerplate, matches.crowded)\n",
+        _COMMAND,
+    ),
 )  # fmt: skip
