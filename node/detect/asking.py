@@ -14,7 +14,8 @@ from node.agents.inforce import terms_in_force
 from node.client import Client
 from node.detect import finding as found
 from node.detect.calibration import Rate
-from node.detect.looking import Answer, Counted, Hit, Looked, Said
+from node.detect.chances import Counted
+from node.detect.looking import Answer, Hit, Looked, Said
 from node.detect.matching import Pair, Rule
 from node.detect.postings import Source
 from node.detect.printset import leaf_of

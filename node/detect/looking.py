@@ -2,19 +2,15 @@
 
 Memory is bounded by a batch of about a million prints and the findings kept: of each owner so many, best first, and of
 all FINDINGS_MAX. The others are counted. What was expected of unrelated texts is added up pair by pair: each item with
-each source, by the measured rate of the shorter one's length.
+each source (node/detect/chances.py).
 """
 
 from __future__ import annotations
 
 import heapq
-import itertools
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import ROUND_CEILING, Context, Decimal
-from fractions import Fraction
 from hashlib import sha256
 from typing import Any, Protocol
 
@@ -22,6 +18,7 @@ import numpy as np
 
 from node.detect import finding as found
 from node.detect.calibration import Rate, Table
+from node.detect.chances import Counted, Prompt, expected_of, expected_of_any
 from node.detect.finding import Finding, Named, OwnerFound, RateUsed, Registered, RuleUsed
 from node.detect.matching import Pair, Rule, match
 from node.detect.passages import Side, find_passages, item_passage
@@ -40,9 +37,6 @@ MEMORY_PRINTS_MAX = 20_000_000
 TEXTS_BYTES_MAX = 256 * 1024 * 1024
 """Of their texts, compressed, for the passages; of what is beyond, only the prints are kept."""
 OWNER_TEXT = "owners beyond those that are listed"
-
-Prompt = bytes
-"""The beginning of a prompt's SHA-256."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,49 +102,6 @@ class Sources(Protocol):
 
     def describe(self, owner: str, *, verified: bool) -> Said:
         """What is known of an owner that was found; `verified`: by its records, where there is a log."""
-
-
-@dataclass
-class Sizes:
-    """Items by class of lengths (None: of no class). `chances`: for a class and a higher one, or the same, as how many
-    items of the second count to an item of the first (`Rate.stretches`): a longer one is more chances to match."""
-
-    items: Counter[int | None] = field(default_factory=Counter)
-    chances: Counter[tuple[int, int]] = field(default_factory=Counter)
-
-    def of_pairs(self, one: int, others: Sizes, other: int) -> int:
-        """Chances of pairs of our items of a class with the others' of another, or the same."""
-        mine, theirs = self.items[one], others.items[other]
-        if one < other:
-            return mine * others.chances[one, other]
-        if one > other:
-            return theirs * self.chances[other, one]
-        return max(mine * others.chances[one, one], theirs * self.chances[one, one])
-
-
-class Counted:
-    """Sizes by prompt, where answers to the same ones are compared."""
-
-    def __init__(self, rates: Sequence[Rate]) -> None:
-        """`rates`: of one rule, ascending."""
-        self._rates = rates
-        self.by_prompt: dict[Prompt | None, Sizes] = {}
-
-    def add(self, length: int, prompt: Prompt | None = None, *, times: int = 1) -> None:
-        """Count items of this length."""
-        sizes = self.by_prompt.setdefault(prompt, Sizes())
-        own = self.class_of(length)
-        sizes.items[own] += times
-        if own is not None:
-            for lower, rate in enumerate(self._rates[: own + 1]):
-                sizes.chances[lower, own] += times * rate.stretches(length)
-
-    def class_of(self, length: int) -> int | None:
-        """The class's number, None where none was measured."""
-        for at, rate in enumerate(self._rates):
-            if rate.low <= length and (rate.high is None or length < rate.high):
-                return at
-        return None
 
 
 class LocalSources:
@@ -426,51 +377,14 @@ class Looker:
 
     def _looked_at(self, remarks: Remarks, said: tuple[found.Remark, ...]) -> found.LookedAt:
         sources = self._sources.classes(self._rates, self._rule)
-        pairs, expected, upper = self._expected_of_any() if sources is None else self._expected(sources)
+        if sources is None:
+            pairs, expected, upper = expected_of_any(self._counted, self._sources.against().items)
+        else:
+            pairs, expected, upper = expected_of(self._counted, sources)
         return found.LookedAt(
             self.items, self.characters, self.prints, self.too_short, self.not_text, remarks.counts[REPEATED],
             self.boilerplate, self.crowded, pairs, self.matches, expected, upper, said,
         )  # fmt: skip
-
-    def _expected(self, sources: Counted) -> tuple[int, str | None, str | None]:
-        """How many pairs were looked at, and how many of them would match if they were unrelated, and at most."""
-        chances: Counter[int] = Counter()
-        total, is_measured = 0, True
-        for prompt, mine in self._counted.by_prompt.items():
-            theirs = sources.by_prompt.get(prompt, Sizes())
-            total += mine.items.total() * theirs.items.total()
-            is_measured = is_measured and not (mine.items[None] or theirs.items[None])
-            for one, other in itertools.product(mine.items, theirs.items):
-                if one is not None and other is not None:
-                    chances[min(one, other)] += mine.of_pairs(one, theirs, other)
-        if total and not is_measured:
-            return total, None, None
-        return total, *self._sums(chances)
-
-    def _sums(self, chances: Counter[int]) -> tuple[str, str]:
-        rates = [(self._rates[at], count) for at, count in chances.items()]
-        expected = sum((Fraction(count * rate.false, rate.pairs) for rate, count in rates), Fraction())
-        upper = sum((Fraction(count * rate.upper_ppm, found.PPM) for rate, count in rates), Fraction())
-        return decimal_text(expected), decimal_text(upper)
-
-    def _expected_of_any(self) -> tuple[int | None, str | None, str | None]:
-        """The same where only the number of sources is known: as if each were of the worst class no longer than the
-        item."""
-        size = self._sources.against().items
-        if size is None:
-            return None, None, None
-        total, worst = 0, Counter[int]()
-        for mine in self._counted.by_prompt.values():
-            total += mine.items.total() * size
-            if mine.items[None]:
-                return total, None, None
-            by_class: dict[int, list[tuple[int, int]]] = {}
-            for (lower, own), count in mine.chances.items():
-                by_class.setdefault(own, []).append((count * self._rates[lower].upper_ppm, lower))
-            for own, rows in by_class.items():
-                lower = max(rows)[1]
-                worst[lower] += mine.chances[lower, own] * size
-        return total, *self._sums(worst)
 
 
 def _named(name: str, digest: bytes, length: int) -> Named:
@@ -508,10 +422,3 @@ def _remarks(remarks: Remarks | None, of: str) -> tuple[found.Remark, ...]:
         )
         for row in rows[: found.REMARKS_MAX // 2 - 1]
     )  # fmt: skip
-
-
-def decimal_text(value: Fraction) -> str:
-    """A number with three digits that count, rounded up, in plain decimals."""
-    context = Context(prec=3, rounding=ROUND_CEILING)
-    rounded = context.divide(Decimal(value.numerator), Decimal(value.denominator))
-    return format(rounded.normalize(), "f")

@@ -12,9 +12,9 @@ import pytest
 
 from node.detect import finding, given, looking
 from node.detect.calibration import default_table
+from node.detect.chances import Counted, decimal_text
 from node.detect.finding import Findings, read_findings
 from node.detect.index import create_index
-from node.detect.looking import decimal_text
 from node.detect.prints import Item, print_item
 from node.detect.text import normalise
 from node.detect.winnow import Winnower
@@ -183,7 +183,7 @@ def test_answers_are_compared_with_answers_to_the_same_prompt(cli: Cli) -> None:
 
 def test_prompts_that_nobody_answered_take_no_memory(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a stream with ever new prompts those are counted that sources answer; against an index, none by itself."""
-    counted: list[looking.Counted] = []
+    counted: list[Counted] = []
     expected = looking.Looker._looked_at
 
     def noted(self: looking.Looker, *args: Any) -> Any:

@@ -67,7 +67,7 @@ DETECT_FIND_BREAKS = (
         _PASSAGES,
     ),
     Break(
-        "expected matches are rounded down", "node/detect/looking.py",
+        "expected matches are rounded down", "node/detect/chances.py",
         "rounding=ROUND_CEILING", "rounding=\"ROUND_FLOOR\"",
         _COMMAND,
     ),
@@ -154,7 +154,7 @@ DETECT_FIND_BREAKS = (
         _COMMAND,
     ),
     Break(
-        "what is expected of a book is what is expected of a page", "node/detect/looking.py",
+        "what is expected of a book is what is expected of a page", "node/detect/chances.py",
         "                sizes.chances[lower, own] += times * rate.stretches(length)\n",
         "                sizes.chances[lower, own] += times + 0 * rate.low\n",
         _COMMAND,

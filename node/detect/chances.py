@@ -1,0 +1,109 @@
+"""How many of the pairs looked at would match if all were unrelated: rates times pairs (docs/calibration.md)."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import ROUND_CEILING, Context, Decimal
+from fractions import Fraction
+
+from node.detect.calibration import Rate
+from node.detect.finding import PPM
+
+Prompt = bytes
+"""The beginning of a prompt's SHA-256: answers are compared with answers to the same one."""
+
+
+@dataclass
+class Sizes:
+    """Items by class of lengths (None: of no class). `chances`: for a class and a higher one, or the same, as how many
+    items of the second count to an item of the first (`Rate.stretches`): a longer one is more chances to match."""
+
+    items: Counter[int | None] = field(default_factory=Counter)
+    chances: Counter[tuple[int, int]] = field(default_factory=Counter)
+
+    def of_pairs(self, one: int, others: Sizes, other: int) -> int:
+        """Chances of pairs of our items of a class with the others' of another, or the same."""
+        mine, theirs = self.items[one], others.items[other]
+        if one < other:
+            return mine * others.chances[one, other]
+        if one > other:
+            return theirs * self.chances[other, one]
+        return max(mine * others.chances[one, one], theirs * self.chances[one, one])
+
+
+class Counted:
+    """Sizes by prompt, where answers to the same ones are compared."""
+
+    def __init__(self, rates: Sequence[Rate]) -> None:
+        """`rates`: of one rule, ascending."""
+        self.rates = rates
+        self.by_prompt: dict[Prompt | None, Sizes] = {}
+
+    def add(self, length: int, prompt: Prompt | None = None, *, times: int = 1) -> None:
+        """Count items of this length."""
+        sizes = self.by_prompt.setdefault(prompt, Sizes())
+        own = self.class_of(length)
+        sizes.items[own] += times
+        if own is not None:
+            for lower, rate in enumerate(self.rates[: own + 1]):
+                sizes.chances[lower, own] += times * rate.stretches(length)
+
+    def class_of(self, length: int) -> int | None:
+        """The class's number, None where none was measured."""
+        for at, rate in enumerate(self.rates):
+            if rate.low <= length and (rate.high is None or length < rate.high):
+                return at
+        return None
+
+
+def expected_of(looked: Counted, sources: Counted) -> tuple[int, str | None, str | None]:
+    """How many pairs were looked at, and how many of them would match if they were unrelated, and at most (decimals;
+    None where a class wasn't measured)."""
+    chances: Counter[int] = Counter()
+    total, is_measured = 0, True
+    for prompt, mine in looked.by_prompt.items():
+        theirs = sources.by_prompt.get(prompt, Sizes())
+        total += mine.items.total() * theirs.items.total()
+        is_measured = is_measured and not (mine.items[None] or theirs.items[None])
+        for one, other in itertools.product(mine.items, theirs.items):
+            if one is not None and other is not None:
+                chances[min(one, other)] += mine.of_pairs(one, theirs, other)
+    if total and not is_measured:
+        return total, None, None
+    return total, *_sums(looked.rates, chances)
+
+
+def expected_of_any(looked: Counted, sources: int | None) -> tuple[int | None, str | None, str | None]:
+    """The same where only the number of sources is known: as if each were of the worst class no longer than the item.
+    `sources`: None where not even that is known."""
+    if sources is None:
+        return None, None, None
+    total, worst = 0, Counter[int]()
+    for mine in looked.by_prompt.values():
+        total += mine.items.total() * sources
+        if mine.items[None]:
+            return total, None, None
+        by_class: dict[int, list[tuple[int, int]]] = {}
+        for (lower, own), count in mine.chances.items():
+            by_class.setdefault(own, []).append((count * looked.rates[lower].upper_ppm, lower))
+        for own, rows in by_class.items():
+            lower = max(rows)[1]
+            worst[lower] += mine.chances[lower, own] * sources
+    return total, *_sums(looked.rates, worst)
+
+
+def _sums(rates: Sequence[Rate], chances: Counter[int]) -> tuple[str, str]:
+    used = [(rates[at], count) for at, count in chances.items()]
+    expected = sum((Fraction(count * rate.false, rate.pairs) for rate, count in used), Fraction())
+    upper = sum((Fraction(count * rate.upper_ppm, PPM) for rate, count in used), Fraction())
+    return decimal_text(expected), decimal_text(upper)
+
+
+def decimal_text(value: Fraction) -> str:
+    """A number with three digits that count, rounded up, in plain decimals."""
+    context = Context(prec=3, rounding=ROUND_CEILING)
+    rounded = context.divide(Decimal(value.numerator), Decimal(value.denominator))
+    return format(rounded.normalize(), "f")
