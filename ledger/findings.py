@@ -21,22 +21,31 @@ from proofs.ref import unpack_ref
 
 @dataclass(frozen=True, slots=True)
 class FindingRow:
-    """A claim. `asset`: whose material it is about; `accused`: the party that it is against, or that owns the asset
-    that it is against, None where that is a digest; `withdrawn`: the index of the withdrawal, 0 while it stands."""
+    """A claim. `leaf`: its entry's hash; `asset`: whose material it is about; `accused`: the party that it is against, or
+    that owns the asset that it is against, None where that is a digest; `withdrawn`: the index of the withdrawal, 0
+    while it stands."""
 
+    leaf: bytes
     asset: int
     accused: bytes | None
     withdrawn: int = 0
 
     def pack(self) -> bytes:
         """The row's value."""
-        return codec.pack([self.asset, self.accused, self.withdrawn])
+        return codec.pack([self.leaf, self.asset, self.accused, self.withdrawn])
 
 
 def finding_row(state: State, index: int) -> FindingRow | None:
     """The claim at a leaf; None where there is none."""
     data = state.view.get(keys.FINDING + keys.number(index))
     return None if data is None else FindingRow(*codec.unpack(data, field="row"))
+
+
+def _by_ref(state: State, raw: bytes) -> FindingRow | None:
+    """The claim that a reference names; None where it names none, or has another hash."""
+    ref = unpack_ref(raw)
+    row = finding_row(state, ref.index)
+    return row if row is not None and row.leaf == ref.leaf else None
 
 
 def claims_against(state: State, party: bytes, *, start: int = 0) -> Iterator[int]:
@@ -86,7 +95,7 @@ def claim(state: State, context: Context, body: Body) -> str:
         raise RuleRefusal("a claim against oneself", field=f"against.{what}", expected="another party, or its asset")
     note_event(state, asset, context.index, "claim")
     note_finding(state.overlay, context, body["asset"], "claim")
-    state.overlay.put(keys.FINDING + keys.number(context.index), FindingRow(asset, accused).pack())
+    state.overlay.put(keys.FINDING + keys.number(context.index), FindingRow(context.leaf, asset, accused).pack())
     if accused is not None:
         state.overlay.put(keys.ACCUSED + accused + keys.number(context.index), b"")
     return LOGGED
@@ -96,11 +105,10 @@ def withdraw_claim(state: State, context: Context, raw: bytes) -> bool:
     """Whether the reference is to a claim, which then stands no more. Raises RuleRefusal where that isn't for the
     signer to say."""
     index = unpack_ref(raw).index
-    row = finding_row(state, index)
+    row = _by_ref(state, raw)
     if row is None:
         return False
     expected = "a standing claim of the signer's party"
-    context.check_ref(raw, "target", expected)
     owner = state.asset(row.asset)
     if owner is None or owner.party != context.party:
         raise RuleRefusal("the claim of another party", field="target", expected=expected)
@@ -115,10 +123,10 @@ def accept_claim(state: State, context: Context, body: Body, asset: int | None) 
     """A usage accepts a claim: it is of the claim's asset, and by the party that the claim is against. What it costs
     follows from its own fields, as of any usage. Raises RuleRefusal."""
     expected = "a standing claim, on the asset that was used, against the signer's party or what it owns"
-    index = context.check_ref(body["claim"], "claim", expected)
-    row = finding_row(state, index)
+    index = unpack_ref(body["claim"]).index
+    row = _by_ref(state, body["claim"])
     if row is None:
-        raise RuleRefusal("not a claim", field="claim", expected=expected)
+        raise RuleRefusal("no claim of this log", field="claim", expected=expected)
     if body.get("seen_by") == "provider":
         raise RuleRefusal("accepted for another", field="claim", expected="a usage of the signer's own (seen_by user)")
     if row.asset != asset:

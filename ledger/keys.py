@@ -55,7 +55,7 @@ EVENT = b"E"  # E target, index -> kind of the later record about it            
 MADE_FROM = b"l"  # l source, index of who says so -> relations, bps, what was made   owner: lineage
 DESCRIBED = b"F"  # F external name 0 party -> index of its newest description        owner: lineage
 DISPUTED = b"V"  # V material, index of the dispute -> ""                             owner: lineage
-FINDING = b"X"  # X index -> [asset, accused party, withdrawn]: claims                owner: findings
+FINDING = b"X"  # X index -> [leaf, asset, accused party, withdrawn]: claims          owner: findings
 ACCUSED = b"Y"  # Y party, index -> "": claims against it or what it owns            owner: findings
 FOUND = b"U"  # U material, index -> "claim" or "canary" about it                     owner: lineage
 

@@ -161,10 +161,12 @@ def note_finding(overlay: Overlay, context: Context, raw: bytes | str, kind: str
     overlay.put(keys.FOUND + _packed(raw) + keys.number(context.index), kind.encode())
 
 
-def findings_of(state: State, target: Target, *, start: int = 0) -> Iterator[tuple[int, str]]:
-    """(index, kind) of the claims and canaries about a material, from the index `start` on."""
+def findings_of(
+    state: State, target: Target, *, start: int = 0, newest_first: bool = False
+) -> Iterator[tuple[int, str]]:
+    """(index, kind) of the claims and canaries about a material, from the index `start` on, or back to it."""
     prefix = keys.FOUND + pack_material(target)
-    for key, value in state.view.scan(prefix + keys.number(start), keys.after(prefix)):
+    for key, value in state.view.scan(prefix + keys.number(start), keys.after(prefix), reverse=newest_first):
         yield int.from_bytes(key[-8:], "big"), value.decode()
 
 

@@ -6,12 +6,14 @@ materials, edges and rows, and says what it left out.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
 from ledger import keys, sumlist
 from ledger.disputes import dispute_state
+from ledger.findings import finding_row
 from ledger.lineage import (
     Target,
     descriptions,
@@ -24,6 +26,7 @@ from ledger.lineage import (
 )
 from ledger.postings import CREDITED, EARNED, NOT_KEPT, USES
 from ledger.state import STATUS_NAMES, State
+from ledger.stored import party_of
 from ledger.walk import TooFarError, find_path, is_material, made_from, package_of, same_as, sources_of, walk
 from proofs import codec
 from proofs.errors import InputError
@@ -40,6 +43,10 @@ LISTS_MATERIAL_MAX = 10_000
 DISPUTES_MAX = 32
 FINDINGS_MAX = 32
 """Of one material; each is read."""
+FINDINGS_PARTY_MAX = 4
+"""Of one party and kind about one material: nobody crowds out another's."""
+FINDING_ROWS_MAX = 20_000
+"""That one trace looks at."""
 AUTHORS_MAX = 64
 """Of one name, whose descriptions are shown: the first by their keys."""
 SAYINGS_MAX = 20_000
@@ -98,7 +105,9 @@ class EarnedSum:
 @dataclass(slots=True)
 class Material:
     """A material of a trace. `level`: steps from the root, negative upwards. `described`: (author, index). `disputes`:
-    (index, target, state). `findings`: (index, kind) of claims and canaries."""
+    (index, target, state). `findings`: (index, kind) of canaries and of claims that stand, the newest of each party;
+    `findings_left_out`: how many more, -1 where they weren't counted; `findings_withdrawn`: claims taken back. None of
+    that is lineage: whoever logs a thousand claims makes no trace incomplete."""
 
     target: Target
     level: int
@@ -108,6 +117,8 @@ class Material:
     earned: list[EarnedSum] = field(default_factory=list)
     disputes: list[tuple[int, int, str]] = field(default_factory=list)
     findings: list[tuple[int, str]] = field(default_factory=list)
+    findings_left_out: int = 0
+    findings_withdrawn: int = 0
 
 
 @dataclass(slots=True)
@@ -163,6 +174,7 @@ class Tracer:
                 raise InputError(f"entry {target} is no asset", field=name, expected="an asset, or an external name")
         self._state, self._asked = state, asked
         self._lists = LISTS_MAX
+        self._finding_rows = FINDING_ROWS_MAX
         self._left_out: dict[str, None] = {}
         self._are_sums_cut = False
         self._said: dict[Target, list[tuple[int, bytes]]] = {}
@@ -326,11 +338,29 @@ class Tracer:
                 self._left_out["more disputes"] = None
             elif row is not None:
                 found.disputes.append((index, row[1], row[2]))
-        found.findings = list(islice(findings_of(self._state, target), FINDINGS_MAX + 1))
-        if len(found.findings) > FINDINGS_MAX:
-            self._left_out["more claims and canaries"] = None
-            found.findings.pop()
+        self._find(found)
         return found
+
+    def _find(self, found: Material) -> None:
+        """Claims and canaries about a material."""
+        state = self._state
+        seen: Counter[tuple[str, bytes]] = Counter()
+        for index, kind in findings_of(state, found.target, newest_first=True):
+            if self._finding_rows == 0:
+                found.findings_left_out = -1
+                return
+            self._finding_rows -= 1
+            row = finding_row(state, index) if kind == "claim" else None
+            if row is not None and row.withdrawn:
+                found.findings_withdrawn += 1
+                continue
+            owner = None if row is None else state.asset(row.asset)
+            by = kind, party_of(state.view, index) if owner is None else owner.party
+            seen[by] += 1
+            if len(found.findings) < FINDINGS_MAX and seen[by] <= FINDINGS_PARTY_MAX:
+                found.findings.append((index, kind))
+            else:
+                found.findings_left_out += 1
 
     def _sums(self, prefix: bytes) -> Iterator[tuple[bytes, int, int]]:
         """(rest of the key, entries, sum) of the lists with a prefix, since the leaf that was asked for."""

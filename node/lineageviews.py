@@ -77,6 +77,8 @@ class _View:
             node["earned"] = [self._earned(one) for one in found.earned]
         node["disputes"] = [{"index": index, "target": at, "state": state} for index, at, state in found.disputes]
         node["findings"] = [self._finding(index) for index, _ in found.findings]
+        node["findings_left_out"] = None if found.findings_left_out < 0 else found.findings_left_out
+        node["claims_withdrawn"] = found.findings_withdrawn
         return node
 
     def _finding(self, index: int) -> dict[str, Any]:
@@ -95,7 +97,6 @@ class _View:
             "asset": str(unpack_ref(body["asset"]).index),
             "against": {what: str(unpack_ref(value).index) if what == "asset" else value.hex()},
             "accused": None if accused is None else self._name(accused),
-            "stands": row is not None and not row.withdrawn,
         }
 
     def _asset(self, index: int) -> dict[str, Any]:

@@ -131,12 +131,13 @@ _MATERIAL = {
                         "index": COUNT, "kind": one_of("claim"), **_PARTY_NAMED, "asset": text(),
                         "accused": or_null(text()),
                         "against": {"anyOf": [shape({"asset": text()}), shape({"party": HEX}), shape({"digest": HEX})]},
-                        "stands": {"type": "boolean"},
                     }
                 ),
             ]
         }
     ),
+    "findings_left_out": or_null(COUNT),
+    "claims_withdrawn": COUNT,
 }  # fmt: skip
 _DESCRIPTION = shape({"index": COUNT, "ref": REF, **_PARTY_NAMED, "record": ref("RecordFields")})
 _LINEAGE_NODE = {

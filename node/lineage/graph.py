@@ -100,7 +100,7 @@ class Dispute:
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A claim or a canary at leaf `index`, of `party` (hex). Of a canary: `count`, its marks. Of a claim: the `asset`
-    that its owner says was found (an id); `accused`, the party's name, "" of a digest; and whether it `stands`."""
+    that its owner says was found (an id); `accused`, the party's name, "" of a digest."""
 
     index: int
     kind: str
@@ -109,7 +109,6 @@ class Finding:
     count: int = 0
     asset: str = ""
     accused: str = ""
-    stands: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +141,7 @@ class Node:
     earned: tuple[EarnedSum, ...] = ()
     disputes: tuple[Dispute, ...] = ()
     findings: tuple[Finding, ...] = ()
+    findings_left_out: int | None = 0
     terms: TermsOf | None = None
 
     @property
@@ -340,6 +340,7 @@ def _node(value: Any, place: str) -> Node:
     uses = form.listed(said, "uses", place, _use_sum, SUMS_MAX)
     disputes = form.listed(said, "disputes", place, _dispute, SUMS_MAX)
     findings = form.listed(said, "findings", place, _finding, SUMS_MAX)
+    left_out = form.optional(said, "findings_left_out", place, form.count)
     if kind == EXTERNAL:
         descriptions = form.listed(said, "descriptions", place, _description, SUMS_MAX)
         for at, one in enumerate(descriptions):
@@ -350,6 +351,7 @@ def _node(value: Any, place: str) -> Node:
         return Node(
             node_id, level, kind, title,
             descriptions=descriptions, claimed_by=claimed_by, uses=uses, disputes=disputes, findings=findings,
+            findings_left_out=left_out,
         )  # fmt: skip
     ref = form.required(said, "ref", place, form.reference)
     if parse_ref(ref).index != int(node_id):
@@ -366,6 +368,7 @@ def _node(value: Any, place: str) -> Node:
         earned=form.listed(said, "earned", place, _earned, SUMS_MAX),
         disputes=disputes,
         findings=findings,
+        findings_left_out=left_out,
         terms=None if terms is None else _terms(terms, f"{place}.terms"),
     )  # fmt: skip
 
@@ -447,7 +450,6 @@ def _finding(value: Any, place: str) -> Finding:
         index, kind, party, name,
         asset=form.required(said, "asset", place, form.asset_id),
         accused=form.optional(said, "accused", place, form.text) or "",
-        stands=form.required(said, "stands", place, form.boolean),
     )  # fmt: skip
 
 

@@ -161,7 +161,7 @@ def mark_words(graph: Graph, node: Node) -> list[str]:
     opened = [dispute for dispute in node.disputes if dispute.state == OPEN]
     if opened:
         marks.append("disputed (" + ", ".join(str(dispute.index) for dispute in opened[:SPEAKERS_SHOWN]) + ")")
-    against = [one.index for one in node.findings if one.kind == "claim" and one.stands and one.asset != node.id]
+    against = [one.index for one in node.findings if one.kind == "claim" and one.asset != node.id]
     if against:
         marks.append("claimed to hold another's (" + ", ".join(map(str, against[:SPEAKERS_SHOWN])) + ")")
     return marks
@@ -169,7 +169,7 @@ def mark_words(graph: Graph, node: Node) -> list[str]:
 
 def finding_words(node: Node) -> list[str]:
     """Where its owner says that it was found, and its canaries: `claimed by its owner against Lab (41)`."""
-    claims = [one for one in node.findings if one.kind == "claim" and one.stands and one.asset == node.id]
+    claims = [one for one in node.findings if one.kind == "claim" and one.asset == node.id]
     words = [
         f"claimed by its owner against {safe_line(one.accused) or 'nobody named'} ({one.index})"
         for one in claims[:SPEAKERS_SHOWN]
@@ -177,7 +177,12 @@ def finding_words(node: Node) -> list[str]:
     if len(claims) > SPEAKERS_SHOWN:
         words.append(f"and {len(claims) - SPEAKERS_SHOWN} more claims")
     canaries = [str(one.index) for one in node.findings if one.kind == "canary"]
-    return [*words, f"canaries ({', '.join(canaries[:SPEAKERS_SHOWN])})"] if canaries else words
+    if canaries:
+        words.append(f"canaries ({', '.join(canaries[:SPEAKERS_SHOWN])})")
+    if node.findings_left_out != 0:
+        more = "many" if node.findings_left_out is None else f"{node.findings_left_out:,}"
+        words.append(f"{more} more claims or canaries about it: `usance records --kind claim --asset ASSET`")
+    return words
 
 
 def where_words(node: Node) -> str:

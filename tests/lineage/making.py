@@ -52,7 +52,16 @@ class Maker:
 
     def _add(self, at: str, said: dict[str, Any]) -> str:
         if at not in self._by_id:
-            node = {"id": at, "level": 0, "uses": [], "disputes": [], "findings": [], **said}
+            node = {
+                "id": at,
+                "level": 0,
+                "uses": [],
+                "disputes": [],
+                "findings": [],
+                "findings_left_out": 0,
+                "claims_withdrawn": 0,
+                **said,
+            }
             self._by_id[at] = node
             self.value["nodes"].append(node)
         return at

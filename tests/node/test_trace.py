@@ -276,9 +276,9 @@ def test_findings_stand_at_both_ends(chain: Chain, cli: Cli) -> None:
         (root,) = (one for one in shown["nodes"] if one["level"] == 0)
         said = {"party": chain.curator.key.hex(), "party_name": "Curator"}
         assert root["findings"] == [
-            {"index": at, "kind": "claim", **said, "asset": str(chain.middle.index), "accused": "Lab", "stands": True,
-             "against": {"asset": str(theirs.index)}},
             {"index": at + 1, "kind": "canary", **said, "count": 4},
+            {"index": at, "kind": "claim", **said, "asset": str(chain.middle.index), "accused": "Lab",
+             "against": {"asset": str(theirs.index)}},
         ]  # fmt: skip
     lines = " ".join(cli.ok("trace", chain.middle.index).out.split())
     assert f"claimed by its owner against Lab ({at})" in lines
@@ -289,6 +289,27 @@ def test_findings_stand_at_both_ends(chain: Chain, cli: Cli) -> None:
     chain.curator.log(body("withdraw", target=gone.pack()))
     assert "CLAIMED TO HOLD" not in cli.ok("trace", theirs.index).out
     assert "claimed by its owner" not in cli.ok("trace", chain.middle.index).out
+    shown = json.loads(cli.ok("trace", theirs.index, "--json").out)
+    (root,) = (one for one in shown["nodes"] if one["level"] == 0)
+    assert (root["findings"], root["findings_left_out"], root["claims_withdrawn"]) == ([], 0, 1)
+
+
+def test_a_crowd_of_claims_hides_no_other_and_makes_no_trace_incomplete(chain: Chain, cli: Cli) -> None:
+    """Forty claims of a stranger leave the trace whole and an earlier claim of another in sight; how many more there
+    are is told."""
+    mine = _ref(chain.node, chain.lab, body("asset", type="model", name="crowded"))
+    claim = {"against": {"asset": mine.pack()}, "method": "winnowing", "score": 410, "threshold": 100, "fpr": 40,
+             "length": 5000, "proves": "a match", "evidence": bytes(32)}  # fmt: skip
+    corpus = _ref(chain.node, chain.press, body("asset", type="dataset", name="corpus"))
+    honest = chain.press.log(body("claim", asset=corpus.pack(), **claim))["first_index"]
+    junk = _ref(chain.node, chain.curator, body("asset", type="dataset", name="junk"))
+    chain.curator.log(*(body("claim", asset=junk.pack(), **claim) for _ in range(40)))
+    shown = json.loads(cli.ok("trace", mine.index, "--json", "--depth", 1).out)
+    (root,) = (one for one in shown["nodes"] if one["level"] == 0)
+    assert shown["truncated"] == []
+    assert honest in [one["index"] for one in root["findings"]]
+    assert (len(root["findings"]), root["findings_left_out"]) == (5, 36)
+    assert "36 more claims or canaries about it" in " ".join(cli.ok("trace", mine.index).out.split())
 
 
 def test_a_replaced_description_counts_no_more(chain: Chain) -> None:

@@ -61,8 +61,8 @@ CLAIM_BREAKS = (
         RULES,
     ),
     Break(
-        "a claim's hash isn't compared when it is taken back", "ledger/findings.py",
-        '    context.check_ref(raw, "target", expected)\n', "",
+        "a claim's hash isn't compared", "ledger/findings.py",
+        "    return row if row is not None and row.leaf == ref.leaf else None\n", "    return row\n",
         RULES,
     ),
     Break(
@@ -99,8 +99,13 @@ CLAIM_BREAKS = (
         QUERY,
     ),
     Break(
-        "a claim that was taken back still stands in traces", "node/lineageviews.py",
-        '            "stands": row is not None and not row.withdrawn,\n', '            "stands": True,\n',
+        "a claim that was taken back still stands in traces", "ledger/trace.py",
+        "            if row is not None and row.withdrawn:\n", "            if row is not None and not row.leaf:\n",
+        TRACE,
+    ),
+    Break(
+        "a stranger's claims crowd out all others", "ledger/trace.py",
+        "and seen[by] <= FINDINGS_PARTY_MAX:\n", "and seen[by] <= FINDINGS_MAX:\n",
         TRACE,
     ),
     Break(
