@@ -21,9 +21,9 @@ from proofs.ref import unpack_ref
 
 @dataclass(frozen=True, slots=True)
 class FindingRow:
-    """A claim. `leaf`: its entry's hash; `asset`: whose material it is about; `accused`: the party that it is against, or
-    that owns the asset that it is against, None where that is a digest; `withdrawn`: the index of the withdrawal, 0
-    while it stands."""
+    """A claim. `leaf`: its entry's hash; `asset`: whose material it is about; `accused`: the party that it is against,
+    or that owns the asset that it is against, None of a digest; `withdrawn`: index of the withdrawal, 0 while it
+    stands."""
 
     leaf: bytes
     asset: int

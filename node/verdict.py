@@ -38,6 +38,10 @@ CANARY_NOT_SHOWN = (
 )
 REPLAY = "`usance audit` replays the whole log and shows the rules, bindings and gaps"
 
+FINDINGS_NAMED = 8
+MARK_CHARS_MIN = 50
+"""Letters and digits: shorter ones stand in texts by chance. (`usance canary make` makes longer ones.)"""
+
 
 def judge_proof(proof: TlogProof, *, policy: Policy | None, entry: bytes | None = None) -> Verdict:
     """Judge one proof. `policy` None: nothing anchors the checkpoint, which leaves that step open. `entry`: its bytes
@@ -130,6 +134,11 @@ def judge_canary(verdict: Verdict, opening: Opening, *, text: str | None = None)
         if text is not None:
             step = "text"
             form = normalise_slowly(opening.mark.text)
+            if len(form) < MARK_CHARS_MIN:
+                raise InputError(
+                    f"the mark has {len(form)} letters and digits: too short to tell",
+                    expected=f"a mark of {MARK_CHARS_MIN} or more",
+                )
             at = normalise_slowly(text).find(form)
             if at < 0:
                 raise InputError(
@@ -148,12 +157,19 @@ def judge_findings(verdict: Verdict, data: bytes, found: Findings) -> None:
     verdict.not_shown.append("that the finding is right: the file is its maker's; look at the passages, and look again")
     step = "evidence"
     try:
-        finding = find_claimed(verdict.body or {}, data, found)
-        verdict.more["finding"] = {"number": finding.number, "item": finding.item.name, "source": finding.source.name}
-        verdict.good(
-            step, f"the file is the claim's evidence; finding {finding.number} is claimed: "
-            f"{excerpt(finding.item.name)} matches {excerpt(finding.source.name)}", "SHA-256",
-        )  # fmt: skip
+        fits = find_claimed(verdict.body or {}, data, found)
+        verdict.more["findings"] = [
+            {"number": one.number, "item": one.item.name, "source": one.source.name} for one in fits
+        ]
+        first = f"{excerpt(fits[0].item.name)} matches {excerpt(fits[0].source.name)}"
+        if len(fits) > 1:
+            numbers = ", ".join(str(one.number) for one in fits[:FINDINGS_NAMED]) + (
+                ", …" if len(fits) > FINDINGS_NAMED else ""
+            )
+            said = f"one of the findings {numbers}, which have the same figures, is claimed; in the first, {first}"
+        else:
+            said = f"finding {fits[0].number} is claimed: {first}"
+        verdict.good(step, f"the file is the claim's evidence; {said}", "SHA-256")
     except InputError as error:
         verdict.fail(step, error)
 

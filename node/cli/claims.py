@@ -17,13 +17,14 @@ from node.cli.outcome import OK
 from node.cli.text import emit, note_line
 from node.cli.writing import body_of, log_one, report
 from node.client import Client
-from node.detect.claimed import claim_fields
+from node.detect.claimed import check_said, claim_fields
 from node.detect.finding import FILE_BYTES_MAX, Finding, parse_findings
 from node.environment import read_file
 from node.resolve import Found, need_ref, resolve
 from proofs.errors import InputError, excerpt
 from proofs.jsonform import to_json
 from proofs.ref import unpack_ref
+from proofs.text import parse_decimal
 
 _NEXT = {
     "track": "your terms say track: nothing is asked of anybody",
@@ -33,6 +34,7 @@ _NEXT = {
     None: "your terms say nothing of matches (on_match): whoever it is against can accept it with `usance use ASSET "
     "--as … --claim {index}`, or answer with `usance dispute {index}`",
 }
+_NOBODY = "it is against a digest, so nobody is asked: it fixes that you had found this by now"
 
 
 def configure_claim(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +60,7 @@ def _chosen(text: str) -> tuple[Finding, bytes]:
     path, colon, tail = text.rpartition(":")
     number = None
     if colon and path and tail.isascii() and tail.isdigit() and not os.path.exists(text):
-        number = int(tail[:9])
+        number = parse_decimal(tail, field="--finding")
     else:
         path = text
     data = read_file(path, bytes_max=FILE_BYTES_MAX, what="the findings")
@@ -71,7 +73,9 @@ def _chosen(text: str) -> tuple[Finding, bytes]:
         raise InputError(
             f"{path} holds no finding {number}", field="--finding", expected=f"a number below {len(found.findings)}"
         )
-    return found.findings[number or 0], sha256(data).digest()
+    finding = found.findings[number or 0]
+    check_said(finding, found.rule)
+    return finding, sha256(data).digest()
 
 
 def _against(args: argparse.Namespace, client: Client, finding: Finding) -> dict[str, bytes]:
@@ -81,7 +85,7 @@ def _against(args: argparse.Namespace, client: Client, finding: Finding) -> dict
         return {"party": party_bytes(args.against_party, field="--against-party")}
     if args.against_digest is not None:
         return {"digest": hex_bytes(args.against_digest, length=32, field="--against-digest")}
-    note_line("against nobody: the claim names the content only; nobody can accept or dispute it")
+    note_line("against nobody: the claim names the content only")
     return {"digest": bytes.fromhex(finding.item.sha256)}
 
 
@@ -120,24 +124,26 @@ def run_claim(args: argparse.Namespace) -> int:
     policy = None if terms is None else terms.fields.get("on_match")
     shown: dict[str, Any] = to_json({name: value for name, value in fields.items() if name != "kind"})
     json = {"policy": policy}
+    lines = _lines(fields, shown)
     if signing is None:
         body_of(fields)
         emit({"kind": "claim", "logged": False, **shown, **json}, as_json=args.json,
-             lines=["claim, not logged", *_lines(shown)])  # fmt: skip
+             lines=["claim, not logged", *lines])  # fmt: skip
         return OK
     ref, status = log_one(signing, fields)
-    words = _NEXT[policy].format(index=ref.index)
-    report(args, "claim", ref, status, json={**shown, **json}, lines=[*_lines(shown), f"  {words}"])
+    words = _NOBODY if "digest" in fields["against"] else _NEXT[policy].format(index=ref.index)
+    report(args, "claim", ref, status, json={**shown, **json}, lines=[*lines, f"  {words}"])
     return OK
 
 
-def _lines(shown: dict[str, Any]) -> list[str]:
+def _lines(fields: dict[str, Any], shown: dict[str, Any]) -> list[str]:
+    """For people. `shown`: the same in JSON, in which large numbers are texts."""
     what, value = next(iter(shown["against"].items()))
     return [
         f"  asset {shown['asset']}",
         f"  against {what} {value}",
-        f"  {shown['method']}: {shown['score']:,}, where {shown['threshold']:,} counts",
-        f"  wrong at most {shown['fpr']:,} times in a million pairs of unrelated items as long (95 % sure)",
-        f"  proves: {shown['proves']}",
+        f"  {fields['method']}: {fields['score']:,}, where {fields['threshold']:,} counts",
+        f"  wrong at most {fields['fpr']:,} times in a million pairs of unrelated items as long (95 % sure)",
+        f"  proves: {fields['proves']}",
         f"  evidence: keep the file of findings; its SHA-256 is {shown['evidence']}",
     ]

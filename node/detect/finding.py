@@ -435,10 +435,32 @@ def _contradictions(found: Findings) -> Iterator[InputError]:
             yield _wrong(f"{where}.length", finding.length, "that of the shorter of item and source")
         if finding.copy and finding.item.sha256 != finding.source.sha256:
             yield _wrong(f"{where}.copy", finding.copy, "false where the SHA-256 differ")
+        yield from _miscounted(found, finding, where)
     if owner_of:
         yield _wrong("owners", min(owner_of), "numbers of findings that are there")
     if len({owner.owner for owner in found.owners}) != len(found.owners):
         yield _wrong("owners", len(found.owners), "each owner once")
+
+
+def _miscounted(found: Findings, finding: Finding, where: str) -> Iterator[InputError]:
+    """Where a finding's figures don't give what it counts by, or fall out of the class of its rate."""
+    word, score, threshold = judge(
+        run=finding.run, containment=max(finding.of_item, finding.of_source), copy=finding.copy, rule=found.rule,
+        text=finding.length > 0,
+    )  # fmt: skip
+    for name, said, meant in (
+        ("method", finding.method, f"{found.scheme}; {found.rule.name}; {word}"),
+        ("score", finding.score, score),
+        ("threshold", finding.threshold, threshold),
+        ("rung", finding.rung, rung_of(run=finding.run, copy=finding.copy)),
+    ):
+        if said != meant:
+            yield _wrong(f"{where}.{name}", said, f"{meant}, by its other figures")
+    rate = finding.rate
+    if rate is not None and not (
+        rate.ppm <= rate.upper_ppm and rate.low <= finding.length and (rate.high is None or finding.length < rate.high)
+    ):
+        yield _wrong(f"{where}.rate", finding.length, "the class of this length, and a bound no lower than the rate")
 
 
 def read_findings(path: str) -> Findings:

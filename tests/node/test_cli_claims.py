@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from node.detect.finding import Registered
+from node.detect.finding import Named, Registered
 from proofs.ref import parse_ref
 from tests.detect.findingsfile import finding, findings
 from tests.node.clitool import Cli
@@ -124,6 +124,8 @@ BAD: dict[str, tuple[tuple[Any, ...], str, str]] = {
     "beyond": ((finding(),), "findings.json:3", "a number below 1"),
     "missing": ((finding(),), "nothing.json", "findings"),
     "unmeasured": ((finding(rate=None),), "findings.json", "calibrat"),
+    "beyond by leading zeros": ((finding(), finding(1)), "findings.json:0000000001", "decimal"),
+    "in other words": ((finding(proves="rung 1: it was stolen"),), "findings.json", "run `usance detect` again"),
     "another asset's": ((finding(registered=Registered("3:" + "ab" * 32, "cd" * 32)),), "findings.json", "3:abab"),
 }
 
@@ -187,3 +189,38 @@ def test_the_evidence_is_checked_offline(world: World) -> None:
     done = world.owner("verify", "asset.tlog-proof", "--findings", "findings.json")
     assert done.code == 1
     assert "rests on no findings" in done.out
+
+
+def test_findings_alike_are_told_apart_or_named_together(world: World) -> None:
+    """Of several findings with the claim's figures that of the claimed item is named, where the record names it; else
+    all are, and none of another asset."""
+    other = Named("answers.jsonl:9", "44" * 32, 2_000)
+    write(
+        world.owner, finding(), finding(1, item=other), finding(2, registered=Registered("1:" + "ab" * 32, "cd" * 32))
+    )
+    for against, said in (
+        (("--against-digest", "44" * 32), "finding 1 is claimed: 'answers.jsonl:9'"),
+        (("--against", world.model), "one of the findings 0, 1, which have the same figures, is claimed"),
+    ):
+        claim = world.owner.json("claim", world.corpus, "--finding", "findings.json:1", *against)["index"]
+        world.owner.ok("proof", claim, "-o", f"{claim}.tlog-proof")
+        assert said in world.owner.ok("verify", f"{claim}.tlog-proof", "--findings", "findings.json").out
+
+
+def test_a_claim_is_shown_whatever_its_figures(world: World) -> None:
+    """Figures beyond what JSON has as numbers are shown, too, and the claim is logged once."""
+    run = 2**53 + 1
+    write(world.owner, finding(run=run))
+    done = world.owner("claim", world.corpus, "--finding", "findings.json", "--against", world.model)
+    assert done.code == 0, done
+    assert f"{run:,}, where 100 counts" in done.out
+    assert len(world.node.json(f"/records?kind=claim&asset={world.corpus}")["records"]) == 1
+
+
+def test_a_claim_against_a_digest_asks_nobody(world: World) -> None:
+    """It isn't said that somebody can accept it."""
+    write(world.owner, finding())
+    done = world.owner("claim", world.corpus, "--finding", "findings.json", "--against-digest", "55" * 32)
+    assert done.code == 0
+    assert "nobody is asked" in done.out
+    assert "accept" not in done.out

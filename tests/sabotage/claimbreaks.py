@@ -115,7 +115,7 @@ CLAIM_BREAKS = (
     ),
     Break(
         "a finding without a measured rate is claimed", "node/detect/claimed.py",
-        '    elif finding.method.endswith("sha-256"):\n', "    elif finding.length:\n",
+        "    elif finding.copy and finding.length == 0:", "    elif finding.length:",
         COMMAND,
     ),
     Break(
@@ -135,7 +135,7 @@ CLAIM_BREAKS = (
     ),
     Break(
         "the evidence is something else's digest", "node/cli/claims.py",
-        "number or 0], sha256(data).digest()", "number or 0], sha256(data[:9]).digest()",
+        "return finding, sha256(data).digest()", "return finding, sha256(data[:9]).digest()",
         COMMAND,
     ),
     Break(
@@ -145,7 +145,34 @@ CLAIM_BREAKS = (
     ),
     Break(
         "any finding of the file passes for the claimed one", "node/detect/claimed.py",
-        "        if all(body[name] == value for name, value in said.items()):\n", "        if said:\n",
+        "        if not is_other and all(body[name] == value for name, value in said.items()):\n",
+        "        if not is_other and said:\n",
         COMMAND,
+    ),
+    Break(
+        "a finding of another asset passes for the claimed one", "node/detect/claimed.py",
+        "        if not is_other and all(body[name] == value for name, value in said.items()):\n",
+        "        if all(body[name] == value for name, value in said.items()):\n",
+        COMMAND,
+    ),
+    Break(
+        "the claimed item isn't told from others with its figures", "node/detect/claimed.py",
+        "    return named or fits\n", "    return fits\n",
+        COMMAND,
+    ),
+    Break(
+        "whatever a file says goes into the log", "node/cli/claims.py",
+        "    check_said(finding, found.rule)\n", "",
+        COMMAND,
+    ),
+    Break(
+        "a finding's figures aren't held against each other", "node/detect/finding.py",
+        "        yield from _miscounted(found, finding, where)\n", "",
+        ("tests/detect/test_finding.py",),
+    ),
+    Break(
+        "a mark of no letters stands in every text", "node/verdict.py",
+        "            if len(form) < MARK_CHARS_MIN:\n", "            if len(form) < 0:\n",
+        ("tests/node/test_canary_verdict.py",),
     ),
 )  # fmt: skip
