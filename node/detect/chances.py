@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Context, Decimal
 from fractions import Fraction
@@ -13,16 +13,27 @@ from node.detect.calibration import Rate
 from node.detect.finding import PPM
 
 Prompt = bytes
-"""The beginning of a prompt's SHA-256: answers are compared with answers to the same one."""
+"""The beginning of a prompt's SHA-256: answers are compared with answers to the same one, and with what answers nobody
+knows what (None)."""
+UNASKED: Prompt = b""
+"""Of all items together whose prompts are known and no source answers: they are compared with unknown ones alone."""
 
 
 @dataclass
 class Sizes:
     """Items by class of lengths (None: of no class). `chances`: for a class and a higher one, or the same, as how many
-    items of the second count to an item of the first (`Rate.stretches`): a longer one is more chances to match."""
+    items of the second count to an item of the first (`Rate.stretches`): a longer one is more chances to match.
+    `within`: items by their class and how many they count to another of it."""
 
     items: Counter[int | None] = field(default_factory=Counter)
     chances: Counter[tuple[int, int]] = field(default_factory=Counter)
+    within: Counter[tuple[int, int]] = field(default_factory=Counter)
+
+    def take(self, others: Sizes) -> None:
+        """Count those of others, too."""
+        self.items.update(others.items)
+        self.chances.update(others.chances)
+        self.within.update(others.within)
 
     def of_pairs(self, one: int, others: Sizes, other: int) -> int:
         """Chances of pairs of our items of a class with the others' of another, or the same."""
@@ -31,7 +42,21 @@ class Sizes:
             return mine * others.chances[one, other]
         if one > other:
             return theirs * self.chances[other, one]
-        return max(mine * others.chances[one, one], theirs * self.chances[one, one])
+        return _sum_of_longer(self._stretches(one), others._stretches(one))
+
+    def _stretches(self, one: int) -> Counter[int]:
+        return Counter({times: count for (own, times), count in self.within.items() if own == one})
+
+
+def _sum_of_longer(ours: Counter[int], theirs: Counter[int]) -> int:
+    """Of all pairs of one of ours and one of theirs: the sum of what the longer one counts."""
+    total, below_ours, below_theirs = 0, 0, 0
+    for times in sorted(ours.keys() | theirs.keys()):
+        mine, others = ours[times], theirs[times]
+        total += times * (mine * below_theirs + others * below_ours + mine * others)
+        below_ours += mine
+        below_theirs += others
+    return total
 
 
 class Counted:
@@ -50,6 +75,7 @@ class Counted:
         if own is not None:
             for lower, rate in enumerate(self.rates[: own + 1]):
                 sizes.chances[lower, own] += times * rate.stretches(length)
+            sizes.within[own, self.rates[own].stretches(length)] += times
 
     def class_of(self, length: int) -> int | None:
         """The class's number, None where none was measured."""
@@ -64,8 +90,9 @@ def expected_of(looked: Counted, sources: Counted) -> tuple[int, str | None, str
     None where a class wasn't measured)."""
     chances: Counter[int] = Counter()
     total, is_measured = 0, True
-    for prompt, mine in looked.by_prompt.items():
-        theirs = sources.by_prompt.get(prompt, Sizes())
+    for mine, theirs in _compared(looked, sources):
+        if not (mine.items and theirs.items):
+            continue
         total += mine.items.total() * theirs.items.total()
         is_measured = is_measured and not (mine.items[None] or theirs.items[None])
         for one, other in itertools.product(mine.items, theirs.items):
@@ -74,6 +101,22 @@ def expected_of(looked: Counted, sources: Counted) -> tuple[int, str | None, str
     if total and not is_measured:
         return total, None, None
     return total, *_sums(looked.rates, chances)
+
+
+def _compared(looked: Counted, sources: Counted) -> Iterator[tuple[Sizes, Sizes]]:
+    """What is held against what: equal prompts, and whatever is unknown against everything."""
+    known, everything = Sizes(), Sizes()
+    for prompt, sizes in looked.by_prompt.items():
+        if prompt is not None:
+            known.take(sizes)
+            if prompt in sources.by_prompt:
+                yield sizes, sources.by_prompt[prompt]
+    for sizes in sources.by_prompt.values():
+        everything.take(sizes)
+    if None in looked.by_prompt:
+        yield looked.by_prompt[None], everything
+    if None in sources.by_prompt:
+        yield known, sources.by_prompt[None]
 
 
 def expected_of_any(looked: Counted, sources: int | None) -> tuple[int | None, str | None, str | None]:

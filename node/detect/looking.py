@@ -18,7 +18,7 @@ import numpy as np
 
 from node.detect import finding as found
 from node.detect.calibration import Rate, Table
-from node.detect.chances import Counted, Prompt, expected_of, expected_of_any
+from node.detect.chances import UNASKED, Counted, Prompt, expected_of, expected_of_any
 from node.detect.finding import Finding, Named, OwnerFound, RateUsed, Registered, RuleUsed
 from node.detect.matching import Pair, Rule, match
 from node.detect.passages import Side, find_passages, item_passage
@@ -89,7 +89,7 @@ class Sources(Protocol):
 
     @property
     def prompts(self) -> frozenset[Prompt | None] | None:
-        """What they answer, where only answers to the same prompt are compared."""
+        """What they answer (None: that isn't known), where answers to different prompts aren't compared."""
 
     def against(self) -> found.Against:
         """What it is called, and how large it is."""
@@ -111,7 +111,7 @@ class LocalSources:
         self, postings: Postings, against: found.Against, *, texts: Callable[[int], str | None],
         boilerplate: Hashes = NO_HASHES, prompts: Sequence[Prompt | None] | None = None,
     ) -> None:  # fmt: skip
-        """`prompts`: what each source answers; only answers to the same prompt are compared then."""
+        """`prompts`: what each source answers; answers to different prompts aren't compared then."""
         self.postings, self._against, self._texts, self._prompts = postings, against, texts, prompts
         self._boilerplate = boilerplate
 
@@ -135,7 +135,7 @@ class LocalSources:
         hits = []
         for pair in matches.pairs:
             item = items[pair.item]
-            if self._prompts is not None and self._prompts[pair.doc] != item.prompt:
+            if self._is_other_answer(item, pair.doc):
                 continue
             source = self.postings.source(pair.doc)
             hits.append(self._hit(pair, source, copy=source.sha256 == item.prints.sha256))
@@ -146,6 +146,11 @@ class LocalSources:
                     if source.length == 0:
                         hits.append(self._hit(Pair(at, doc, 0, found.PPM, found.PPM, 0, 0, 0), source, copy=True))
         return Answer(hits, boilerplate=matches.boilerplate, crowded=matches.crowded)
+
+    def _is_other_answer(self, item: Looked, doc: int) -> bool:
+        """Whether they are known to answer different prompts."""
+        asked = None if self._prompts is None else self._prompts[doc]
+        return asked is not None and item.prompt is not None and asked != item.prompt
 
     def _hit(self, pair: Pair, source: Source, *, copy: bool) -> Hit:
         return Hit(pair, source, copy, text=lambda: self._texts(pair.doc))
@@ -257,8 +262,10 @@ class Looker:
             return
         elif self._prompts is None:
             self._counted.add(item.prints.length)
-        elif item.prompt in self._prompts:  # to others nothing is compared
+        elif item.prompt is None or item.prompt in self._prompts:
             self._counted.add(item.prints.length, item.prompt)
+        elif None in self._prompts:  # with others nothing is compared
+            self._counted.add(item.prints.length, UNASKED)
         self._batch.append(item)
         self._batch_prints += len(item.prints)
         self._batch_chars += len(item.text or "")

@@ -4,6 +4,7 @@ import gzip
 import json
 import random
 import sys
+from fractions import Fraction
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from node.detect import finding, given, looking
 from node.detect.calibration import default_table
-from node.detect.chances import Counted, decimal_text
+from node.detect.chances import Counted, decimal_text, expected_of
 from node.detect.finding import Findings, read_findings
 from node.detect.index import create_index
 from node.detect.prints import Item, print_item
@@ -179,6 +180,41 @@ def test_answers_are_compared_with_answers_to_the_same_prompt(cli: Cli) -> None:
     assert {(one.owner, one.item.name) for one in found.findings} == {
         ("two.jsonl.gz", "one.jsonl.gz:1"), ("three.jsonl.gz", "one.jsonl.gz:1"), ("two.jsonl.gz", "one.jsonl.gz:3"),
     }  # fmt: skip
+
+
+def test_an_unknown_prompt_is_compared(cli: Cli) -> None:
+    """Answers beside texts, print sets, or the other way round: where nobody knows what one of them answers, the pair
+    is compared and counted; only what is known to answer something else is not."""
+    taken, other = words(("ann", 1)), words("other")
+    rows(cli.folder / "one.jsonl.gz", [("p", taken), ("q", other)])
+    rows(cli.folder / "two.jsonl.gz", [("q", taken)])
+    assert cli("detect", "prints", "ann", "-o", "ann.prints").code == 0
+    names = ("--column", "answer", "--prompt", "prompt", "--against")
+    for args in (
+        ("one.jsonl.gz", *names, "ann"), ("one.jsonl.gz", *names, "ann.prints"), ("ann", *names, "one.jsonl.gz"),
+        ("ann.prints", *names, "one.jsonl.gz"),
+    ):  # fmt: skip
+        found = findings(cli, *args)
+        assert len(found.findings) == 1, args
+        assert found.looked_at.pairs == 2 * 3
+    found = findings(cli, "one.jsonl.gz", *names, "ann", "two.jsonl.gz")
+    assert [owner.owner for owner in found.owners] == ["ann"]
+    assert found.looked_at.pairs == 2 * 3 + 1
+
+
+def test_what_is_expected_bounds_pairs_of_unequal_lengths() -> None:
+    """Within a class a pair counts as its longer one does: the sum over all pairs, which no maximum of sums is."""
+    rate = next(one for one in default_table().rates if one.rule == "documents" and one.high is None)
+    ours, theirs = [rate.low, 40 * rate.longer, 7 * rate.longer], [9 * rate.longer, rate.low, rate.low]
+    counted = [Counted([rate]), Counted([rate])]
+    for one, lengths in zip(counted, (ours, theirs), strict=True):
+        for length in lengths:
+            one.add(length)
+    chances = sum(rate.stretches(max(one, other)) for one in ours for other in theirs)
+    pairs, expected, upper = expected_of(*counted)
+    assert pairs == 9
+    assert upper == decimal_text(Fraction(chances * rate.upper_ppm, 1_000_000))
+    assert expected == decimal_text(Fraction(chances * rate.false, rate.pairs))
 
 
 def test_prompts_that_nobody_answered_take_no_memory(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,6 +392,4 @@ def test_print_sets_are_known_by_their_beginning(cli: Cli) -> None:
 )  # fmt: skip
 def test_expected_numbers_are_plain_decimals_rounded_up(top: int, bottom: int, text: str) -> None:
     """Three digits that count, never less than it is."""
-    from fractions import Fraction
-
     assert decimal_text(Fraction(top, bottom)) == text

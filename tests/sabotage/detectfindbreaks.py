@@ -79,12 +79,23 @@ DETECT_FIND_BREAKS = (
     ),
     Break(
         "answers to different prompts are compared", "node/detect/looking.py",
-        "if self._prompts is not None and self._prompts[pair.doc] != item.prompt:", "if False:",
+        "            if self._is_other_answer(item, pair.doc):\n", "            if False:\n",
+        _COMMAND,
+    ),
+    Break(
+        "answers aren't compared with what answers nobody knows what", "node/detect/looking.py",
+        "asked is not None and item.prompt is not None and asked", "self._prompts is not None and asked",
+        _COMMAND,
+    ),
+    Break(
+        "of two that are long the one counts, not the longer one", "node/detect/chances.py",
+        "total += times * (mine * below_theirs + others * below_ours + mine * others)",
+        "total += times * (mine * below_theirs + mine * others)",
         _COMMAND,
     ),
     Break(
         "prompts that nobody answered are kept", "node/detect/looking.py",
-        "elif item.prompt in self._prompts:", "else:",
+        "elif item.prompt is None or item.prompt in self._prompts:", "else:",
         _COMMAND,
     ),
     Break(
