@@ -51,11 +51,14 @@ class SignRecord:
 def write_durably(path: str, data: bytes, *, mode: int = 0o644) -> None:
     """Replace a file at once: temporary file, fsync, rename, fsync the folder. Raises StorageError.
 
-    A crash leaves the old file or the new one, and perhaps a `.tmp` beside it that the next call replaces.
+    A crash leaves the old file or the new one, and perhaps a `.tmp` beside it that the next call removes: whoever made
+    it, the file is a new one, with this mode. Calls for one path come one after the other: their caller sees to that.
     """
     temporary = path + ".tmp"
     try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
         try:
             with os.fdopen(handle, "wb", closefd=False) as file:
                 file.write(data)

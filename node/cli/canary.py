@@ -22,9 +22,9 @@ from node.cli.common import (
     read_file,
 )
 from node.cli.files import check_file
-from node.cli.outcome import FAILED, OK
+from node.cli.outcome import FAILED, INCOMPLETE, OK
 from node.cli.progress import progress
-from node.cli.text import counted, emit
+from node.cli.text import counted, emit, note_line
 from node.cli.writing import body_of
 from node.errors import FileError
 from node.resolve import Found, resolve
@@ -38,6 +38,7 @@ from proofs.tlogproof import parse_tlog_proof
 from proofs.verdict import GOOD
 
 if TYPE_CHECKING:  # not before a command of it runs
+    from node.client import Client, VerifiedEntry
     from node.detect.canaryfile import Canaries
     from node.detect.marksfound import MarksFound
 
@@ -110,6 +111,8 @@ def run_make(args: argparse.Namespace) -> int:
             _check_same(args, held, signing)
         if held.ref is None:
             held = _log(args.file, held, signing, is_new=is_new)
+        else:
+            _logged(signing.client, held, held.ref)
     if held.ref is None:
         raise InputError("the record has no place yet", field="FILE")
     if args.output:
@@ -120,10 +123,10 @@ def run_make(args: argparse.Namespace) -> int:
 
 def _begin(args: argparse.Namespace) -> tuple[Canaries, Signing]:
     """Everything that can be judged here is, before the file is made."""
-    from node.detect.canaries import make_passages, read_words
+    from node.detect.canaries import make_passages
     from node.detect.canaryfile import Canaries
 
-    words = read_words(read_file(args.words, bytes_max=WORDS_BYTES_MAX, what="the list of words")) if args.words else ()
+    words = _words(args.words) if args.words else ()
     count = COUNT if args.count is None else args.count
     passages = make_passages(count, salt=secrets.token_bytes, draw=secrets.randbelow, words=words)
     signing = open_signing(args)
@@ -133,12 +136,20 @@ def _begin(args: argparse.Namespace) -> tuple[Canaries, Signing]:
     return held, signing
 
 
+def _words(path: str) -> tuple[str, ...]:
+    from node.detect.canaries import read_words
+
+    return read_words(read_file(path, bytes_max=WORDS_BYTES_MAX, what="the list of words"))
+
+
 def _target_text(found: Found | None) -> str | None:
     return None if found is None else found.text if isinstance(found.target, bytes) else found.target
 
 
 def _check_same(args: argparse.Namespace, held: Canaries, signing: Signing) -> None:
     """What is asked for is what an earlier run began."""
+    from node.detect.canaries import are_of_words
+
     if held.log != signing.client.origin:
         raise FileError(f"{args.file} is of the log {held.log}", field="FILE", expected="another file for another log")
     if args.count is not None and args.count != len(held.passages):
@@ -146,11 +157,25 @@ def _check_same(args: argparse.Namespace, held: Canaries, signing: Signing) -> N
             f"{args.file} holds {counted(len(held.passages), 'mark')} already", field="--count",
             expected="a new file for other marks",
         )  # fmt: skip
+    if args.words and not are_of_words(held.passages, _words(args.words)):
+        raise FileError(
+            f"the marks of {args.file} were made already, and not of {args.words}", field="--words",
+            expected="a new file for marks of these words",
+        )  # fmt: skip
     if args.asset is not None and _target_text(resolve(signing.client, args.asset)) != held.asset:
         raise FileError(
             f"the marks of {args.file} are of {held.asset or 'no asset'}", field="--asset",
             expected="a new file for another asset",
         )  # fmt: skip
+
+
+def _logged(client: Client, held: Canaries, ref: Ref) -> VerifiedEntry:
+    """The record that the file names, as the log has it now. Raises VerifyError for another one there."""
+    found = client.entry(ref.index)
+    if found.ref != ref:
+        raise VerifyError(f"the log has another entry at {ref.index}", field="FILE", expected=str(ref))
+    check_opening(found.body, held.open(1))  # the root over all marks is the record's
+    return found
 
 
 def _log(path: str, held: Canaries, signing: Signing, *, is_new: bool) -> Canaries:
@@ -170,7 +195,7 @@ def _log(path: str, held: Canaries, signing: Signing, *, is_new: bool) -> Canari
 
 def _write_passages(folder: str, held: Canaries) -> None:
     try:
-        os.makedirs(folder, exist_ok=True)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
     except OSError as error:
         raise FileError(f"can't make {folder}: {error.strerror}", field="-o", expected="a folder") from None
     for number, passage in enumerate(held.passages, start=1):
@@ -179,7 +204,7 @@ def _write_passages(folder: str, held: Canaries) -> None:
         data = passage.mark.text.encode() + b"\n"
         if os.path.exists(path) and read_file(path, bytes_max=len(data), what="the passage") != data:
             raise FileError(f"{path} is something else", field="-o", expected="another folder")
-        write_durably(path, data)
+        write_durably(path, data, mode=0o600)
 
 
 def _show_made(args: argparse.Namespace, held: Canaries, ref: Ref, *, is_new: bool) -> None:
@@ -221,6 +246,9 @@ def run_check(args: argparse.Namespace) -> int:
     lines = _found_lines(args.file, held, found)
     looked = f"looked at {counted(remarks.items, 'item')}, {found.form_bytes:,} letters and digits"
     emit(value, as_json=args.json, lines=[*lines, looked, *(f"  {line}" for line in remarks.lines())])
+    if remarks.is_incomplete:
+        note_line("not everything was looked at")
+        return INCOMPLETE
     return FAILED if args.fail_on_match and found.numbers else OK
 
 
@@ -257,10 +285,7 @@ def run_prove(args: argparse.Namespace) -> int:
     client = open_client(args)
     if held.log != client.origin:
         raise FileError(f"{args.file} is of the log {held.log}", field="FILE", expected="a node of that log")
-    found = client.entry(held.ref.index)
-    if found.ref != held.ref:
-        raise VerifyError(f"the log has another entry at {held.ref.index}", field="FILE", expected=str(held.ref))
-    check_opening(found.body, opening)
+    found = _logged(client, held, held.ref)
     # What stands in the files is what counts: judged once more as a verifier will.
     verdict = judge_proof(parse_tlog_proof(found.proof), policy=log_policy(client.keys))
     judge_canary(verdict, opening)

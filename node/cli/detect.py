@@ -101,7 +101,6 @@ def run_look(args: argparse.Namespace) -> int:
     need_detect()
     from node.detect.asking import NodeSources
     from node.detect.calibration import boilerplate, default_table, joined_boilerplate, read_boilerplate, read_table
-    from node.detect.given import INCOMPLETE as UNREAD
     from node.detect.given import open_sources, read_given
     from node.detect.looking import Looker, Sources
     from node.detect.matching import RULES
@@ -138,7 +137,7 @@ def run_look(args: argparse.Namespace) -> int:
     emit(found.value(), as_json=args.json, lines=finding_lines(found))
     for line in (*remarks.lines(), *others.lines()):
         note_line(line)
-    if any(said.counts[reason] for said in (remarks, others) for reason in UNREAD) or not looker.items:
+    if remarks.is_incomplete or others.is_incomplete or not looker.items:
         note_line("not everything was looked at" if looker.items else "there was nothing to look at")
         return INCOMPLETE
     return FAILED if args.fail_on_match and found.looked_at.matches else OK

@@ -76,7 +76,6 @@ def _owner(args: argparse.Namespace) -> str:
 
 
 def _add(index: Index, owner: str, args: argparse.Namespace) -> int:
-    from node.detect.given import INCOMPLETE as UNREAD
     from node.detect.given import read_given
     from node.detect.reading import Options
     from node.detect.remarks import Remarks
@@ -93,7 +92,7 @@ def _add(index: Index, owner: str, args: argparse.Namespace) -> int:
         note_line(line)
     value = {**_value(added), "index": _sizes(index), "remarks": remarks.value()}
     emit(value, as_json=args.json, lines=[f"{_line(added)} in {args.folder}"])
-    if any(remarks.counts[reason] for reason in UNREAD):
+    if remarks.is_incomplete:
         note_line("not everything was read")
         return INCOMPLETE
     return OK

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from node.cli.common import add_output, need_detect
-from node.cli.outcome import OK
+from node.cli.outcome import INCOMPLETE, OK
 from node.cli.progress import progress
 from node.cli.text import emit, note_line
 from proofs.errors import InputError
@@ -122,4 +122,7 @@ def run_prints(args: argparse.Namespace) -> int:
     if args.output:
         lines.append(f"  written to {args.output}")
     emit(value, as_json=args.json, lines=lines)
+    if made.remarks.is_incomplete:
+        note_line("not everything was read")
+        return INCOMPLETE
     return OK

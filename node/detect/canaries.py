@@ -210,6 +210,17 @@ def read_words(data: bytes) -> tuple[str, ...]:
     return words
 
 
+def are_of_words(passages: Iterable[Passage], words: Sequence[str]) -> bool:
+    """Whether passages can have been made of these words, as read_words gives them: each drawn part is one of them,
+    and counts as one of so many."""
+    forms = {normalise_slowly(word) for word in words}
+    choices = word_choices(words)
+    return all(
+        part.choices == choices and normalise_slowly(passage.mark.text[part.start : part.end]) in forms
+        for passage in passages for part in passage.drawn
+    )  # fmt: skip
+
+
 def word_choices(words: Sequence[str]) -> int:
     """For how many choices a word counts that is drawn from these: at one place of a text, several may stand, where
     each is the beginning of the next."""

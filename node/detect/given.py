@@ -11,24 +11,11 @@ from node.detect.looking import LocalSources, Looked, hold, read_looked
 from node.detect.matching import ANSWERS, Rule
 from node.detect.printset import FORMAT, PrintSetReader
 from node.detect.reading import STREAM, Options, printed, read_items
-from node.detect.remarks import (
-    CUT,
-    DAMAGED,
-    NO_COLUMN,
-    NO_JSON,
-    NO_PROMPT,
-    NO_ROW,
-    TOO_LONG,
-    TOO_MANY,
-    UNREADABLE,
-    Remarks,
-)
+from node.detect.remarks import Remarks
 from node.detect.winnow import DEFAULT, Hashes, Scheme, Winnower
 from node.errors import FileError
 from proofs.errors import InputError
 
-INCOMPLETE = frozenset((CUT, DAMAGED, NO_COLUMN, NO_JSON, NO_PROMPT, NO_ROW, TOO_LONG, TOO_MANY, UNREADABLE))
-"""Remarks by which something that was asked for wasn't looked at."""
 NAMES_CHARS_MAX = 200
 _HEAD_BYTES = 64
 

@@ -30,6 +30,9 @@ TOO_LONG = "a record longer than is read"
 TOO_MANY = "more prints than an item may have"
 UNREADABLE = "can't be read"
 
+INCOMPLETE = frozenset((CUT, DAMAGED, NO_COLUMN, NO_JSON, NO_PROMPT, NO_ROW, TOO_LONG, TOO_MANY, UNREADABLE))
+"""Reasons by which something that was asked for wasn't looked at."""
+
 
 @dataclass
 class Remarks:
@@ -48,6 +51,11 @@ class Remarks:
         names = self.names.setdefault(reason, [])
         if len(names) < NAMES_MAX:
             names.append(name)
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether something that was asked for wasn't looked at."""
+        return any(self.counts[reason] for reason in INCOMPLETE)
 
     def value(self) -> list[dict[str, Any]]:
         """As findings have it: reason, count, names; most first."""

@@ -1,4 +1,4 @@
-"""Text as prints see it: letters and digits alone, in one form (docs/detect.md).
+"""Text as prints see it: letters and digits alone, in one form (docs/prints.md).
 
 NFKC, case folded, NFKC again; of that the characters of the Unicode categories L and N (`str.isalnum`), as UTF-8. So
 spaces, punctuation, case, ligatures, widths and combining marks that no letter holds make no difference.
@@ -21,13 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from node.detect.normalform import is_start, normalise_slowly
+from node.detect.normalform import RUN_MAX, is_start, normalise_slowly
 
 PIECE_CHARS = 16 * 1024
 """What is normalised at a time: most such pieces of English are ASCII throughout."""
-
-MARKS_MAX = 64 * 1024
-"""Characters without a place to cut between; a longer run of marks is cut anyway."""
 
 Codes = np.ndarray[Any, np.dtype[np.uint32]]
 Places = np.ndarray[Any, np.dtype[np.int64]]
@@ -108,21 +105,16 @@ def normalise_with_places(text: str) -> tuple[bytes, Places]:
 
 
 def pieces(chunks: Iterable[str]) -> Iterator[str]:
-    """The same text in pieces of about PIECE_CHARS, cut where it may be: the pieces' normal forms are the text's.
-
-    A run of more than MARKS_MAX characters without such a place is cut anyway.
-    """
+    """The same text in pieces of at most PIECE_CHARS, cut where it may be: the pieces' normal forms are the text's."""
     rest = ""
     for chunk in chunks:
         rest += chunk
         at = 0
         while len(rest) - at > PIECE_CHARS:
             cut = next((i for i in range(at + PIECE_CHARS, at, -1) if is_start(rest[i])), None)
-            if cut is None:
-                cut = next((i for i in range(at + PIECE_CHARS, min(len(rest), at + MARKS_MAX)) if is_start(rest[i])), 0)
-                if not cut and len(rest) - at < MARKS_MAX:
-                    break
-                cut = cut or at + MARKS_MAX
+            if cut is None:  # within one run, where normalise_slowly cuts it
+                begin = at + is_start(rest[at])
+                cut = begin + (at + PIECE_CHARS - begin) // RUN_MAX * RUN_MAX
             yield rest[at:cut]
             at = cut
         rest = rest[at:]
@@ -176,13 +168,14 @@ def _stretches(forms: Codes) -> Iterator[tuple[int, int, bool]]:
 def _clusters(text: str, start: int, end: int) -> Iterator[tuple[int, str]]:
     """A stretch cut wherever it may be, with where each part begins: places in scripts full of marks stay exact."""
     begin = start
+    run = 0 if start < end and is_start(text[start]) else 1
     for at in range(start + 1, end + 1):
-        if at == end or _is_start(text[at]):
+        if at == end or run == RUN_MAX or is_start(text[at]):
             yield begin, text[begin:at]
             begin = at
-
-
-_is_start = lru_cache(maxsize=4096)(is_start)
+            run = 0 if at < end and is_start(text[at]) else 1
+        else:
+            run += 1
 
 
 @lru_cache(maxsize=4096)

@@ -98,6 +98,17 @@ def test_nothing_to_print_is_said(cli: Cli) -> None:
     assert cli("detect", "prints", "nowhere").code == 2
 
 
+def test_what_could_not_be_read_ends_with_3(cli: Cli) -> None:
+    """The print set of the rest is written; a repeated item or a link is nothing that was missed."""
+    rows = cli.folder / "rows.jsonl"
+    rows.write_text(rows.read_text() + "[]\n")
+    done = cli("detect", "prints", "rows.jsonl", "--column", "a", "-o", "rows.prints")
+    assert (done.code, "not everything was read" in done.err) == (3, True), done.err
+    assert summary(cli.folder / "rows.prints").count
+    (cli.folder / "corpus/link").symlink_to("a.txt")
+    assert cli("detect", "prints", "corpus").code == 0
+
+
 def test_standard_input_and_rows(cli: Cli) -> None:
     """A stream of rows has the prints that the file has."""
     words = ("detect", "prints", "--column", "a", "--prompt", "q", "--json")

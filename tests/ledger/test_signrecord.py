@@ -4,6 +4,7 @@ and doesn't start on what it hasn't signed (design section 8)."""
 import json
 import os
 import shutil
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -309,6 +310,27 @@ def test_files_are_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not (tmp_path / "file.tmp").exists()
     with pytest.raises(StorageError):
         write_durably(str(tmp_path / "none" / "file"), b"x")
+
+
+@pytest.mark.parametrize("kind", ["open to all", "a link", "a hard link", "a pipe"])
+def test_what_stands_in_the_temporary_files_place_is_not_written_to(tmp_path: Path, kind: str) -> None:
+    """Neither its mode nor what it leads to counts: a private file is private, and nothing else changes."""
+    path, other, temporary = tmp_path / "file", tmp_path / "other", tmp_path / "file.tmp"
+    other.write_text("somebody's")
+    other.chmod(0o666)
+    if kind == "a link":
+        temporary.symlink_to(other)
+    elif kind == "a hard link":
+        temporary.hardlink_to(other)
+    elif kind == "a pipe":
+        os.mkfifo(temporary)
+    else:
+        temporary.touch()
+        temporary.chmod(0o666)
+    write_durably(str(path), b"salts", mode=0o600)
+    assert path.read_bytes() == b"salts"
+    assert path.lstat().st_mode == stat.S_IFREG | 0o600
+    assert other.read_text() == "somebody's"
 
 
 # The log's key is changed

@@ -93,6 +93,24 @@ def test_made_again_is_the_same(cli) -> None:
     assert len(canaries_on_log(cli)) == before
 
 
+def test_passages_are_private_until_they_are_released(cli) -> None:
+    """The folder that is made for them and each file in it are their owner's alone."""
+    assert (cli.folder / "marks").stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in (cli.folder / "marks").iterdir()} == {0o600}
+
+
+def test_logged_is_what_the_log_has(cli) -> None:
+    """A file that names another record, or none that there is, isn't called logged; no passage is shown."""
+    held = json.loads((cli.folder / "c").read_text())
+    other = json.loads((cli.folder / "other").read_text())
+    index, _, digest = held["ref"].partition(":")
+    for ref, code in ((other["ref"], 1), (f"{index}:{'0' * 64}", 1), (f"999999:{digest}", 2)):
+        (cli.folder / "claims").write_text(json.dumps({**held, "ref": ref}))
+        (cli.folder / "claims").chmod(0o600)
+        done = cli("canary", "make", "claims")
+        assert (done.code, done.out) == (code, ""), done.err
+
+
 def test_passages_are_shown_with_what_to_do(cli) -> None:
     """The text form has every passage, and words of an own list make them where one is given."""
     (cli.folder / "words").write_text("\n".join(f"w{chr(97 + at % 26)}{chr(97 + at // 26)}x" for at in range(300)))
@@ -101,6 +119,12 @@ def test_passages_are_shown_with_what_to_do(cli) -> None:
         assert f"{number}  {mark}" in out
         assert all(word.lower().rstrip(".").startswith("w") for word in mark.split())
     assert "keep it, private" in out
+    before = len(canaries_on_log(cli))
+    assert "2  " + marks(cli, "worded")[1] in cli.ok("canary", "make", "worded", "--words", "words").out
+    (cli.folder / "fewer").write_text("\n".join((cli.folder / "words").read_text().split("\n")[:290]))
+    for file, words in (("worded", "fewer"), ("c", "words")):
+        assert "a new file for marks of these words" in cli.fails(2, "canary", "make", file, "--words", words)
+    assert len(canaries_on_log(cli)) == before
     assert "in line 1 of the list" in cli.fails(2, "canary", "make", "new", "--words", "marks/mark-1.txt")
     assert not (cli.folder / "new").exists()
 

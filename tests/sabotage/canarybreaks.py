@@ -5,6 +5,7 @@ from tests.sabotage.breaks import Break
 _PROOF = ("tests/proofs/test_canary.py",)
 _MARKS = ("tests/detect/test_canaries.py",)
 _COMMAND = ("tests/node/test_cli_canary.py",)
+_RECORD = ("tests/ledger/test_signrecord.py",)
 
 CANARY_BREAKS = (
     Break(
@@ -84,6 +85,43 @@ CANARY_BREAKS = (
         "others may read the private file", "node/detect/canaryfile.py",
         'b"\\n", mode=0o600)', 'b"\\n", mode=0o644)',
         _MARKS,
+    ),
+    Break(
+        "what stands in the temporary file's place is written to", "ledger/signrecord.py",
+        "            os.unlink(temporary)\n"
+        "        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)",
+        "            pass\n        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)",
+        _RECORD,
+    ),
+    Break(
+        "a temporary file that is left stops the next call", "ledger/signrecord.py",
+        "        with contextlib.suppress(FileNotFoundError):\n            os.unlink(temporary)\n", "",
+        _RECORD,
+    ),
+    Break(
+        "others may read a passage before its release", "node/cli/canary.py",
+        "        write_durably(path, data, mode=0o600)\n", "        write_durably(path, data)\n",
+        _COMMAND,
+    ),
+    Break(
+        "others may look into the folder of passages", "node/cli/canary.py",
+        "os.makedirs(folder, mode=0o700, exist_ok=True)", "os.makedirs(folder, exist_ok=True)",
+        _COMMAND,
+    ),
+    Break(
+        "another list of words is passed over", "node/cli/canary.py",
+        "    if args.words and not are_of_words(", "    if args.words and are_of_words(",
+        _COMMAND,
+    ),
+    Break(
+        "a list of fewer words is the same list", "node/detect/canaries.py",
+        "        part.choices == choices and normalise_slowly", "        normalise_slowly",
+        _COMMAND,
+    ),
+    Break(
+        "a file is believed about the log", "node/cli/canary.py",
+        "            _logged(signing.client, held, held.ref)\n", "            pass\n",
+        _COMMAND,
     ),
     Break(
         "a private file of other marks than its root's", "node/detect/canaryfile.py",

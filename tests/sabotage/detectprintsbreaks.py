@@ -26,6 +26,32 @@ DETECT_PRINTS_BREAKS = (
         _TEXT,
     ),
     Break(
+        "pieces are cut anywhere in a run of marks", "node/detect/text.py",
+        "cut = begin + (at + PIECE_CHARS - begin) // RUN_MAX * RUN_MAX", "cut = at + PIECE_CHARS",
+        _TEXT,
+    ),
+    Break(
+        "a run of marks has places of its own kind", "node/detect/text.py",
+        "if at == end or run == RUN_MAX or is_start(text[at]):", "if at == end or is_start(text[at]):",
+        _TEXT,
+    ),
+    Break(
+        "a run is cut a character late", "node/detect/normalform.py",
+        "range(start + RUN_MAX, end, RUN_MAX)", "range(start + RUN_MAX + 1, end, RUN_MAX)",
+        _TEXT,
+    ),
+    Break(
+        "a run between two looks isn't seen", "node/detect/normalform.py",
+        "range(RUN_MAX, len(text), RUN_MAX + 1)", "range(RUN_MAX, len(text), 2 * RUN_MAX)",
+        _TEXT,
+    ),
+    Break(
+        "half-width marks are letters", "node/detect/normalform.py",
+        "    return _begins(char) if first == char else _begins(char) and _begins(first)\n",
+        "    return _begins(char) and bool(first)\n",
+        _TEXT,
+    ),
+    Break(
         "of equal hashes the first is kept", "node/detect/winnow.py",
         "np.bitwise_or(keys, self._places[: len(hashes)], out=keys)",
         "np.bitwise_or(keys, _PLACE - self._places[: len(hashes)], out=keys)",
@@ -194,6 +220,11 @@ DETECT_PRINTS_BREAKS = (
     Break(
         "the print set lies in its own folder", "node/cli/detectprints.py",
         "if os.path.commonpath([top, os.path.realpath(file)]) == top:", "if False:",
+        _COMMAND,
+    ),
+    Break(
+        "what could not be read is as good as read", "node/cli/detectprints.py",
+        "    if made.remarks.is_incomplete:\n", "    if False:\n",
         _COMMAND,
     ),
     Break(
