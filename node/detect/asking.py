@@ -6,7 +6,7 @@ were registered is read from the log and verified. A node's quota is waited for,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from node.detect.matching import Pair, Rule
 from node.detect.postings import Source
 from node.detect.printset import leaf_of
 from node.detect.remarks import TOO_MANY, Remarks
-from node.detect.winnow import DEFAULT, Scheme
+from node.detect.winnow import DEFAULT, NO_HASHES, Hashes, Scheme
 from node.errors import NetworkError, ProblemError
 from node.transport import JSON_BYTES_MAX, RETRY_AFTER_S_MAX, json_object
 from proofs import codec
@@ -61,6 +61,11 @@ class NodeSources:
         return DEFAULT
 
     @property
+    def boilerplate(self) -> Hashes:
+        """See Sources. Only the node knows which it has."""
+        return NO_HASHES
+
+    @property
     def prompts(self) -> None:
         """See Sources. A node knows none."""
         return None
@@ -76,7 +81,7 @@ class NodeSources:
 
     def ask(self, items: Sequence[Looked], rule: Rule) -> Answer:
         """See Sources."""
-        answer, waiting = Answer(), [list(enumerate(items))]
+        answer, hits, waiting = Answer(), list[Hit](), [list(enumerate(items))]
         while waiting:
             rows = waiting.pop()
             half = len(rows) // 2
@@ -92,8 +97,8 @@ class NodeSources:
             elif said["left_out"] and half:
                 waiting += [rows[half:], rows[:half]]  # asked again, fewer at a time
             else:
-                self._take(answer, rows, said)
-        answer.hits.sort(key=lambda hit: hit.pair.item)
+                hits += self._take(answer, rows, said)
+        answer.hits = sorted(hits, key=lambda hit: hit.pair.item)
         return answer
 
     def _post(self, items: list[Looked], rule: Rule) -> dict[str, Any] | None:
@@ -123,10 +128,9 @@ class NodeSources:
                     ) from None  # fmt: skip
                 raise
 
-    def _take(self, answer: Answer, rows: list[tuple[int, Looked]], said: dict[str, Any]) -> None:
+    def _take(self, answer: Answer, rows: list[tuple[int, Looked]], said: dict[str, Any]) -> Iterator[Hit]:
         self._size = (said["index"]["owners"], said["index"]["items"])
         answer.boilerplate += said["boilerplate"]
-        answer.crowded += said["crowded"]
         answer.left_out += said["left_out"]
         for one in said["pairs"]:
             source, ref = one["source"], one["owner"]
@@ -135,7 +139,7 @@ class NodeSources:
             pair = Pair(rows[one["item"]][0], 0, one["hits"], one["of_item"], one["of_source"], one["run"],
                         one["place"], 0)  # fmt: skip
             origin = Source(ref, "", bytes.fromhex(source["sha256"]), source["length"], 0)
-            answer.hits.append(Hit(pair, origin, one["copy"]))
+            yield Hit(pair, origin, one["copy"])
 
     def describe(self, owner: str, *, verified: bool) -> Said:
         """See Sources. Raises VerifyError where the log contradicts the node."""
@@ -174,7 +178,7 @@ def _checked(said: dict[str, Any], items: int, url: str) -> dict[str, Any]:
     """The answer, if it is one. Raises NetworkError."""
     try:
         sizes = said["index"]
-        counts = [said["left_out"], said["boilerplate"], said["crowded"], sizes["owners"], sizes["items"]]
+        counts = [said["left_out"], said["boilerplate"], sizes["owners"], sizes["items"]]
         good = isinstance(said["pairs"], list) and all(isinstance(whose, dict) for whose in said["owners"].values())
         for one in said["pairs"]:
             counts += [one["item"], one["source"]["length"], *(one[name] for name in _COUNTS)]

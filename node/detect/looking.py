@@ -20,8 +20,8 @@ from node.detect import finding as found
 from node.detect.calibration import Rate, Table
 from node.detect.chances import UNASKED, Counted, Prompt, expected_of, expected_of_any
 from node.detect.finding import Finding, Named, OwnerFound, RateUsed, Registered, RuleUsed
-from node.detect.matching import Pair, Rule, match
-from node.detect.passages import Side, find_passages, item_passage
+from node.detect.matching import Matching, Pair, Rule, contains
+from node.detect.passages import Side, find_matches, item_passage, longest_run, show_passages
 from node.detect.postings import MemoryPostings, Postings, Source
 from node.detect.prints import NO_HASHES, Prints
 from node.detect.reading import Read, print_reads
@@ -72,9 +72,10 @@ class Said:
 
 @dataclass
 class Answer:
-    """What came of a batch, item by item. `left_out`: matches of one item beyond what a node tells."""
+    """What came of a batch, item by item; hits may come once only, so that any number of them takes no memory.
+    `left_out`: matches of one item beyond what a node tells."""
 
-    hits: list[Hit] = field(default_factory=list)
+    hits: Iterable[Hit] = ()
     left_out: int = 0
     boilerplate: int = 0
     crowded: int = 0
@@ -86,6 +87,10 @@ class Sources(Protocol):
     @property
     def scheme(self) -> Scheme:
         """How its prints are made."""
+
+    @property
+    def boilerplate(self) -> Hashes:
+        """Prints that count for nothing, ascending, where they are at hand."""
 
     @property
     def prompts(self) -> frozenset[Prompt | None] | None:
@@ -113,7 +118,7 @@ class LocalSources:
     ) -> None:  # fmt: skip
         """`prompts`: what each source answers; answers to different prompts aren't compared then."""
         self.postings, self._against, self._texts, self._prompts = postings, against, texts, prompts
-        self._boilerplate = boilerplate
+        self.boilerplate = boilerplate
 
     @property
     def scheme(self) -> Scheme:
@@ -131,21 +136,23 @@ class LocalSources:
 
     def ask(self, items: Sequence[Looked], rule: Rule) -> Answer:
         """See Sources."""
-        matches = match([item.prints for item in items], self.postings, rule, boilerplate=self._boilerplate)
-        hits = []
-        for pair in matches.pairs:
+        matches = Matching([item.prints for item in items], self.postings, rule, boilerplate=self.boilerplate)
+        hits = self._hits(items, matches)
+        return Answer(hits, boilerplate=matches.boilerplate, crowded=matches.crowded)
+
+    def _hits(self, items: Sequence[Looked], matches: Matching) -> Iterator[Hit]:
+        for pair in matches.pairs():
             item = items[pair.item]
             if self._is_other_answer(item, pair.doc):
                 continue
             source = self.postings.source(pair.doc)
-            hits.append(self._hit(pair, source, copy=source.sha256 == item.prints.sha256))
+            yield self._hit(pair, source, copy=source.sha256 == item.prints.sha256)
         for at, item in enumerate(items):
             if item.is_binary:
                 for doc in self.postings.copies(item.prints.sha256):
                     source = self.postings.source(doc)
                     if source.length == 0:
-                        hits.append(self._hit(Pair(at, doc, 0, found.PPM, found.PPM, 0, 0, 0), source, copy=True))
-        return Answer(hits, boilerplate=matches.boilerplate, crowded=matches.crowded)
+                        yield self._hit(Pair(at, doc, 0, found.PPM, found.PPM, 0, 0, 0), source, copy=True)
 
     def _is_other_answer(self, item: Looked, doc: int) -> bool:
         """Whether they are known to answer different prompts."""
@@ -285,34 +292,42 @@ class Looker:
         taken: dict[tuple[int, str], int] = {}
         for hit in answer.hits:
             item = items[hit.pair.item]
-            owner = self._owners.setdefault(hit.source.owner, _OwnerKept())
+            owner = self._owners.get(hit.source.owner) or _OwnerKept()
+            if not self._keep(owner, hit, item, sides):
+                continue
+            self._owners[hit.source.owner] = owner
             key, size = (hit.pair.item, hit.source.owner), item.prints.length * hit.pair.of_item // found.PPM
             if key not in taken:
                 owner.items += 1
             owner.characters += max(0, size - taken.get(key, 0))
             taken[key] = max(size, taken.get(key, 0))
             owner.matches += 1
-            owner.run = max(owner.run, hit.pair.run)
+            owner.run = max(owner.run, hit.pair.run if not hit.copy else item.prints.length)
             self.matches += 1
-            self._keep(owner, hit, item, sides)
+            if self._kept > 2 * found.FINDINGS_MAX:
+                self._prune()
 
-    def _keep(self, owner: _OwnerKept, hit: Hit, item: Looked, sides: dict[int, Side]) -> None:
+    def _keep(self, owner: _OwnerKept, hit: Hit, item: Looked, sides: dict[int, Side]) -> bool:
+        """Keep it if it is one of the best; False for what both texts show to be no match."""
         rank = (int(hit.copy), int(hit.pair.run >= found.LONG_RUN), hit.pair.run, hit.pair.hits)
         if len(owner.best) >= self._most and rank <= owner.best[0][0]:
-            return
+            return True
         if hit.pair.item not in sides:  # hits come item by item
             sides.clear()
             if item.text is not None:
                 sides[hit.pair.item] = Side(item.text)
+        finding = self._finding(hit, item, sides.get(hit.pair.item))
+        if finding.score < finding.threshold:
+            return False
+        owner.run = max(owner.run, finding.run)
         self._serial += 1
-        row = (rank, -self._serial, self._finding(hit, item, sides.get(hit.pair.item)))
+        row = (rank, -self._serial, finding)
         if len(owner.best) >= self._most:
             heapq.heapreplace(owner.best, row)
         else:
             heapq.heappush(owner.best, row)
             self._kept += 1
-        if self._kept > 2 * found.FINDINGS_MAX:
-            self._prune()
+        return True
 
     def _prune(self) -> None:
         """Back to FINDINGS_MAX: of every owner the best one first, then the second of each, and so on."""
@@ -332,28 +347,45 @@ class Looker:
         pair, source, is_text = hit.pair, hit.source, not item.is_binary
         length = min(item.prints.length, source.length)
         containment = max(pair.of_item, pair.of_source)
+        run, is_exact, passages = self._run(hit, item, side)
         word, score, threshold = found.judge(
-            run=pair.run, containment=containment, copy=hit.copy, rule=self._used, text=is_text
+            run=run, containment=containment, copy=hit.copy, rule=self._used, text=is_text
         )
         at = self._counted.class_of(length) if is_text else None
-        said = found.say(run=pair.run, containment=containment, copy=hit.copy, rule_name=self._rule.name, text=is_text)
+        said = found.say(
+            run=run, containment=containment, copy=hit.copy, rule_name=self._rule.name, text=is_text, exact=is_exact
+        )
         return Finding(
             number=0, owner=source.owner, item=_named(item.prints.name, item.prints.sha256, item.prints.length),
             source=_named(source.name, source.sha256, source.length), hits=pair.hits, of_item=pair.of_item,
-            of_source=pair.of_source, run=pair.run, copy=hit.copy, length=length,
+            of_source=pair.of_source, run=run, copy=hit.copy, length=length,
             rate=None if at is None else _rate(self._rates[at], max(item.prints.length, source.length)),
             method=f"{self._sources.scheme}; {self._rule.name}; {word}", score=score, threshold=threshold,
-            rung=found.rung_of(run=pair.run, copy=hit.copy), proves=said, registered=None,
-            policy=None, passages=self._passages(hit, side),
+            rung=found.rung_of(run=run, copy=hit.copy), proves=said, registered=None,
+            policy=None, passages=passages,
         )  # fmt: skip
 
-    def _passages(self, hit: Hit, side: Side | None) -> tuple[found.Passage, ...]:
+    def _run(self, hit: Hit, item: Looked, side: Side | None) -> tuple[int, bool, tuple[found.Passage, ...]]:
+        """The longest run, whether it is exact, and passages. Prints alone tell it but for what no print covers; a copy
+        has all of it, which is as many bytes as characters at least."""
+        pair, scheme = hit.pair, self._sources.scheme
+        run = max(pair.run, item.prints.length) if hit.copy else pair.run
         if side is None:
-            return ()
+            return run, hit.copy, ()
         text = hit.text()
         if text is None:
-            return item_passage(side, hit.pair.item_place, hit.pair.run)
-        return find_passages(side, Side(text), self._winnower)
+            run = len(side.form) if hit.copy else run
+            return run, hit.copy, item_passage(side, pair.item_place, run)
+        source = Side(text)
+        matches = find_matches(side, source, self._winnower)
+        passages = show_passages(matches, side, source)
+        if hit.copy:
+            return len(side.form), True, passages
+        counts = ~contains(self._sources.boilerplate, item.prints.hashes)
+        places = item.prints.places[counts].astype(np.int64)
+        hits = (pair.item_place, pair.source_place)
+        run = longest_run(matches, side, source, places=places, hit=hits, gram=scheme.gram)
+        return run, True, passages
 
     def finish(self, remarks: Remarks, *, made: int, others: Remarks | None = None) -> found.Findings:
         """Look at what is left; everything that was found. `remarks`: of what was looked at; `others`: of what it was
@@ -362,7 +394,7 @@ class Looker:
         self._prune()
         order = sorted(self._owners.items(), key=lambda pair: (-pair[1].items, -pair[1].characters, pair[0]))
         listed = order[: found.OWNERS_MAX]
-        rows = sorted((row for _, owner in listed for row in owner.best), reverse=True)
+        rows = sorted((_by_run(row) for _, owner in listed for row in owner.best), reverse=True)
         numbers: dict[str, list[int]] = {}
         for number, row in enumerate(rows):
             numbers.setdefault(row[2].owner, []).append(number)
@@ -400,6 +432,12 @@ def _named(name: str, digest: bytes, length: int) -> Named:
 
 def _cut(name: str) -> str:
     return name if len(name) <= found.NAME_CHARS_MAX else name[: found.NAME_CHARS_MAX - 1] + "…"
+
+
+def _by_run(row: tuple[tuple[int, ...], int, Finding]) -> tuple[tuple[int, ...], int, Finding]:
+    """Ranked by the run that its finding states, which may be longer than prints tell."""
+    one = row[2]
+    return (int(one.copy), int(one.run >= found.LONG_RUN), one.run, one.hits), row[1], one
 
 
 def _with(one: Finding, said: Said, number: int) -> Finding:
