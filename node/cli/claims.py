@@ -11,6 +11,7 @@ import os
 from hashlib import sha256
 from typing import Any
 
+from ledger.signrecord import write_durably
 from node.agents.inforce import terms_in_force
 from node.cli.common import add_key, add_node, hex_bytes, open_client, open_signing, party_bytes
 from node.cli.outcome import OK
@@ -34,6 +35,8 @@ _NEXT = {
     None: "your terms say nothing of matches (on_match): whoever it is against can accept it with `usance use ASSET "
     "--as … --claim {index}`, or answer with `usance dispute {index}`",
 }
+LOOKED_BACK = 500
+"""Claims of the asset among which the same one is looked for."""
 _NOBODY = "it is against a digest, so nobody is asked: it fixes that you had found this by now"
 
 
@@ -50,13 +53,14 @@ def configure_claim(parser: argparse.ArgumentParser) -> None:
     only.add_argument("--against-party", metavar="PARTY", help="a party: its key in hex, or a file of it")
     only.add_argument("--against-digest", metavar="HEX", help="the SHA-256 of what it was found in")
     parser.add_argument("--dry-run", action="store_true", help="show what would be logged, and log nothing")
+    parser.add_argument("--again", action="store_true", help="log it also where the same finding was claimed already")
     add_key(parser)
     add_node(parser)
     parser.set_defaults(run=run_claim)
 
 
-def _chosen(text: str) -> tuple[Finding, bytes]:
-    """The finding, and its file's digest."""
+def _chosen(text: str) -> tuple[str, bytes, Finding]:
+    """The file, its bytes, and the finding."""
     path, colon, tail = text.rpartition(":")
     number = None
     if colon and path and tail.isascii() and tail.isdigit() and not os.path.exists(text):
@@ -75,7 +79,7 @@ def _chosen(text: str) -> tuple[Finding, bytes]:
         )
     finding = found.findings[number or 0]
     check_said(finding, found.rule)
-    return finding, sha256(data).digest()
+    return path, data, finding
 
 
 def _against(args: argparse.Namespace, client: Client, finding: Finding) -> dict[str, bytes]:
@@ -110,40 +114,87 @@ def _check_owner(found: Found, ref: bytes, finding: Finding) -> None:
         )
 
 
+def _check_sides(client: Client, fields: dict[str, Any]) -> list[str]:
+    """Refuse a claim against oneself and, where it was logged already with the same evidence, a second one; what a
+    person should know of the asset. What the node says here decides nothing: the log judges for itself."""
+    ref = str(unpack_ref(fields["asset"]))
+    asset = client.get(f"/assets/{ref}")
+    what, value = next(iter(fields["against"].items()))
+    other = None
+    if what == "asset":
+        other = client.get(f"/assets/{unpack_ref(value)}").get("party")
+    elif what == "party":
+        other = value.hex()
+    if other is not None and other == asset.get("party"):
+        raise InputError("a claim against oneself", field="--against", expected="another party, or its asset")
+    if asset.get("retired") is True:
+        return ["  the asset was withdrawn: a use that accepts this claim is unlicensed, and costs nothing"]
+    return []
+
+
+def _check_new(client: Client, fields: dict[str, Any]) -> None:
+    wanted = to_json({name: fields[name] for name in ("evidence", "score", "against", "method")})
+    page = client.get("/records", kind="claim", asset=str(unpack_ref(fields["asset"])), limit=LOOKED_BACK)
+    rows = page.get("records")
+    for row in rows if isinstance(rows, list) else []:
+        record = row.get("record") if isinstance(row, dict) else None
+        events = row.get("events") if isinstance(row, dict) else None
+        gone = any(isinstance(event, dict) and event.get("kind") == "withdraw" for event in events or [])
+        if isinstance(record, dict) and not gone and all(record.get(name) == said for name, said in wanted.items()):
+            raise InputError(
+                f"claimed already, as {row.get('index')}: the same finding against the same", field="--finding",
+                expected="another finding; or --again, to log it once more",
+            )  # fmt: skip
+
+
+def _keep(path: str, data: bytes, index: int) -> str:
+    """A copy of the evidence beside the file, which the next look may replace; where it is."""
+    copy = f"{path}.claim-{index}"
+    write_durably(copy, data, mode=0o600)
+    return copy
+
+
 def run_claim(args: argparse.Namespace) -> int:
     """Log the finding as a claim; it charges nobody."""
-    finding, evidence = _chosen(args.finding)
-    fields = claim_fields(finding, evidence)
+    path, data, finding = _chosen(args.finding)
+    fields = claim_fields(finding, sha256(data).digest())
     signing = None if args.dry_run else open_signing(args)
     client = open_client(args) if signing is None else signing.client
     found = resolve(client, args.asset)
     fields["asset"] = need_ref(found, "ASSET")
     _check_owner(found, fields["asset"], finding)
     fields["against"] = _against(args, client, finding)
+    remarks = _check_sides(client, fields)
+    if not args.again:
+        _check_new(client, fields)
     terms = terms_in_force(client, unpack_ref(fields["asset"]))
     policy = None if terms is None else terms.fields.get("on_match")
+    words = _NOBODY if "digest" in fields["against"] else _NEXT[policy]
     shown: dict[str, Any] = to_json({name: value for name, value in fields.items() if name != "kind"})
-    json = {"policy": policy}
-    lines = _lines(fields, shown)
+    json = {"policy": policy, "finding": finding.number}
+    lines = [*_lines(fields, shown, finding), *remarks]
     if signing is None:
         body_of(fields)
         emit({"kind": "claim", "logged": False, **shown, **json}, as_json=args.json,
-             lines=["claim, not logged", *lines])  # fmt: skip
+             lines=["claim, not logged", *lines, f"  {words.format(index='INDEX')}"])  # fmt: skip
         return OK
     ref, status = log_one(signing, fields)
-    words = _NOBODY if "digest" in fields["against"] else _NEXT[policy].format(index=ref.index)
-    report(args, "claim", ref, status, json={**shown, **json}, lines=[*lines, f"  {words}"])
+    kept = _keep(path, data, ref.index)
+    report(args, "claim", ref, status, json={**shown, **json, "kept": kept},
+           lines=[*lines, f"  kept as {kept}: it is the evidence", f"  {words.format(index=ref.index)}"])  # fmt: skip
     return OK
 
 
-def _lines(fields: dict[str, Any], shown: dict[str, Any]) -> list[str]:
+def _lines(fields: dict[str, Any], shown: dict[str, Any], finding: Finding) -> list[str]:
     """For people. `shown`: the same in JSON, in which large numbers are texts."""
     what, value = next(iter(shown["against"].items()))
+    source = excerpt(finding.source.name) if finding.source.name else f"an item of {finding.owner}"
     return [
+        f"  finding {finding.number}: {excerpt(finding.item.name)} matches {source}",
         f"  asset {shown['asset']}",
         f"  against {what} {value}",
         f"  {fields['method']}: {fields['score']:,}, where {fields['threshold']:,} counts",
         f"  wrong at most {fields['fpr']:,} times in a million pairs of unrelated items as long (95 % sure)",
         f"  proves: {fields['proves']}",
-        f"  evidence: keep the file of findings; its SHA-256 is {shown['evidence']}",
+        f"  evidence: the file of findings; its SHA-256 is {shown['evidence']}",
     ]

@@ -142,11 +142,26 @@ def _record_row(row: dict[str, Any]) -> tuple[str, ...]:
     what = [short(str(body[name])) for name in _NAMING if isinstance(body.get(name), str)]
     what += [short(show_value("", body["quantities"]))] if "quantities" in body else []
     what += [f"due {money_text(body['due'], body.get('currency'))}"] if "due" in body else []
+    what += _claim_words(body, row.get("events")) if body.get("kind") == "claim" else []
     at = body.get("at")
     return (
         str(row.get("index")), str(body.get("kind")), str(row.get("status")), str(key)[:16],
         show_time(at) if type(at) is int else "", " ".join(what),
     )  # fmt: skip
+
+
+_ANSWERS = {"usage": "accepted by", "dispute": "disputed by", "resolution": "resolved by", "withdraw": "WITHDRAWN by"}
+
+
+def _claim_words(body: dict[str, Any], events: object) -> list[str]:
+    """Whom a claim is against, its score, and what came of it."""
+    against = body.get("against")
+    words = [f"against {what} {short(str(value))}" for what, value in against.items()] if type(against) is dict else []
+    words.append(f"{str(body.get('method')).rpartition('; ')[2]} {body.get('score')}")
+    for event in events if type(events) is list else []:
+        if isinstance(event, dict) and event.get("kind") in _ANSWERS:
+            words.append(f"{_ANSWERS[event['kind']]} {event.get('index')}")
+    return words
 
 
 def run_assets(args: argparse.Namespace) -> int:

@@ -113,6 +113,7 @@ def run_use(args: argparse.Namespace) -> int:
     said = extras_of(client, ref.index)
     news = {name: value for name, value in said.items() if value != found.text}  # judged as what was named: no news
     report(args, "usage", ref, status, asset=found.text, use=args.use, quantities=fields["quantities"],
+           accepts_claim=None if args.claim is None else str(unpack_ref(fields["claim"])),
            json={"node_says": said}, lines=[f"  node says: {line}" for line in extras_lines(news)])  # fmt: skip
     return OK
 

@@ -224,3 +224,55 @@ def test_a_claim_against_a_digest_asks_nobody(world: World) -> None:
     assert done.code == 0
     assert "nobody is asked" in done.out
     assert "accept" not in done.out
+
+
+def test_a_claim_is_logged_once_and_its_evidence_kept(world: World) -> None:
+    """The same finding against the same is refused while its claim stands, unless told otherwise; what it rests on is
+    kept beside, whatever becomes of the file."""
+    path = write(world.owner, finding())
+    told = ("claim", world.corpus, "--finding", "findings.json", "--against", world.model)
+    first = world.owner.json(*told)
+    kept = world.owner.folder / first["kept"]
+    assert kept.read_bytes() == path.read_bytes()
+    again = world.owner(*told)
+    assert again.code == 2
+    assert f"claimed already, as {first['index']}" in again.err
+    world.owner("withdraw", first["index"])
+    assert world.owner(*told).code == 0
+    assert world.owner(*told, "--again").code == 0
+    path.unlink()
+    world.owner.ok("proof", first["index"], "-o", "claim.tlog-proof")
+    assert "finding 0 is claimed" in world.owner.ok("verify", "claim.tlog-proof", "--findings", first["kept"]).out
+
+
+def test_a_dry_run_says_what_the_log_would(world: World) -> None:
+    """A claim against oneself is refused before anything is signed; which finding it is, and what comes next, is
+    shown; a withdrawn asset is remarked on."""
+    write(world.owner, finding())
+    own = world.owner.json("asset", "--name", "another")["ref"]
+    told = ("claim", world.corpus, "--finding", "findings.json", "--dry-run", "--against")
+    refused = world.owner(*told, own)
+    assert refused.code == 2
+    assert "against oneself" in refused.err
+    shown = world.owner(*told, world.model).out
+    assert "finding 0: 'answers.jsonl:7' matches 'a.txt'" in shown
+    assert "your terms say charge" in shown
+    world.owner("withdraw", world.corpus)
+    assert "the asset was withdrawn" in world.owner(*told, world.model).out
+
+
+def test_lists_say_what_became_of_claims(world: World) -> None:
+    """Against what, the score, and which record accepted, disputed or withdrew it."""
+    write(world.owner, finding())
+    told = ("claim", world.corpus, "--finding", "findings.json", "--against", world.model, "--again")
+    claims = [world.owner.json(*told)["index"] for _ in range(3)]
+    used = world.lab.json("use", world.corpus, "--as", "train", "--token", 5, "--claim", claims[0])
+    assert used["accepts_claim"].startswith(f"{claims[0]}:")
+    disputed = world.lab.json("dispute", claims[1], "--reason", "no")["index"]
+    gone = world.owner.json("withdraw", claims[2])["index"]
+    rows = world.lab.ok("records", "--against", world.lab.json("key", "show", "k")["key"]).out.splitlines()
+    said = [next(row for row in rows if row.startswith(f"{claim} ")) for claim in claims]
+    assert f"against asset {world.model.split(':')[0]}:" in said[0]
+    assert f"run 410 accepted by {used['index']}" in said[0]
+    assert f"disputed by {disputed}" in said[1]
+    assert f"WITHDRAWN by {gone}" in said[2]

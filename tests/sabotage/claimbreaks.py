@@ -135,7 +135,7 @@ CLAIM_BREAKS = (
     ),
     Break(
         "the evidence is something else's digest", "node/cli/claims.py",
-        "return finding, sha256(data).digest()", "return finding, sha256(data[:9]).digest()",
+        "claim_fields(finding, sha256(data).digest())", "claim_fields(finding, sha256(data[:9]).digest())",
         COMMAND,
     ),
     Break(
