@@ -168,14 +168,18 @@ def _lines(watched: Watched, replayed: Replayed) -> Iterator[str]:
 
 def _asset_lines(found: AssetLook, groups: Groups, listed: list[tuple[AssetLook, Look]], names: Names) -> Iterator[str]:
     from node.detect.extraction import BREADTH, POPULATION_MIN
-    from node.detect.watchwords import member_text, percent, rounded
+    from node.detect.watchwords import OUTSIDE_WORDS, member_text, percent, rounded
 
     items = f", {found.items:,} items" if found.items else ""
     yield f"{names.asset(found.asset)}{items}: {counted(len(found.looks), 'user')}, and {found.small:,} who took little"
     if not found.is_compared:
-        yield f"  NOT COMPARED: too few users to say who is unusual (at least {POPULATION_MIN})"
+        yield f"  NOT COMPARED: too few users to say who is unusual or who belongs together (at least {POPULATION_MIN})"
     elif found.measure != BREADTH:
         yield "  most records name no items: compared by how often users took"
+    elif found.unnamed:
+        yield f"  {found.population:,} users compared; {found.unnamed:,} name too few items to be"
+    if found.outside:
+        yield f"  {found.outside:,} takings {OUTSIDE_WORDS}"
     if groups.opaque:
         yield f"  {counted(groups.opaque, 'user')} name items only by roots over several: which ones isn't seen"
     if groups.left_out:

@@ -10,19 +10,18 @@ Erasing it erases what opens the commitment: the hash in the log then says nothi
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.signrecord import write_durably
+from node import ownfiles
 from node.client import Client
 from node.detect.canaries import MARKS_MAX, Part, Passage
 from node.errors import FileError, NetworkError
@@ -166,25 +165,10 @@ def _request(value: Any) -> Batch:
     return batches[0]
 
 
-@contextmanager
-def held_folder(path: str) -> Iterator[None]:
-    """Hold the folder that a file of canaries is in, or comes to be in, against other programs that make canaries: two
-    that went on with one file could log it twice. Raises FileError."""
-    folder = os.path.dirname(os.path.abspath(path))
-    try:
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise FileError(f"can't open the folder {folder}: {error.strerror}", field="FILE") from None
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise FileError(
-                f"another program is making canaries in {folder}: wait until it ends", field="FILE"
-            ) from None
-        yield
-    finally:
-        os.close(handle)
+def held_folder(path: str) -> AbstractContextManager[None]:
+    """Hold the folder of a file of canaries against other programs that make some: two that went on with one file could
+    log it twice. Raises FileError."""
+    return ownfiles.held_folder(path, doing="making canaries", field="FILE")
 
 
 def log_canaries(path: str, held: Canaries, body: bytes, client: Client, key: Ed25519PrivateKey) -> Canaries:

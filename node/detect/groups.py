@@ -3,8 +3,10 @@
 Every pair of users who took enough distinct items is compared by their samples (node/detect/sketch.py), which reach
 equally far. *Parts of one whole*: far fewer items in common than two who chose by themselves would have, while both
 hardly return to anything and take at a like rate at the same time. *The same items*: much in common of what few others
-take; what everybody takes says nothing. Both thresholds rise with the number of pairs. Items given as a root over
-several are opaque: a user who names only such is in no group.
+take; what everybody takes says nothing. Both thresholds rise with the number of pairs. Where readers keep to topics
+two of them have little in common as well: what two would have in common by chance is counted down by how alike the
+others' use of both is. Users who are too few to be compared are in no group, nor is who names only roots over several
+items. A user who has several meters is looked at as the one has it that names most items.
 """
 
 from __future__ import annotations
@@ -19,23 +21,26 @@ from node.detect.extraction import RETURN, AssetLook, Look
 from node.detect.sketch import SPACE, union
 
 MEMBERS_MAX = 500
-"""Users of one asset of whom every pair is compared: the broadest."""
+"""Users of one asset whose items are compared: those who name most. Every two of them with ITEMS_MIN are a pair."""
 ITEMS_MIN = 100
 """Distinct items that a user must have taken, each named by itself."""
 COMPLEMENT_MOST = 0.25
 """Parts of one whole have at most this part of the items in common that chance would give them."""
 RETURN_STEPS = 1.0
-"""Their members are among the quarter that returns least (or, where users are too few to say, half of RETURN_FEW)."""
-RETURN_FEW = 0.1
+"""Their members are among the quarter that returns least."""
+OTHERS_MIN = 20
+"""Items, each as often as a third user took it, by which it is seen whether two choose from the same ones."""
 RATE_ALIKE = 3.0
-"""Their takings a day are within this factor."""
+"""The items that they name a day are within this factor."""
 TOGETHER_MIN = 0.5
 """The part of the shorter one's time in which the other was there too."""
-SAME_LEAST = 0.5
+SAME_LEAST = 0.6
 """Of the rarer items that either of two took, the part that both took."""
 RARE_PART = 0.05
 RARE_FEWEST = 4
-"""An item is rare where no more users (of those compared), or no larger part of them, took it."""
+RARE_MOST = 0.2
+"""An item is rare where no more users of those compared took it, or no larger part of them, and never where more than
+RARE_MOST of them did."""
 RARE_MIN = 30
 _SLAB = 4096
 _ULP = float(SPACE)
@@ -63,8 +68,8 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """What was found in an asset, the broadest first. `users`: of how many every pair was compared; `left_out`: how
-    many more took enough; `opaque`: how many name items by roots only."""
+    """What was found in an asset, the broadest first. `users`: of how many every pair was compared, none where users
+    are too few to be compared; `left_out`: how many more took enough; `opaque`: how many name items by roots only."""
 
     found: list[Group]
     users: int
@@ -75,9 +80,11 @@ class Groups:
 @dataclass(frozen=True, slots=True)
 class _Pairs:
     """For each two users: items in common within both samples' reach, and each one's own there (`own[i, j]`: of i,
-    within j's reach too); the same of rare items only."""
+    within j's reach too); the same of rare items only; `alike`: how alike the others' use of both's items is, 0 to
+    1."""
 
     looks: list[Look]
+    alike: np.ndarray
     common: np.ndarray
     own: np.ndarray
     rare_common: np.ndarray
@@ -88,24 +95,36 @@ class _Pairs:
 def find_groups(found: AssetLook, *, alarms: float) -> Groups:
     """Look at every pair of users of one asset. `alarms`: how many pairs of the two sorts together may be found by
     chance, as the model has it."""
-    enough = sorted(
-        (look for look in found.looks if look.taken.items.count >= ITEMS_MIN),
-        key=lambda look: (-look.taken.items.count, look.taken.party, look.taken.user),
-    )
+    users = _seen(found)
     opaque = sum(not look.taken.items.hashes and look.taken.rooted > 0 for look in found.looks)
-    looks = enough[:MEMBERS_MAX]
-    if len(looks) < 2:
-        return Groups([], len(looks), len(enough) - len(looks), opaque)
+    enough = sum(look.taken.items.count >= ITEMS_MIN for look in users)
+    looks = users[:MEMBERS_MAX]
+    paired = min(enough, len(looks))
+    if not found.is_compared or paired < 2:
+        return Groups([], paired if found.is_compared else 0, enough - paired, opaque)
     pairs = _compare(looks)
-    count = len(looks) * (len(looks) - 1) // 2
+    count = paired * (paired - 1) // 2
     whole = _size(found, looks)
     groups = []
-    for what, expected in ((PARTS, _parts(found, pairs, whole) * count), (SAME, _same(pairs) * count)):
+    for what, expected in ((PARTS, _parts(pairs, whole) * count), (SAME, _same(pairs) * count)):
         near = expected <= alarms / 2
+        near[paired:] = near[:, paired:] = False  # these only say what others take
         for members in _cliques(near, expected):
             groups.append(_group(what, found, pairs, members, expected, whole))
     groups.sort(key=lambda group: (-group.breadth, group.what, group.members[0].taken.party))
-    return Groups(groups, len(looks), len(enough) - len(looks), opaque)
+    return Groups(groups, paired, enough - paired, opaque)
+
+
+def _seen(found: AssetLook) -> list[Look]:
+    """Users who name items, each as the meter has it that names most; most first."""
+    by_count = sorted(
+        (look for look in found.meters if look.taken.items.hashes),
+        key=lambda look: (-look.taken.items.count, look.user, look.taken.side, look.taken.signer),
+    )
+    chosen: dict[tuple[bytes, bytes], Look] = {}
+    for look in by_count:
+        chosen.setdefault(look.user, look)
+    return list(chosen.values())
 
 
 def _size(found: AssetLook, looks: Sequence[Look]) -> int:
@@ -121,14 +140,14 @@ def _compare(looks: list[Look]) -> _Pairs:
     hashes, counts = np.unique(np.concatenate(samples), return_counts=True)
     # Of how many users each hash would be in the sample, had they taken the item.
     could = len(looks) - np.searchsorted(np.sort(reach), hashes, side="left")
-    rare = counts <= np.maximum(RARE_FEWEST, RARE_PART * could)
+    rare = (counts <= np.maximum(RARE_FEWEST, RARE_PART * could)) & (counts <= RARE_MOST * could)
     shared = counts > 1  # whatever one alone took is in no overlap
     common = _overlaps(samples, hashes[shared], len(looks))
     rare_common = _overlaps(samples, hashes[shared & rare], len(looks))
     rare_samples = [sample[rare[np.searchsorted(hashes, sample)]] for sample in samples]
     own = np.array([np.searchsorted(sample, reach, side="right") for sample in samples])
     rare_own = np.array([np.searchsorted(sample, reach, side="right") for sample in rare_samples])
-    return _Pairs(looks, common, own, rare_common, rare_own, np.minimum(reach[:, None], reach))
+    return _Pairs(looks, _alike(common), common, own, rare_common, rare_own, np.minimum(reach[:, None], reach))
 
 
 def _overlaps(samples: Sequence[np.ndarray], hashes: np.ndarray, users: int) -> np.ndarray:
@@ -145,13 +164,26 @@ def _overlaps(samples: Sequence[np.ndarray], hashes: np.ndarray, users: int) -> 
     return total
 
 
-def _parts(found: AssetLook, pairs: _Pairs, whole: int) -> np.ndarray:
+def _alike(common: np.ndarray) -> np.ndarray:
+    """How alike the items of each two spread over what each third user took (the Bhattacharyya coefficient: 1 where
+    alike, 0 where whoever takes of one's items takes none of the other's, or too few take any to say)."""
+    others = common.copy()
+    np.fill_diagonal(others, 0)
+    roots = np.sqrt(others)
+    # A third user is neither of the two: what they have in common themselves is no part of it.
+    totals = others.sum(axis=1)[:, None] - others
+    both = np.sqrt(totals * totals.T)
+    enough = np.minimum(totals, totals.T) >= OTHERS_MIN
+    return np.where(enough, roots @ roots.T / np.maximum(both, 1), 0.0)
+
+
+def _parts(pairs: _Pairs, whole: int) -> np.ndarray:
     """How likely as little in common is by chance for each pair, 1 where they aren't alike otherwise."""
     part = (pairs.reach.astype(float) + 1) / _ULP  # of all items that both samples reach
-    chance = pairs.own * pairs.own.T / np.maximum(whole * part, 1)
+    chance = pairs.alike * pairs.own * pairs.own.T / np.maximum(whole * part, 1)
     likely = _poisson_most(pairs.common, chance)
     likely[pairs.common > COMPLEMENT_MOST * chance] = 1
-    apart = np.array([_returns_little(found, look) for look in pairs.looks])
+    apart = np.array([look.steps.get(RETURN, 0.0) >= RETURN_STEPS for look in pairs.looks])
     likely[~(apart[:, None] & apart)] = 1
     likely[~_alike_in_time(pairs.looks)] = 1
     np.fill_diagonal(likely, 1)
@@ -166,18 +198,12 @@ def _poisson_most(seen: np.ndarray, mean: np.ndarray) -> np.ndarray:
     return np.where(seen < mean, np.exp(np.minimum(log, 0.0)), 1.0)
 
 
-def _returns_little(found: AssetLook, look: Look) -> bool:
-    if found.is_compared:
-        return look.steps.get(RETURN, 0.0) >= RETURN_STEPS
-    return look.taken.returns <= RETURN_FEW * max(1, look.named)
-
-
 def _alike_in_time(looks: Sequence[Look]) -> np.ndarray:
     """Which two took at a like rate in much the same time."""
-    first = np.array([look.taken.first for look in looks], float)
-    last = np.array([look.taken.last for look in looks], float)
+    first = np.array([look.begin for look in looks], float)
+    last = np.array([look.end for look in looks], float)
     length = np.maximum(last - first, 1)
-    rates = np.array([look.taken.takings for look in looks]) / np.maximum(length, 86_400_000)
+    rates = np.array([look.named for look in looks], float) / np.maximum(length, 86_400_000)
     alike = np.abs(np.log(rates[:, None]) - np.log(rates)) <= math.log(RATE_ALIKE)
     both = np.minimum(last[:, None], last) - np.maximum(first[:, None], first)
     # A moment counts as in common where it lies within the other's time.
@@ -191,7 +217,7 @@ def _same(pairs: _Pairs) -> np.ndarray:
     enough = np.minimum(pairs.rare_own, pairs.rare_own.T) >= RARE_MIN
     alike = enough & (pairs.rare_common >= SAME_LEAST * np.maximum(either, 1))
     np.fill_diagonal(alike, False)
-    # Half of dozens of rare items in common isn't chance: what remains is how many pairs are so alike anyway.
+    # So much of dozens of rare items in common isn't chance: what remains is how many pairs are so alike anyway.
     return np.where(alike, np.exp2(-pairs.rare_common), 1.0)
 
 
@@ -227,5 +253,5 @@ def _group(
     breadth = union([look.taken.items for look in members]).count
     return Group(
         what, found, members, min(breadth, whole), round(whole * (1 - missing)), shared, least,
-        min(look.taken.first for look in members), max(look.taken.last for look in members),
+        min(look.begin for look in members), max(look.end for look in members),
     )  # fmt: skip

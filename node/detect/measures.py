@@ -1,10 +1,10 @@
 """What is measured of each user, and robust statistics to hold it against everybody else (docs/watch.md).
 
 Nothing is assumed to be Gaussian: use is heavy-tailed, so quantities are compared as logarithms, by the median and by
-how far above it the upper quartile lies (`upper`: the median distance of the upper half), which few can't move however
-far out they are. How rare a value is follows from one stated model: above the median, each further `upper` halves how
-many there are, which for a logarithm is a power law of what was measured. By construction a quarter lies beyond the
-first.
+how far above it the upper quartile lies, or the upper tenth as the model below has it where that is further (`upper`):
+less than a tenth of the users can't move either much, however far out they are. How rare a value is follows from one
+stated model: above the median, each further `upper` halves how many there are, which for a logarithm is a power law of
+what was measured. By construction no more than a quarter lies beyond the first, and no more than a tenth beyond 2.3.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from node.detect.slots import SLOT_MS, Slots
 HOUR_SLOTS = 3_600_000 // SLOT_MS
 PAIRS_OF = 400
 """Users of whom every pair gives a slope."""
+TENTH_STEPS = math.log2(5)
+"""Of a half, halved so many times, a tenth is left."""
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How a quantity is spread over a population: its median, and from there to the upper quartile, never
-    below a floor."""
+    """How a quantity is spread over a population: its median, and from there one step up, never below a floor."""
 
     count: int
     median: float
@@ -44,8 +45,8 @@ class Spread:
 
 def spread(values: Sequence[float], *, floor: float) -> Spread:
     """The spread of at least one value; `floor`: the least that `upper` may be, above 0."""
-    median, quarter = (float(value) for value in np.quantile(np.asarray(values, float), (0.5, 0.75)))
-    return Spread(len(values), median, max(quarter - median, floor))
+    median, quarter, tenth = (float(value) for value in np.quantile(np.asarray(values, float), (0.5, 0.75, 0.9)))
+    return Spread(len(values), median, max(quarter - median, (tenth - median) / TENTH_STEPS, floor))
 
 
 def together(parts: Sequence[float]) -> float:
@@ -145,8 +146,8 @@ WINDOWS_MAX = 100_000
 
 
 def growth(slots: Slots, *, window_ms: int, until: int) -> Growth:
-    """The last quarter of the windows from its first taking to `until` (ms) against the three before; of fewer than
-    WINDOWS_MIN windows nothing is said. Windows in which it took nothing count as 0."""
+    """The last quarter of the windows from its first taking to `until` (ms), or its last where that is later, against
+    the three before; of fewer than WINDOWS_MIN windows nothing is said. Windows in which it took nothing count as 0."""
     at, sums = slots
     if not len(at):
         return NO_GROWTH

@@ -163,8 +163,7 @@ def _against_takings(found: AssetLook, listed: Numbered, name: str) -> Plot:
 
 def _over_time(found: AssetLook, listed: Numbered, name: str) -> Plot:
     shown = sorted(listed, key=lambda pair: -pair[1].breadth)[:CURVES_MAX]
-    begin = min(look.taken.first for look in found.looks)
-    end = max(look.taken.last for look in found.looks) + 1
+    begin, end = min(look.begin for look in found.looks), max(look.end for look in found.looks) + 1
     times = np.linspace(begin, end, STEPS)
     days = (times - begin) / 86_400_000
     with drawing():

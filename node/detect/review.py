@@ -20,6 +20,7 @@ from node.agents.meters import DIFFER, Finding, Report, Row, show_target
 from node.agents.windows import ALL, window_label
 from node.errors import FileError
 from node.imports import safejson
+from node.ownfiles import held_folder
 from proofs import jcs
 from proofs.errors import InputError
 from proofs.ref import Ref, parse_ref
@@ -34,6 +35,8 @@ RECORDS_MAX = 64
 MEMBERS_MAX = 500
 TEXT_MAX = 4096
 DEPTH_MAX = 6
+WAIT_S = 30.0
+"""For another command that adds to a list in the same folder."""
 MS_MAX = 2**63 - 1
 
 _HEX = frozenset("0123456789abcdef")
@@ -130,12 +133,14 @@ def merge(old: ReviewList | None, found: Iterable[Entry], *, log: str, size: int
 
 
 def add_to_file(path: str, found: Iterable[Entry], *, log: str, size: int, made: int) -> Written:
-    """Merge into a file, which may be missing; it is replaced at once, and left alone where nothing changes. Raises
-    InputError as `merge` and `read_list` do, and StorageError."""
-    old = read_list(path) if os.path.lexists(path) else None
-    merged = merge(old, found, log=log, size=size, made=made)
-    if merged is not old:
-        write_durably(path, (json.dumps(merged.value(), ensure_ascii=True, indent=1) + "\n").encode())
+    """Merge into a file, which may be missing; it is replaced at once, and left alone where nothing changes; commands
+    that add at the same time wait for each other. Raises InputError as `merge`, `read_list` and `held_folder` do, and
+    StorageError."""
+    with held_folder(path, doing="adding to a review list", field="--review", wait_s=WAIT_S):
+        old = read_list(path) if os.path.lexists(path) else None
+        merged = merge(old, found, log=log, size=size, made=made)
+        if merged is not old:
+            write_durably(path, (json.dumps(merged.value(), ensure_ascii=True, indent=1) + "\n").encode())
     before = set() if old is None else {entry.id_on(log) for entry in old.entries}
     new = sum(entry.id_on(log) not in before for entry in merged.entries)
     return Written(path, len(merged.entries), new)

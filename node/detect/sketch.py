@@ -3,14 +3,15 @@
 The smallest `KEPT` hashes of a set are a uniform sample of it, the same for everybody (a bottom-k or KMV sketch: Beyer
 and others, "On synopses for distinct-value estimation", 2007). Up to KEPT distinct items all are kept and every figure
 is exact. Beyond, the size is (KEPT - 1) / (the largest kept hash, as a part of all hashes), with a standard error of
-1 / sqrt(KEPT - 2): 2.2 %; or less, where all were added about as often (`count`). Two such samples can be compared as
-far as both reach: up to the smaller of their largest hashes both are complete. Each hash stands beside the time at
-which it was first added and how often it was added: whatever is kept at the end was kept from its first time on, so
-both are exact for the sample. The hash is keyed: who doesn't know the key can't choose items which it leaves out.
+1 / sqrt(KEPT - 2): 2.2 %, however often each was added. Two such samples can be compared as far as both reach: up to
+the smaller of their largest hashes both are complete. Each hash stands beside the time at which it was first added and
+how often it was added: whatever is kept at the end was kept from its first time on, so both are exact for the sample.
+The hash is keyed: who doesn't know the key can't choose items which it leaves out.
 """
 
 from __future__ import annotations
 
+import math
 from array import array
 from bisect import bisect_left
 from hashlib import blake2b
@@ -74,11 +75,15 @@ class Distinct:
 
     @property
     def returns(self) -> int:
-        """Additions of what had been added before: exact unless `is_full`, then what the sample has of them. The error
-        is small where hardly anything was added twice, and that is what is looked for."""
+        """Additions of what had been added before: exact unless `is_full`. Then what the sample has of them, which is
+        near where hardly anything was added twice, and held within two standard errors of what `count` leaves: what
+        was added very often need not be in the sample."""
         if not self.is_full:
             return self.added - len(self.hashes)
-        return round(self.added * (1 - len(self.hashes) / sum(self.weights)))
+        sampled = self.added * (1 - len(self.hashes) / sum(self.weights))
+        error = 2 * self.count / math.sqrt(KEPT - 2)
+        left = self.added - self.count
+        return max(0, round(min(max(sampled, left - error), left + error)))
 
     @property
     def reach(self) -> int:
@@ -87,15 +92,8 @@ class Distinct:
 
     @property
     def count(self) -> int:
-        """How many distinct ones there are: exact unless `is_full`. Then an estimate, by the sample's reach, or by how
-        often its members were added where that varies little and tells more: standard error at most 2.2 %."""
-        if not self.is_full:
-            return len(self.hashes)
-        mean = sum(self.weights) / len(self.weights)
-        squares = sum((weight - mean) ** 2 for weight in self.weights) / len(self.weights)
-        if squares < mean**2:
-            return max(KEPT, round(self.added / mean))
-        return size_below(KEPT, self.reach)
+        """How many distinct ones there are: exact unless `is_full`, then an estimate by the sample's reach."""
+        return size_below(KEPT, self.reach) if self.is_full else len(self.hashes)
 
 
 def size_below(kept: int, reach: int) -> int:

@@ -1,9 +1,11 @@
 """What each user took of each asset, summed from usage records as they stream by, in log order (docs/watch.md).
 
-A *user* is a party and, where records name one, the end user's digest. A *taking* is one item, or one call where a
-record names no item: a record counts for the greater of its `item_count` and its `calls`, and 1 where it has neither.
-What is kept grows with the number of users of assets and of five-minute times in which they took something, not with
-the number of records; each has its bound, past which a run ends and says so. No I/O here: a replay calls `add`.
+A *user* is a party and, where records name one, the end user's digest. What the user logged itself, and what each
+provider logged of it, are *meters* of their own, which are never added up. A *taking* is one item, or one call: a
+record counts for the greater of its `item_count` and its `calls`, and 1 where it has neither; where items are counted,
+a record that names one counts once, whatever its `calls`. What is kept grows with the number of users of assets and of
+five-minute times in which they took something, not with the number of records; each has its bound, past which a run
+ends and says so. No I/O here: a replay calls `add`.
 """
 
 from __future__ import annotations
@@ -11,8 +13,6 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import groupby
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from ledger.replay import Judged
 from node.agents.meters import SIDES, Target, order
 from node.agents.reconcile import BodyOf, Claimed, Filters
 from node.detect.sketch import Distinct, item_hash
-from node.detect.slots import SLOTS_MAX, TAKERS_MAX, SlotCounts, Slots
+from node.detect.slots import SLOTS_MAX, TAKERS_MAX, WEIGHT_MAX, SlotCounts, Slots
 from proofs.errors import InputError
 from proofs.ref import Ref, unpack_ref
 
@@ -28,15 +28,14 @@ USERS_MAX = 200_000
 CORRECTED_MAX = 200_000
 REFS_KEPT = 8
 """References at a user's beginning, and as many at its end."""
-SIGNERS_MAX = 8
 SHORT_MS = 3_600_000
 """A record that stands for a longer time says nothing of when in it something was taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one run keeps at most: users of assets (about 1.5 KB each, and up to 32 KB where one took many items), times
-    of five minutes (16 bytes), corrected usages."""
+    """What one run keeps at most: users of assets, each as often as it has meters (about 1.5 KB each, and up to 64 KB
+    where one took many items), times of five minutes (16 bytes), corrected usages."""
 
     users: int = USERS_MAX
     slots: int = SLOTS_MAX
@@ -45,8 +44,9 @@ class Limits:
 
 @dataclass(slots=True, eq=False)
 class Taken:
-    """What one user took of one asset, as one meter has it. `takings`: all; `named`: those whose records name items;
-    `items`: distinct items named one by one; `root_takings`: takings of records with a root over items, `rooted` and
+    """What one user took of one asset, as one meter has it: its `side`, and the `signer` of its records. `takings`:
+    all; `named`: items that its records name, each as often as a record does; `items`: distinct items named one by one;
+    `root_takings`: items behind roots, as often as a record has the root, `roots`: distinct roots, `rooted` and
     `rooted_most`: items behind distinct roots, together and of one; `first`, `last`: the earliest and latest `from`;
     `long`: takings of records that stand for more than an hour; `refs`, `last_refs`: records at its beginning and end
     in the log."""
@@ -55,6 +55,7 @@ class Taken:
     user: bytes
     asset: Target
     side: int
+    signer: bytes
     number: int
     records: int = 0
     takings: int = 0
@@ -70,12 +71,9 @@ class Taken:
     quantities: Counter[str] = field(default_factory=Counter)
     uses: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
-    signers: dict[bytes, int] = field(default_factory=dict)
     refs: list[tuple[int, bytes]] = field(default_factory=list)
     last_refs: deque[tuple[int, bytes]] = field(default_factory=lambda: deque(maxlen=REFS_KEPT))
     corrected: int = 0
-    other_records: int = 0
-    """Records of the other meter, which aren't counted in any figure."""
     short_slots: Slots | None = None
     all_slots: Slots | None = None
 
@@ -91,7 +89,12 @@ class Taken:
 
     @property
     def returns(self) -> int:
-        """Takings of items that it had taken before, at the least: as if no two roots had an item in common."""
+        """Takings of items that it had taken before: at the most, as if all roots were over the same items."""
+        return self.items.returns if self.roots is None else max(0, self.named - self.breadth_least)
+
+    @property
+    def returns_least(self) -> int:
+        """The same as if no two roots, and no root and item, had an item in common."""
         return self.items.returns + max(0, self.root_takings - self.rooted)
 
     @property
@@ -102,27 +105,26 @@ class Taken:
         """Add one record; its takings."""
         body = record.body
         start, item, root = body["from"], body.get("item"), body.get("items")
-        count = body.get("item_count", 0)
-        taken: int = max(1, count, body.get("calls", 1))
+        count = min(body.get("item_count", 0), WEIGHT_MAX)
+        taken: int = min(max(1, count, body.get("calls", 1)), WEIGHT_MAX)
         self.records += 1
         self.takings += taken
         self.first, self.last = min(self.first, start), max(self.last, start)
         if item is not None:
-            self.named += taken
-            self.items.add(item_hash(item, key=key), start, taken)
+            self.named += 1
+            self.items.add(item_hash(item, key=key), start)
         elif root is not None:
-            self.named += taken
+            self.named += max(1, count)
+            self.root_takings += max(1, count)
             self.roots = self.roots or Distinct()
-            if self.roots.add(item_hash(root, key=key), start):
+            # In the place of a time: the least number of items that anybody gave for this root.
+            if self.roots.add(item_hash(root, key=key), count):
                 self.rooted += count
-            self.root_takings += taken
             self.rooted_most = max(self.rooted_most, count)
         for unit, quantity in body["quantities"].items():
             self.quantities[unit] += quantity
         self.uses[body["use"]] += 1
         self.statuses[record.status] += 1
-        if record.party in self.signers or len(self.signers) < SIGNERS_MAX:
-            self.signers[record.party] = self.signers.get(record.party, 0) + 1
         if len(self.refs) < REFS_KEPT:
             self.refs.append((record.index, record.leaf))
         else:
@@ -139,14 +141,17 @@ class Taken:
         self.items.merge(other.items)
         self.root_takings += other.root_takings
         self.rooted += other.rooted
+        if other.roots is not None:
+            self.roots = self.roots or Distinct()
+            mine = dict(zip(self.roots.hashes, self.roots.times, strict=True))
+            both = zip(other.roots.hashes, other.roots.times, strict=True)
+            self.rooted -= sum(min(count, mine[root]) for root, count in both if root in mine)
+            self.roots.merge(other.roots)
         self.rooted_most = max(self.rooted_most, other.rooted_most)
-        for mine, more in (
+        for sums, more in (
             (self.quantities, other.quantities), (self.uses, other.uses), (self.statuses, other.statuses),
         ):  # fmt: skip
-            mine.update(more)
-        for signer, count in other.signers.items():
-            if signer in self.signers or len(self.signers) < SIGNERS_MAX:
-                self.signers[signer] = self.signers.get(signer, 0) + count
+            sums.update(more)
         refs = sorted({*self.refs, *self.last_refs, *other.refs, *other.last_refs})
         self.refs, self.last_refs = refs[:REFS_KEPT], deque(refs[REFS_KEPT:], maxlen=REFS_KEPT)
         self.corrected += other.corrected
@@ -158,8 +163,8 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class AllTaken:
-    """Everything that was taken, ordered by asset, party and user; `records`: usage records that were counted; `names`:
-    external names with the assets that claim each."""
+    """Everything that was taken, ordered by asset, party, user and meter; `records`: usage records that were counted;
+    `names`: external names with the assets that claim each."""
 
     takers: list[Taken]
     records: int
@@ -175,7 +180,7 @@ class Takings:
         self._key = key[:64]
         self._filters = filters or Filters()
         self._limits = limits or Limits()
-        self._kept: dict[tuple[bytes, bytes, Target, int], Taken] = {}
+        self._kept: dict[tuple[bytes, bytes, Target, int, bytes], Taken] = {}
         self._short = SlotCounts(slots_max=self._limits.slots)
         self._long = SlotCounts(slots_max=self._limits.slots)
         self._corrected: dict[int, tuple[Ref, bytes]] = {}
@@ -195,11 +200,11 @@ class Takings:
     def _add_usage(self, record: Judged) -> None:
         body = record.body
         side = SIDES.index(body.get("seen_by", "user"))
-        identity = (body.get("party", record.party), body.get("user", b""), body["asset"], side)
+        identity = (body.get("party", record.party), body.get("user", b""), body["asset"], side, record.party)
         found = self._kept.get(identity)
         if found is None:
             if len(self._kept) >= min(self._limits.users, TAKERS_MAX):
-                raise _too_many(f"{self._limits.users:,} users of assets")
+                raise _too_many(f"{self._limits.users:,} users of assets, each as often as it has meters")
             found = self._kept[identity] = Taken(*identity, number=len(self._kept))
         taken = found.take(record, key=self._key)
         self._records += 1
@@ -231,15 +236,15 @@ class Takings:
             taken.asset = means.get(taken.asset, taken.asset)
         numbers = self._merge_names()
         takers = self._with_slots(numbers)
-        chosen = _one_meter(taken for taken in takers if keep is None or taken.asset == keep)
-        return AllTaken(chosen, self._records, corrected, names)
+        kept = [taken for taken in takers if keep is None or taken.asset == keep]
+        return AllTaken(kept, self._records, corrected, names)
 
     def _count_corrected(self, body_of: BodyOf) -> int:
         """Say of each user how many of its records were corrected; their amounts stay as they were logged first."""
         total = 0
         for _, (ref, party) in sorted(self._corrected.items()):
             body = body_of(ref)
-            found = self._kept.get((party, body.get("user", b""), body["asset"], 0))
+            found = self._kept.get((party, body.get("user", b""), body["asset"], 0, party))
             if found is not None and self._filters.admits(body, signer=party, targets=self._targets):
                 found.corrected += 1
                 total += 1
@@ -247,14 +252,14 @@ class Takings:
 
     def _merge_names(self) -> list[int]:
         """Put together what is one user's of one asset; answers what each number is then."""
-        merged: dict[tuple[Any, ...], Taken] = {}
+        merged: dict[tuple[bytes, bytes, Target, int, bytes], Taken] = {}
         numbers = []
         for taken in self._kept.values():
-            first = merged.setdefault((taken.party, taken.user, taken.asset, taken.side), taken)
+            first = merged.setdefault((taken.party, taken.user, taken.asset, taken.side, taken.signer), taken)
             if first is not taken:
                 first.merge(taken)
             numbers.append(first.number)
-        self._kept = {(taken.party, taken.user, taken.asset, taken.side): taken for taken in merged.values()}
+        self._kept = merged
         return numbers
 
     def _with_slots(self, numbers: list[int]) -> list[Taken]:
@@ -263,7 +268,7 @@ class Takings:
         for taken in self._kept.values():
             taken.short_slots = short[taken.number]
             taken.all_slots = short[taken.number] if not taken.long else joined(short[taken.number], long[taken.number])
-        return sorted(self._kept.values(), key=lambda taken: (*_identity(taken), taken.side))
+        return sorted(self._kept.values(), key=_place)
 
 
 def joined(one: Slots, other: Slots) -> Slots:
@@ -272,18 +277,8 @@ def joined(one: Slots, other: Slots) -> Slots:
     return slots, np.bincount(places, np.concatenate((one[1], other[1])), len(slots))
 
 
-def _identity(taken: Taken) -> tuple[tuple[int, int, Target], bytes, bytes]:
-    return order(taken.asset), taken.party, taken.user
-
-
-def _one_meter(takers: Iterable[Taken]) -> list[Taken]:
-    """Of what both meters have of a user and asset, the one that shows more: both would count everything twice."""
-    chosen = []
-    for _, same in groupby(takers, key=_identity):
-        meters = sorted(same, key=lambda taken: (-taken.takings, taken.side))
-        meters[0].other_records = sum(taken.records for taken in meters[1:])
-        chosen.append(meters[0])
-    return chosen
+def _place(taken: Taken) -> tuple[tuple[int, int, Target], bytes, bytes, int, bytes]:
+    return order(taken.asset), taken.party, taken.user, taken.side, taken.signer
 
 
 def _too_many(what: str) -> InputError:

@@ -12,6 +12,7 @@ from node.detect.groups import MEMBERS_MAX, Group, Groups
 from node.detect.plots import Plot, asset_plots, group_plot
 from node.detect.watchwords import (
     NOT_SHOWN,
+    OUTSIDE_WORDS,
     Watched,
     group_words,
     look_words,
@@ -170,9 +171,13 @@ def _about(found: AssetLook, groups: Groups) -> list[tuple[Content, Content]]:
         ("Items", f"{found.items:,}" if found.items else "the asset's record doesn't say how many"),
     ]
     if not found.is_compared:
-        rows.append(("Compared", "no: users are too few to say who is unusual"))
+        rows.append(("Compared", "no: users are too few to say who is unusual or who belongs together"))
     elif found.measure != BREADTH:
         rows.append(("Compared", "by how often they took: most records name no items"))
+    elif found.unnamed:
+        rows.append(("Compared", f"{found.population:,} users; {found.unnamed:,} name too few items to be"))
+    if found.outside:
+        rows.append(("Time", f"{found.outside:,} takings {OUTSIDE_WORDS}"))
     if groups.users:
         left = f"; {groups.left_out:,} more were left out, of {MEMBERS_MAX} at most" if groups.left_out else ""
         rows.append(("Pairs", f"every two of {groups.users:,} users{left}"))

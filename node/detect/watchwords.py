@@ -27,6 +27,7 @@ NOT_SHOWN = (
     "accounts that share out more cleverly than is looked for, and which items stand behind a root over several",
     "whether an end user's digest means the same person elsewhere or tomorrow",
 )
+OUTSIDE_WORDS = "are of a time far from that of the others: they are in no growth and no axis of time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,9 @@ def percent(part: float) -> str:
 def breadth_words(look: Look, found: AssetLook) -> str:
     """How many distinct items, of how many."""
     taken = look.taken
-    about = "about " if taken.items.is_full and not taken.rooted else ""
-    if taken.rooted:
-        count = f"{min(taken.breadth_least, look.breadth):,} to {look.breadth:,}"
-    else:
-        count = f"{about}{look.breadth:,}"
+    about = "about " if taken.items.is_full else ""
+    least = "at least " if taken.breadth > taken.breadth_least else ""
+    count = f"{least}{about}{look.breadth:,}"
     whole = f" of {found.items:,} items ({percent(look.breadth / found.items)})" if found.items else " items"
     return count + whole
 
@@ -86,16 +85,15 @@ def look_words(look: Look, found: AssetLook, window_ms: int) -> str:
     tenth = found.quantiles
     said = []
     if found.measure == BREADTH:
-        returns = "about " if taken.items.is_full and taken.returns else ""
         said.append(
             f"Took {breadth_words(look, found)} in {look.named:,} takings, and came back to one that it had taken "
-            f"before {returns}{taken.returns:,} times; users who take as often reach about {rounded(look.usual)} "
-            f"items. Of {len(found.looks):,} users, half took {rounded(tenth[2])} items or fewer, and one in a hundred "
+            f"before {_returns_words(look)}; users who take as often reach about {rounded(look.usual)} "
+            f"items. Of {found.population:,} users, half took {rounded(tenth[2])} items or fewer, and one in a hundred "
             f"more than {rounded(tenth[5])}"
         )
     else:
         said.append(
-            f"Took {taken.takings:,} times, without naming items; of {len(found.looks):,} users, half took "
+            f"Took {taken.takings:,} times, without naming items; of {found.population:,} users, half took "
             f"{rounded(tenth[2])} times or fewer, and one in a hundred more than {rounded(tenth[5])}"
         )
     if pace.hours:
@@ -112,10 +110,18 @@ def look_words(look: Look, found: AssetLook, window_ms: int) -> str:
         )
     if taken.corrected:
         said.append(f"{taken.corrected:,} of its {taken.records:,} records were corrected; amounts are as first logged")
-    if taken.other_records:
-        said.append(f"Counted as the {SIDES[taken.side]}'s meter has it; the other one's {taken.other_records:,} "
-                    "records aren't added")  # fmt: skip
+    if look.other_meters:
+        said.append(f"Counted as the {SIDES[taken.side]}'s meter has it, signed by {taken.signer.hex()[:16]}…; "
+                    f"{look.other_records:,} records of {look.other_meters:,} other meters aren't added")  # fmt: skip
     return ". ".join(said) + "."
+
+
+def _returns_words(look: Look) -> str:
+    """How often it came back; between what bounds, where roots don't say."""
+    taken = look.taken
+    if taken.returns_least < taken.returns and taken.roots is not None:
+        return f"at least {taken.returns_least:,} and at most {taken.returns:,} times"
+    return f"{'about ' if taken.items.is_full and taken.returns else ''}{taken.returns:,} times"
 
 
 def _window(ms: int) -> str:
@@ -167,12 +173,14 @@ def group_words(group: Group) -> str:
 def look_figures(look: Look, found: AssetLook) -> dict[str, Any]:
     """A user's figures: whole numbers, and texts for the rest."""
     taken, pace = look.taken, look.pace
-    days = max(1, -(-(taken.last - taken.first + 1) // DAY_MS))
-    spread_hours = max(1, -(-(taken.last - taken.first + 1) // HOUR_MS))
+    days = max(1, -(-(look.end - look.begin + 1) // DAY_MS))
+    spread_hours = max(1, -(-(look.end - look.begin + 1) // HOUR_MS))
     return {
         "records": taken.records, "takings": taken.takings, "takings_naming_items": look.named,
-        "breadth": look.breadth, "breadth_least": min(taken.breadth_least, look.breadth),
-        "breadth_estimated": taken.items.is_full, "returns": taken.returns, "usual_breadth": round(look.usual),
+        "breadth": look.breadth, "breadth_most": max(taken.breadth if found.items is None
+                                                     else min(taken.breadth, found.items), look.breadth),
+        "breadth_estimated": taken.items.is_full, "returns": taken.returns,
+        "returns_least": min(taken.returns_least, taken.returns), "usual_breadth": round(look.usual),
         "asset_items": found.items, "quantities": {unit: str(n) for unit, n in sorted(taken.quantities.items())},
         "records_a_day": rounded(taken.records / days), "takings_a_day": rounded(taken.takings / days),
         "takings_an_hour": rounded(taken.takings / spread_hours),
@@ -182,8 +190,8 @@ def look_figures(look: Look, found: AssetLook) -> dict[str, Any]:
         "recent_window": rounded(look.growth.recent), "earlier_window": rounded(look.growth.earlier),
         "windows": look.growth.windows, "uses": dict(sorted(taken.uses.items())),
         "statuses": dict(sorted(taken.statuses.items())), "meter": SIDES[taken.side],
-        "logged_by": {signer.hex(): count for signer, count in sorted(taken.signers.items())},
-        "corrected": taken.corrected, "records_of_other_meter": taken.other_records,
+        "logged_by": taken.signer.hex(), "corrected": taken.corrected, "other_meters": look.other_meters,
+        "records_of_other_meters": look.other_records,
         "steps_above_median": {name: f"{steps:.1f}" for name, steps in look.steps.items()},
         "expected_ordinary": rounded(look.expected) if found.is_compared else None,
     }  # fmt: skip
@@ -230,6 +238,8 @@ def asset_value(found: AssetLook, groups: Groups) -> dict[str, Any]:
     return {
         "asset": show_target(found.asset), "items": found.items, "users": len(found.looks) + found.small,
         "looked_at": len(found.looks), "too_small": found.small, "compared": found.is_compared,
+        "compared_users": found.population if found.is_compared else 0, "naming_too_few_items": found.unnamed,
+        "takings_outside_of_time": found.outside,
         "by": found.measure if found.measure == BREADTH else "takings",
         "quantiles": {name: rounded(value) for name, value in zip(names, found.quantiles, strict=False)},
         "heaps_law": None if law is None else {"factor": f"{law.factor:.4f}", "power": f"{law.power:.4f}"},
