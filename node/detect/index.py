@@ -12,7 +12,6 @@ and walks through the buckets that it needs, a slab at a time; so many prints co
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -24,6 +23,8 @@ import numpy as np
 from ledger.errors import StorageError, UnreadableError
 from ledger.leveldb import DamagedError, HeldError, LevelStore
 from node.detect import indexrows as rows
+from node.detect.indexfolder import has_index as has_index
+from node.detect.indexfolder import making
 from node.detect.indexfound import FOUND_MAX, Found, spans
 from node.detect.indexmerge import merge, purge
 from node.detect.indexrows import Meta, Owner
@@ -343,24 +344,19 @@ def open_index(folder: str, *, bulk: bool = False, found_max: int = FOUND_MAX) -
     """Open an index. `bulk`: for large additions, at the price of memory; `found_max`: places in one answer. Raises
     InputError where none is there, StorageError where it is damaged, or open in another process; StartupError where
     the disk doesn't let it be opened."""
+    if not has_index(folder):
+        raise InputError(f"there is no index in {folder}", field="DIR", expected="one that `usance detect index` made")
     return _open(folder, None, bulk=bulk, found_max=found_max)
 
 
 def create_index(folder: str, scheme: Scheme = DEFAULT, *, bulk: bool = False) -> Index:
-    """Make an index in a new or empty folder, and open it. Raises InputError where there is something, StorageError."""
-    if os.path.isdir(folder) and os.listdir(folder):
-        raise InputError(f"{folder} is not empty", field="DIR", expected="a new folder")
-    return _open(folder, scheme, bulk=bulk, found_max=FOUND_MAX)
-
-
-def has_index(folder: str) -> bool:
-    """Whether an index stands in this folder."""
-    return os.path.isfile(os.path.join(folder, "CURRENT"))
+    """Make an index in a new or empty folder, or where the making of one was broken off, and open it. Raises InputError
+    where there is something, StorageError."""
+    with making(folder):
+        return _open(folder, scheme, bulk=bulk, found_max=FOUND_MAX)
 
 
 def _open(folder: str, scheme: Scheme | None, *, bulk: bool, found_max: int) -> Index:
-    if scheme is None and not has_index(folder):
-        raise InputError(f"there is no index in {folder}", field="DIR", expected="one that `usance detect index` made")
     try:
         store = LevelStore(folder, create=scheme is not None, bulk=bulk)
     except HeldError:

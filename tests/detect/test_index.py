@@ -20,6 +20,7 @@ from ledger.leveldb import LevelStore
 from node.detect import index as index_module
 from node.detect import indexfound, indexmerge, indexrows, indexwriter
 from node.detect.index import Index, create_index, has_index, open_index
+from node.detect.indexfolder import MARKER, making
 from node.detect.postings import POSTINGS_MAX, Hits, MemoryPostings
 from node.detect.prints import Prints
 from node.detect.printset import write_print_set
@@ -464,6 +465,83 @@ def test_folders_that_are_none_are_refused(tmp_path: Path) -> None:
         assert index.scheme == Scheme(10, 8)
     assert has_index(str(tmp_path / "other"))
     assert not has_index(str(tmp_path / "letters"))
+
+
+def test_other_databases_are_never_opened(tmp_path: Path) -> None:
+    """A LevelDB of another program, as a node's own, or any file called CURRENT: no index, and left as it is."""
+    LevelStore(str(tmp_path / "db"), create=True).close()
+    (tmp_path / "current").mkdir()
+    (tmp_path / "current" / "CURRENT").write_text("MANIFEST-000001\n")
+    (tmp_path / "current" / MARKER).write_text("a marker of somebody else's\n")
+    for folder in (tmp_path / "db", tmp_path / "current"):
+        before = {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.iterdir()}
+        assert not has_index(str(folder))
+        for act in (open_index, create_index):
+            with pytest.raises(InputError) as refused:
+                act(str(folder))
+            assert "remove" not in f"{refused.value}"
+        assert {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.iterdir()} == before
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match="is no folder"):
+        create_index(str(tmp_path / "file"))
+
+
+MAKING = """
+import os, signal, sys
+from node.detect import index, indexfolder
+step, left = sys.argv[2], 1
+def dying(call, before):
+    def act(*args, **kwargs):
+        if before:
+            os.kill(os.getpid(), signal.SIGKILL)
+        found = call(*args, **kwargs)
+        os.kill(os.getpid(), signal.SIGKILL)
+        return found
+    return act
+if step == "folder":
+    indexfolder.fcntl.flock = dying(indexfolder.fcntl.flock, True)
+elif step == "marker":
+    index.LevelStore = dying(index.LevelStore, True)
+elif step == "database":
+    index.LevelStore = dying(index.LevelStore, False)
+elif step == "meta":
+    index.Index = dying(index.Index, False)
+elif step == "part of the line":
+    indexfolder.LINE = indexfolder.LINE[:7]
+    os.fsync = dying(os.fsync, False)
+elif step == "line":
+    os.fsync = dying(os.fsync, False)
+index.create_index(sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("step", ["folder", "marker", "database", "meta", "part of the line", "line"])
+def test_an_index_whose_making_is_killed_is_begun_anew(folder: Path, repo_root: Path, step: str) -> None:
+    """At any moment: what is left is no index yet, and is made by the next who needs it, or it is whole."""
+    done = subprocess.run(
+        [sys.executable, "-c", MAKING, str(folder), step], cwd=repo_root, check=False,
+        env={**os.environ, "PYTHONPATH": str(repo_root)}, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGKILL
+    assert has_index(str(folder)) == (step == "line")
+    if step != "line":
+        with pytest.raises(InputError, match="there is no index"):
+            open_index(str(folder))
+    with open_index(str(folder)) if has_index(str(folder)) else create_index(str(folder)) as index:
+        index.add("a", [(make_prints("a", range(10)), None)])
+    with open_index(str(folder)) as index:
+        assert owners_of(index) == [("a", 1, 10)]
+
+
+def test_an_index_is_made_by_one_process_at_a_time(folder: Path) -> None:
+    """Who comes while it is made clears nothing away."""
+    with making(str(folder)):
+        with pytest.raises(StorageError, match="another process"):
+            create_index(str(folder))
+        (folder / "CURRENT").write_text("made meanwhile")
+        with pytest.raises(StorageError, match="another process"):
+            create_index(str(folder))
+        assert (folder / "CURRENT").exists()
 
 
 def test_lookups_run_beside_changes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,16 +46,16 @@ def test_portions_change_nothing(rule: Rule, joined_max: int) -> None:
 
 
 def test_memory_is_for_a_portion_not_for_all_pairs() -> None:
-    """Near-equal items against near-equal sources: 160,000 pairs come in a few MB."""
+    """Near-equal items against near-equal sources: 40,000 pairs come in a few MB."""
     hashes = np.random.default_rng(SEED).integers(0, 2**63, 20, dtype=np.uint64)
     places = np.arange(20, dtype=np.uint32) * 20
-    items = [Prints(str(at), at.to_bytes(32, "big"), 400, hashes, places) for at in range(400)]
+    items = [Prints(str(at), at.to_bytes(32, "big"), 400, hashes, places) for at in range(200)]
     postings = MemoryPostings(("owner", item) for item in items)
     matching = Matching(items, postings, DOCUMENTS, joined_max=16 * 1024)
-    assert matching.joined == 400 * 400 * 20
+    assert matching.joined == 200 * 200 * 20
     tracemalloc.start()
     try:
-        assert sum(1 for _ in matching.pairs()) == 160_000
-        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+        assert sum(1 for _ in matching.pairs()) == 40_000
+        assert tracemalloc.get_traced_memory()[1] < 4 * 2**20
     finally:
         tracemalloc.stop()
