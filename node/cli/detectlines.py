@@ -6,7 +6,16 @@ from collections.abc import Iterator
 
 from node.cli.text import counted, right, short, table
 from node.detect.finding import LIMITS, Finding, Findings
-from node.detect.telling import against_text, chance_text, looked_text, owner_text, rate_text, share, untold_text
+from node.detect.telling import (
+    against_text,
+    chance_text,
+    looked_text,
+    owner_text,
+    rate_text,
+    run_text,
+    share,
+    untold_text,
+)
 
 OWNERS_MAX = 20
 FINDINGS_MAX = 10
@@ -52,7 +61,7 @@ def _finding_lines(one: Finding) -> Iterator[str]:
     yield f"   and {source}{whose} ({one.source.length:,})"
     yield (
         f"   {share(one.of_item)} of it in the source, {share(one.of_source)} of the source in it; longest run "
-        f"{one.run:,} bytes, {one.hits:,} prints in both"
+        f"{run_text(one)}, {one.hits:,} prints in both"
     )
     yield f"   by chance {rate_text(one.rate)}"
     yield f"   {one.proves.partition('. ' + LIMITS)[0]}"

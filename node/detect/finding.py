@@ -239,8 +239,9 @@ def rung_of(*, run: int, copy: bool) -> int:
     return VERBATIM if copy or run >= LONG_RUN else SUSPICIOUS
 
 
-def say(*, run: int, containment: int, copy: bool, rule_name: str, text: bool = True) -> str:
-    """What a match proves, and what it doesn't, in words."""
+def say(*, run: int, containment: int, copy: bool, rule_name: str, text: bool = True, exact: bool = True) -> str:
+    """What a match proves, and what it doesn't, in words. `exact` False: the run is what prints cover of it, and what
+    stands between them wasn't compared."""
     rung = rung_of(run=run, copy=copy)
     place = f"rung {rung} of {len(LADDER)}, {LADDER[rung - 1]}"
     if copy and not text:
@@ -248,7 +249,8 @@ def say(*, run: int, containment: int, copy: bool, rule_name: str, text: bool = 
     elif copy:
         shown = "both are the same text, byte for byte"
     elif rung == VERBATIM:
-        shown = f"{run:,} bytes of letters and digits in a row are the same in both"
+        shown = f"{'' if exact else 'about '}{run:,} bytes of letters and digits in a row are the same in both"
+        shown += "" if exact else ", by their prints"
     else:
         shown = f"{containment * 100 // PPM} % of the smaller one's prints are in the other, but no long run is"
     asked = " Answers to one question are alike by themselves; the measured rate counts that in."

@@ -377,11 +377,12 @@ class Looker:
             run = len(side.form) if hit.copy else run
             return run, hit.copy, item_passage(side, pair.item_place, run)
         source = Side(text)
-        matches = find_matches(side, source, self._winnower)
+        matches, theirs = find_matches(side, source, self._winnower)
         passages = show_passages(matches, side, source)
         if hit.copy:
             return len(side.form), True, passages
-        counts = ~contains(self._sources.boilerplate, item.prints.hashes)
+        hashes = item.prints.hashes
+        counts = contains(theirs, hashes) & ~contains(self._sources.boilerplate, hashes)
         places = item.prints.places[counts].astype(np.int64)
         hits = (pair.item_place, pair.source_place)
         run = longest_run(matches, side, source, places=places, hit=hits, gram=scheme.gram)

@@ -21,6 +21,7 @@ from node.detect.telling import (
     many,
     rate_text,
     rule_text,
+    run_text,
     share,
     untold_text,
 )
@@ -154,7 +155,7 @@ def _finding(finding: Finding, owner: OwnerFound) -> Html:
     rows: list[tuple[Content, Content]] = [
         ("Looked at", join((_side(finding.item), f", {share(finding.of_item)} of it in the source"))),
         ("Source", join((_side(finding.source), f", {share(finding.of_source)} of it in the item"))),
-        ("Longest run", f"{finding.run:,} bytes of letters and digits; {finding.hits:,} prints in both"),
+        ("Longest run", f"{run_text(finding)} of letters and digits; {finding.hits:,} prints in both"),
         (
             "By chance",
             rate_text(finding.rate)

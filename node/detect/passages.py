@@ -6,7 +6,7 @@ differs. Matches near each other make one passage. Everything is bounded: how ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,8 +69,35 @@ class Side:
 
 def find_passages(item: Side, source: Side, winnower: Winnower) -> tuple[Passage, ...]:
     """What both have, the longest passages first, at most PASSAGES_MAX."""
-    matches = sorted(_matches(item.form, source.form, winnower), key=lambda match: -match.size)[:MATCHES_MAX]
-    groups = _joined(sorted(matches, key=lambda match: match.item))
+    return show_passages(find_matches(item, source, winnower)[0], item, source)
+
+
+def find_matches(item: Side, source: Side, winnower: Winnower) -> tuple[list[Match], Hashes]:
+    """What both have letter for letter, as far as it goes, by its place in the item; and the source's prints,
+    ascending."""
+    prints = _prints(source.form, winnower)
+    return list(_matches(item.form, source.form, prints, winnower)), np.sort(prints[0])
+
+
+def longest_run(
+    matches: Iterable[Match], item: Side, source: Side, *, places: Places, hit: tuple[int, int], gram: int
+) -> int:
+    """The longest of these matches that a print counts in, in bytes, or the one around `hit` (a place in either).
+
+    Prints that count begin in the item at `places`, ascending: what is boilerplate throughout is no run."""
+    around = _whole_characters(_extended(item.form, source.form, *hit, 0), item.form)
+    longest = around.size if around.size >= gram else 0
+    for match in matches:
+        first = int(np.searchsorted(places, match.item))
+        if first < len(places) and int(places[first]) + gram <= match.item + match.size:
+            longest = max(longest, match.size)
+    return longest
+
+
+def show_passages(matches: Iterable[Match], item: Side, source: Side) -> tuple[Passage, ...]:
+    """The longest of them with what stands around, at most PASSAGES_MAX."""
+    longest = sorted(matches, key=lambda match: -match.size)[:MATCHES_MAX]
+    groups = _joined(sorted(longest, key=lambda match: match.item))
     groups.sort(key=lambda group: -sum(match.size for match in group))
     return tuple(_passage(group, item, source) for group in groups[:PASSAGES_MAX])
 
@@ -84,9 +111,9 @@ def item_passage(item: Side, place: int, run: int) -> tuple[Passage, ...]:
     return (Passage(_parts(item.text, spans), None, spans[0][1] - spans[0][0]),)
 
 
-def _matches(item: bytes, source: bytes, winnower: Winnower) -> Iterator[Match]:
+def _matches(item: bytes, source: bytes, prints: tuple[Hashes, Places], winnower: Winnower) -> Iterator[Match]:
     hashes, places = _prints(item, winnower)
-    others, there = _prints(source, winnower)
+    others, there = prints
     order = np.argsort(others, kind="stable")
     others, there = others[order], there[order]
     starts = np.searchsorted(others, hashes, "left")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from node.detect.finding import PPM, Findings, LookedAt, OwnerFound, RateUsed
+from node.detect.finding import PPM, Finding, Findings, LookedAt, OwnerFound, RateUsed
 
 READ_SO = (
     "A finding names texts that share more than unrelated ones were measured to share. It doesn't show who had the "
@@ -22,6 +22,12 @@ def share(ppm: int) -> str:
     """Parts per million as `12.3 %`, rounded down."""
     tenths = ppm * 1000 // PPM
     return f"{tenths // 10}.{tenths % 10} %"
+
+
+def run_text(finding: Finding) -> str:
+    """The longest run; about, where not both texts were compared."""
+    is_exact = finding.copy or any(passage.source is not None for passage in finding.passages)
+    return f"{'' if is_exact else 'about '}{finding.run:,} bytes"
 
 
 def rate_text(rate: RateUsed | None) -> str:

@@ -171,6 +171,26 @@ DETECT_FIND_BREAKS = (
         _COMMAND,
     ),
     Break(
+        "a run is what prints tell, where both texts are at hand", "node/detect/looking.py",
+        "        run = longest_run(matches,", "        longest_run(matches,",
+        _COMMAND,
+    ),
+    Break(
+        "a licence that both have is a run", "node/detect/looking.py",
+        " & ~contains(self._sources.boilerplate, hashes)\n", "\n",
+        _COMMAND,
+    ),
+    Break(
+        "bytes that no print covers count in a run", "node/detect/matching.py",
+        "np.minimum(steps, gram)", "steps",
+        _COMMAND,
+    ),
+    Break(
+        "a copy's run is what its prints tell", "node/detect/looking.py",
+        "run = max(pair.run, item.prints.length) if hit.copy else pair.run", "run = pair.run",
+        _COMMAND,
+    ),
+    Break(
         "prints left out count as matches", "node/detect/looking.py",
         "        return Answer(hits, boilerplate=matches.boilerplate, crowded=matches.crowded)\n",
         "        return Answer(hits, matches.boilerplate, matches.crowded)\n",
