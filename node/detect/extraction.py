@@ -269,7 +269,8 @@ def _compare(found: AssetLook, least: int) -> None:
 
 
 def _choose(found: AssetLook, compared: int, alarms: float) -> None:
-    """List who is unusual as any of its meters has it: by the broadest of these; others by their broadest."""
+    """List who is unusual as any of its meters has it: by the one of these that names most items one by one, then the
+    broadest; show others by their broadest."""
     by_user: dict[tuple[bytes, bytes], list[Look]] = {}
     for look in found.meters:
         if found.is_compared:
@@ -278,7 +279,7 @@ def _choose(found: AssetLook, compared: int, alarms: float) -> None:
     for place, broadest in enumerate(found.looks):
         meters = by_user[broadest.user]
         unusual = [look for look in meters if look.expected <= alarms]
-        chosen = max(unusual, key=found.size_of) if unusual else broadest
+        chosen = max(unusual, key=lambda look: (look.taken.items.count, found.size_of(look)), default=broadest)
         chosen.is_listed = bool(unusual)
         chosen.other_meters = len(meters) - 1
         chosen.other_records = sum(look.taken.records for look in meters) - chosen.taken.records

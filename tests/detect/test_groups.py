@@ -102,14 +102,14 @@ def test_what_is_apart_otherwise_is_no_group(case: str, second: dict[str, object
 
 def test_few_items_apart_prove_nothing() -> None:
     """Two who took 100 of 4,000 each have 2.5 in common by chance: none is no sign; with 1,000 items in all it is."""
-    both = [*take("one", range(100)), *take("two", range(200, 300))]
+    both = [*take("one", range(0, 200, 2)), *take("two", range(1, 200, 2))]
     assert grouped([*crowd(), *both]).found == []
     assert grouped([*crowd(), *both], items=400).found
 
 
 def test_the_threshold_rises_with_the_pairs() -> None:
     """What two alone would be is nothing where every two of dozens are compared."""
-    both = [*take("one", range(100)), *take("two", range(200, 300))]
+    both = [*take("one", range(0, 200, 2)), *take("two", range(1, 200, 2))]
     others = [
         record for number in range(40)
         for record in take(f"other {number}", random.Random(number).sample(range(900), 100) * 2, every=2 * HOUR_MS)
@@ -159,7 +159,52 @@ def test_opaque_users_are_in_no_group_and_counted() -> None:
         patch.setattr(groups_module, "MEMBERS_MAX", 1)
         cut = grouped([*crowd(), *both])
     assert (cut.users, cut.left_out, cut.found) == (1, 1, [])
-    assert grouped(take("alone", range(300))).users == 1
+    assert grouped([*crowd(), *take("alone", range(300))]).users == 1
+
+
+def test_few_users_are_in_no_group() -> None:
+    """Where users aren't compared nothing says what is usual of them: shards, twins and readers alike."""
+    shards = [record for part in range(4) for record in take(f"shard {part}", range(part, 2_000, 4))]
+    found = grouped([*crowd(25), *shards])
+    assert (found.users, found.found) == (0, [])
+    assert grouped([*crowd(26), *shards]).found
+
+
+def test_a_small_asset_that_everybody_takes_makes_no_group() -> None:
+    """Four ordinary users of 150 items, of which each takes most, beside many who name roots only: what all of them
+    take isn't rare, however few they are."""
+    rng = random.Random(2)
+    weights = [(item + 1) ** -0.7 for item in range(150)]
+    records = [record for number in range(4)
+               for record in take(f"user {number}", rng.choices(range(150), weights, k=400))]  # fmt: skip
+    roots = [usage(at, party_of(f"opaque {at % 40}"), START_MS + at * HOUR_MS, items=bytes([at]) * 32, item_count=20)
+             for at in range(80)]  # fmt: skip
+    found = grouped([*records, *roots], items=150)
+    assert (found.users, found.opaque, found.found) == (4, 40, [])
+
+
+def test_readers_of_topics_are_no_parts_of_a_whole() -> None:
+    """30 users who each read once through much of one of ten topics have nothing in common with readers of others, as
+    everybody there: no parts of one whole. Four keys that share out everything among them are, beside them."""
+    rng = random.Random(3)
+    topics = [range(start, start + 300) for start in range(0, 3_000, 300)]
+    readers = [record for number in range(30)
+               for record in take(f"reader {number}", rng.sample(topics[number % 10], 220))]  # fmt: skip
+    back = [record for number in range(100)
+            for record in take(f"back {number}", list(range(number, 3_000, 60)) * 2)]  # fmt: skip
+    mixed = rng.sample(range(3_000), 3_000)
+    keys = [record for part in range(4) for record in take(f"key {part}", mixed[part * 500 : part * 500 + 500])]
+    assert [group for group in grouped([*readers, *back], items=3_000).found if group.what == PARTS] == []
+    found = [group for group in grouped([*readers, *back, *keys], items=3_000).found if group.what == PARTS]
+    assert [names(group) for group in found] == [parties("key 0", "key 1", "key 2", "key 3")]
+
+
+def test_a_user_of_two_meters_is_in_no_group_with_itself() -> None:
+    """Two providers log the same: the group has each user once."""
+    shards = [record for part in range(3) for record in take(f"shard {part}", range(part, 2_000, 4))]
+    other = [Judged(one.index, one.leaf, party_of("reseller"), one.status, one.body) for one in shards]
+    (group,) = grouped([*crowd(), *shards, *other]).found
+    assert (group.what, len(group.members)) == (PARTS, 3)
 
 
 def test_planted_groups_are_found_and_ordinary_users_in_none(
@@ -167,7 +212,7 @@ def test_planted_groups_are_found_and_ordinary_users_in_none(
 ) -> None:  # fmt: skip
     """Over several seeds: the five keys and the pair, whole and alone; of ordinary users only the two who watch one
     list, which is what they do."""
-    seeds = range(100, 140) if long_run else range(100, 102)
+    seeds = range(100, 140) if long_run else range(100, 101)
     found, others = Counter[str](), Counter[str]()
     for seed in seeds:
         month, taken = read_month(seed)

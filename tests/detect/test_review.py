@@ -1,6 +1,8 @@
 """The review list: what is merged and kept, what is refused, and what of two meters' differences goes into it."""
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from node.detect.review import (
     read_list,
 )
 from node.errors import FileError
+from node.ownfiles import held_folder
 from proofs.errors import InputError
 from tests.node.agents.test_reconcile import HOST, LAB, MODEL, Book, ref_of
 
@@ -159,6 +162,32 @@ def test_a_list_is_bounded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     with pytest.raises(FileError, match="entries"):
         read_list(path)
     assert ENTRIES_MAX == 20_000
+
+
+def test_commands_that_add_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
+    """Three, each with entries of its own: all are in the list, and no temporary file stays."""
+    path = str(tmp_path / "review.json")
+
+    def add(who: int) -> None:
+        for number in range(8):
+            add_to_file(path, [entry(user=f"{who * 100 + number:064x}")], log=LOG, size=1, made=1)
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(add, range(3)))
+    assert len(read_list(path).entries) == 24
+    assert os.listdir(tmp_path) == ["review.json"]
+
+
+def test_a_list_that_is_held_for_too_long_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written, and the folder is named."""
+    monkeypatch.setattr(review, "WAIT_S", 0.05)
+    path = str(tmp_path / "review.json")
+    with (
+        held_folder(path, doing="something", field="FILE"),
+        pytest.raises(FileError, match="another program is adding to a review list"),
+    ):
+        add_to_file(path, [entry()], log=LOG, size=1, made=1)
+    assert os.listdir(tmp_path) == []
 
 
 # --- what reconcile finds

@@ -30,7 +30,8 @@ WATCH_BREAKS = (
     ),
     Break(
         "the spread is the standard deviation", "node/detect/measures.py",
-        "max(quarter - median, floor))", "max(float(np.std(values)), floor))",
+        "max(quarter - median, (tenth - median) / TENTH_STEPS, floor))",
+        "max(float(np.std(values)), floor))",
         _EXTRACTION,
     ),
     Break(
@@ -39,8 +40,51 @@ WATCH_BREAKS = (
         _EXTRACTION,
     ),
     Break(
+        "large customers are no part of the spread", "node/detect/measures.py",
+        "max(quarter - median, (tenth - median) / TENTH_STEPS, floor))", "max(quarter - median, floor))",
+        _EXTRACTION,
+    ),
+    Break(
         "small populations are compared", "node/detect/extraction.py",
-        "    if len(looks) >= POPULATION_MIN:\n", "    if len(looks) >= 2:\n",
+        "        if found.population >= POPULATION_MIN:\n", "        if found.population >= 2:\n",
+        _EXTRACTION,
+    ),
+    Break(
+        "the broadest meter hides the others", "node/detect/extraction.py",
+        "        unusual = [look for look in meters if look.expected <= alarms]\n",
+        "        unusual = [look for look in [broadest] if look.expected <= alarms]\n",
+        _EXTRACTION,
+    ),
+    Break(
+        "one record of another time moves the log's end", "node/detect/extraction.py",
+        "    beyond = max(len(enough) // 10, 1) if len(enough) > 2 else 0\n", "    beyond = 0\n",
+        _EXTRACTION,
+    ),
+    Break(
+        "breadth is what roots may come to at the most", "node/detect/extraction.py",
+        "breadth = taken.breadth_least if items is None else min(taken.breadth_least, items)",
+        "breadth = taken.breadth if items is None else min(taken.breadth, items)",
+        _EXTRACTION,
+    ),
+    Break(
+        "a record's amounts have no bound", "node/detect/takings.py",
+        "min(max(1, count, body.get(\"calls\", 1)), WEIGHT_MAX)", "max(1, count, body.get(\"calls\", 1))",
+        _EXTRACTION,
+    ),
+    Break(
+        "a call is a return", "node/detect/takings.py",
+        "            self.named += 1\n            self.items.add(item_hash(item, key=key), start)\n",
+        "            self.named += taken\n            self.items.add(item_hash(item, key=key), start, taken)\n",
+        _EXTRACTION,
+    ),
+    Break(
+        "a root under two names of an asset is two", "node/detect/takings.py",
+        "            self.rooted -= sum(", "            self.rooted -= 0 * sum(",
+        _EXTRACTION,
+    ),
+    Break(
+        "returns are what a sample has of them", "node/detect/sketch.py",
+        "max(0, round(min(max(sampled, left - error), left + error)))", "round(sampled)",
         _EXTRACTION,
     ),
     Break(
@@ -50,18 +94,18 @@ WATCH_BREAKS = (
     ),
     Break(
         "a root over items twice is twice as many items", "node/detect/takings.py",
-        "            if self.roots.add(item_hash(root, key=key), start):\n                self.rooted += count\n",
-        "            self.roots.add(item_hash(root, key=key), start)\n            self.rooted += count\n",
+        "            if self.roots.add(item_hash(root, key=key), count):\n                self.rooted += count\n",
+        "            self.roots.add(item_hash(root, key=key), count)\n            self.rooted += count\n",
         _EXTRACTION,
     ),
     Break(
-        "both meters count", "node/detect/takings.py",
-        "        chosen.append(meters[0])\n", "        chosen.extend(meters)\n",
+        "two providers of one user are one meter", "node/detect/takings.py",
+        'body["asset"], side, record.party)', 'body["asset"], side, b"")',
         _EXTRACTION,
     ),
     Break(
         "an end user is everybody of the party", "node/detect/takings.py",
-        'body.get("user", b""), body["asset"], side)', 'b"", body["asset"], side)',
+        'body.get("user", b""), body["asset"], side, record.party)', 'b"", body["asset"], side, record.party)',
         _EXTRACTION,
     ),
     Break(
@@ -82,12 +126,28 @@ WATCH_BREAKS = (
     ),
     Break(
         "what everybody takes makes a group", "node/detect/groups.py",
-        "    rare = counts <= np.maximum(RARE_FEWEST, RARE_PART * could)\n", "    rare = counts > 0\n",
+        "    rare = (counts <= np.maximum(RARE_FEWEST, RARE_PART * could)) & (counts <= RARE_MOST * could)\n",
+        "    rare = counts > 0\n",
+        _GROUPS,
+    ),
+    Break(
+        "of few users what all of them take is rare", "node/detect/groups.py",
+        " & (counts <= RARE_MOST * could)", "",
+        _GROUPS,
+    ),
+    Break(
+        "readers of different topics share out a whole", "node/detect/groups.py",
+        "    chance = pairs.alike * pairs.own * pairs.own.T", "    chance = pairs.own * pairs.own.T",
+        _GROUPS,
+    ),
+    Break(
+        "groups are found among few", "node/detect/groups.py",
+        "    if not found.is_compared or paired < 2:\n", "    if paired < 2:\n",
         _GROUPS,
     ),
     Break(
         "a group's threshold forgets the number of pairs", "node/detect/groups.py",
-        "    count = len(looks) * (len(looks) - 1) // 2\n", "    count = 1\n",
+        "    count = paired * (paired - 1) // 2\n", "    count = 1\n",
         _GROUPS,
     ),
     Break(
@@ -103,6 +163,12 @@ WATCH_BREAKS = (
     Break(
         "the same finding with other words stands twice", "node/detect/review.py",
         '"members": list(self.members), "about": self.about}', '"members": list(self.members), "about": self.says}',
+        _REVIEW,
+    ),
+    Break(
+        "a list is changed while another command changes it", "node/detect/review.py",
+        "    with held_folder(path, doing=\"adding to a review list\", field=\"--review\", wait_s=WAIT_S):\n",
+        "    if True:\n",
         _REVIEW,
     ),
     Break(
