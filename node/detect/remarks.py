@@ -14,6 +14,8 @@ BROKEN = "not all of it is UTF-8; the rest is read"
 CUT = "unpacks to more than is read; the beginning is read"
 DAMAGED = "damaged gzip; what comes before the damage is read"
 EMPTY = "empty"
+HTML = "looks like HTML: its tags and entities count as text; looked at without them as well"
+JSON = "looks like JSON: names and escapes count as text, unless a column of rows is named"
 LINK = "a symbolic link, not followed"
 NO_COLUMN = "has no such column"
 NO_JSON = "no JSON object on the line"
@@ -28,9 +30,10 @@ ROWS_WHOLE = "rows read as plain text, since no column is named"
 SURROGATES = "half a character (lone surrogate), read as U+FFFD"
 TOO_LONG = "a record longer than is read"
 TOO_MANY = "more prints than an item may have"
+TWICE = "a column's name twice in the object; not read"
 UNREADABLE = "can't be read"
 
-INCOMPLETE = frozenset((CUT, DAMAGED, NO_COLUMN, NO_JSON, NO_PROMPT, NO_ROW, TOO_LONG, TOO_MANY, UNREADABLE))
+INCOMPLETE = frozenset((CUT, DAMAGED, NO_COLUMN, NO_JSON, NO_PROMPT, NO_ROW, TOO_LONG, TOO_MANY, TWICE, UNREADABLE))
 """Reasons by which something that was asked for wasn't looked at."""
 
 

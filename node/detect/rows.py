@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -20,6 +20,7 @@ from node.detect.remarks import (
     NO_TEXT,
     REPEATED,
     TOO_LONG,
+    TWICE,
     Remarks,
 )
 
@@ -29,6 +30,10 @@ RECORD_BYTES_MAX = 8 * 1024 * 1024
 ROW_ENDINGS = {"jsonl": "jsonl", "ndjson": "jsonl", "json": "jsonl", "csv": "csv", "tsv": "tsv"}
 """Kinds of rows by a file's ending, before `.gz`."""
 
+LOOK_BYTES = 64 * 1024
+"""In which line ends are looked for at a time."""
+
+_LINE_ENDS = (b"\n", b"\r")
 _BROKEN = re.compile("[\udc80-\udcff]")
 
 
@@ -49,7 +54,10 @@ def read_rows(
         rows = _json_rows(content, wanted, len(columns), remarks)
     else:
         rows = _csv_rows(content, kind, wanted, remarks)
+    count = remarks.counts.total()
+    is_blank = True
     for number, values in rows:
+        is_blank = False
         row = f"{content.name}:{number}"
         asked = None
         if prompt is not None:
@@ -64,7 +72,7 @@ def read_rows(
                 remarks.note(EMPTY, name)
             else:
                 yield name, value, asked
-    if content.size == 0 and not content.is_cut:
+    if is_blank and not content.is_cut and remarks.counts.total() == count:
         remarks.note(EMPTY, content.name)
     if remarks.broken > broken:
         remarks.note(BROKEN, content.name)
@@ -95,11 +103,23 @@ def _json_rows(
     lines = content.reader()
     number = 0
     last = b""
+    twice: set[str] = set()
+
+    def whole(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        """An object; the outermost comes last."""
+        made = dict(pairs)
+        twice.clear()
+        if len(made) < len(pairs):
+            twice.update(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        return made
+
+    decode = json.JSONDecoder(object_pairs_hook=whole).decode
     while line := lines.readline(RECORD_BYTES_MAX + 1):
         number += 1
         if len(line) > RECORD_BYTES_MAX:
             remarks.note(TOO_LONG, f"{content.name}:{number}")
-            _skip_line(lines, line)
+            while line and not line.endswith(b"\n"):
+                line = lines.readline(RECORD_BYTES_MAX)
             continue
         if line.isspace():
             continue
@@ -108,24 +128,18 @@ def _json_rows(
                 remarks.note(REPEATED, f"{content.name}:{number}")
             continue
         try:
-            row = json.loads(decoded(line, remarks))
+            row = decode(decoded(line, remarks))
         except (ValueError, RecursionError):
             row = None
         if type(row) is not dict:
             remarks.note(NO_JSON, f"{content.name}:{number}")
             continue
+        if twice and not twice.isdisjoint(wanted):  # which of them is meant, programs disagree
+            remarks.note(TWICE, f"{content.name}:{number}")
+            continue
         values = [row.get(name) for name in wanted]
         last = line if all(type(value) is str and value for value in values) else b""
         yield number, values
-
-
-def _skip_line(lines: io.BufferedReader, line: bytes) -> int:
-    """Read to the line's end; how many quotation marks were passed."""
-    quotes = 0
-    while line and not line.endswith(b"\n"):
-        line = lines.readline(RECORD_BYTES_MAX)
-        quotes += line.count(b'"')
-    return quotes
 
 
 class _Lines:
@@ -134,13 +148,14 @@ class _Lines:
     def __init__(self, content: Content, remarks: Remarks) -> None:
         self._file, self._remarks = content.reader(), remarks
         self._size = self._quotes = 0
-        self._last = b""
+        self._last = self._held = b""
+        self._at = 0
 
     def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> str:
-        self._last = self._file.readline(RECORD_BYTES_MAX - self._size + 1)
+        self._last = self._line(RECORD_BYTES_MAX - self._size + 1)
         if not self._last:
             raise StopIteration
         self._size += len(self._last)
@@ -149,15 +164,35 @@ class _Lines:
             raise _TooLong
         return decoded(self._last, self._remarks)
 
+    def _line(self, bytes_max: int) -> bytes:
+        """The next line, or the beginning of one that is longer. It ends with LF, CR or both."""
+        parts: list[bytes] = []
+        while bytes_max > 0:
+            if self._at == len(self._held):
+                self._held, self._at = self._file.readline(LOOK_BYTES), 0
+                if not self._held:
+                    break
+            end = self._held.find(b"\r", self._at) + 1 or len(self._held)
+            if self._held.startswith(b"\n", end):
+                end += 1
+            end = min(end, self._at + bytes_max)
+            parts.append(self._held[self._at : end])
+            bytes_max -= end - self._at
+            self._at = end
+            if parts[-1].endswith(_LINE_ENDS):
+                break
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
     def begin(self) -> None:
         """The next line is a new record's."""
         self._size = self._quotes = 0
 
     def skip(self) -> None:
         """Pass the record over, to the line's end at which as many quotation marks were closed as opened."""
-        self._quotes += _skip_line(self._file, self._last)
-        while self._quotes % 2 and (line := self._file.readline(RECORD_BYTES_MAX)):
-            self._quotes += line.count(b'"') + _skip_line(self._file, line)
+        line = self._last
+        while line and (self._quotes % 2 or not line.endswith(_LINE_ENDS)):
+            line = self._line(RECORD_BYTES_MAX)
+            self._quotes += line.count(b'"')
         self.begin()
 
 
@@ -168,6 +203,10 @@ def _csv_rows(content: Content, kind: str, wanted: Sequence[str], remarks: Remar
     number = 0  # of the record before: the header is 0
     for row in _records(lines, content, kind):
         if columns is None:
+            if isinstance(row, str):
+                remarks.note(NO_ROW, f"{content.name}: {row}")
+                content.drain()
+                return
             header = row or []
             missing = [name for name in wanted if name not in header]
             for name in missing:

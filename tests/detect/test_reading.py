@@ -50,6 +50,38 @@ def put(folder: Path, name: str, data: bytes | str) -> Path:
     return path
 
 
+def test_csv_lines_end_with_cr_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CR, LF and both end a record, within quotation marks none of them; wherever a piece ends that is looked at, and
+    also behind a record that is too long."""
+    records = [("text", "n"), (PLAIN * 3, "1"), ("a\rb\nc\r\nd", "2"), ("plain", "3"), ("x" * 500, "4"), ("e", "5")]
+    quoted = [f'"{text}",{number}' for text, number in records]
+    for size in (1, 7, 64 * 1024):
+        monkeypatch.setattr(rows, "LOOK_BYTES", size)
+        for end in ("\r", "\n", "\r\n"):
+            found, said = read(put(tmp_path, "a.csv", end.join(quoted) + end), columns=("text",))
+            assert texts(found) == [text for text, _ in records[1:]]
+            assert not said.counts
+        with monkeypatch.context() as bound:
+            bound.setattr(rows, "RECORD_BYTES_MAX", 400)
+            found, said = read(put(tmp_path, "a.csv", "\r".join(quoted)), columns=("text",))
+            assert texts(found) == [text for text, _ in records[1:] if len(text) < 400]
+            assert said.names == {remarks.TOO_LONG: [f"{tmp_path}/a.csv:4"]}
+
+
+def test_a_name_twice_in_an_object_is_said(tmp_path: Path) -> None:
+    """Programs disagree about which is meant, so that one could hide behind the other: neither is read. Other names,
+    and those of objects within, may come twice."""
+    lines = [
+        '{"text": "shown", "text": "hidden"}', '{"text": "hidden", "\\u0074ext": 1}',
+        '{"a": 1, "a": 2, "text": "good"}',
+        '{"in": {"text": 1, "text": 2}, "text": "fine"}', '{"text": "last", "in": [{"text": 1, "text": 2}]}',
+    ]  # fmt: skip
+    found, said = read(put(tmp_path, "a.jsonl", "\n".join(lines)), columns=("text",))
+    assert texts(found) == ["good", "fine", "last"]
+    assert said.names == {remarks.TWICE: [f"{tmp_path}/a.jsonl:{number}" for number in (1, 2)]}
+    assert said.is_incomplete
+
+
 def test_a_folder_is_read_in_order_of_bytes(tmp_path: Path) -> None:
     """Depth first, hidden files too; each item has its file's path and hash."""
     for name in ("b.txt", "a/z.txt", "a.txt", "a/b/c", ".hidden", "ä.txt"):

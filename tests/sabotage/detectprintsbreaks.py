@@ -194,12 +194,22 @@ DETECT_PRINTS_BREAKS = (
     ),
     Break(
         "the row behind a long record is lost", "node/detect/rows.py",
-        "        while self._quotes % 2 and (line", "        while (line",
+        "while line and (self._quotes % 2 or not line.endswith(_LINE_ENDS)):", "while line:",
         _READING,
     ),
     Break(
         "lines that are no objects pass silently", "node/detect/rows.py",
         '            remarks.note(NO_JSON, f"{content.name}:{number}")\n', "            pass\n",
+        _READING,
+    ),
+    Break(
+        "CSV ends its lines with LF alone", "node/detect/rows.py",
+        "self._held.find(b\"\\r\", self._at) + 1 or len(self._held)", "len(self._held)",
+        _READING,
+    ),
+    Break(
+        "of a name twice the last one is read", "node/detect/rows.py",
+        "if twice and not twice.isdisjoint(wanted):", "if False:",
         _READING,
     ),
     Break(
