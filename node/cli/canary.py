@@ -237,7 +237,8 @@ def run_check(args: argparse.Namespace) -> int:
     options = Options(columns=tuple(args.column), exclude=tuple(args.exclude))
     with progress("looking", unit="bytes", quiet=args.json) as bar:
         reads = read_items(args.paths, options=options, remarks=remarks)
-        found = find_marks(held.passages, (read.item for read in reads), lambda: bar.update(remarks.size))
+        items = (read.item for read in reads)
+        found = find_marks(held.passages, items, lambda: bar.update(remarks.size), remarks)
     said = {"items": remarks.items, "bytes": remarks.size, "form_bytes": found.form_bytes, "remarks": remarks.value()}
     value = {
         "format": "usance/canary-check/v1", "file": args.file, "ref": str(held.ref) if held.ref else None,
@@ -257,7 +258,8 @@ def _found_lines(path: str, held: Canaries, found: MarksFound) -> list[str]:
     for one in found.findings:
         again = f", {one.times:,} times" if one.times > 1 else ""
         what = "whole" if one.run.is_whole else f"a part of {one.run.size} letters and digits, {one.bits} random bits"
-        lines.append(f"mark {one.number}, {what}: {one.item}, from character {one.at:,}{again}")
+        where = " of it without tags and with entities decoded" if one.is_plain else ""
+        lines.append(f"mark {one.number}, {what}: {one.item}, from character {one.at:,}{where}{again}")
         lines.append(f"  {one.passage}")
         lines.append(f"  such runs to expect by chance in all that was looked at: {found.chance(one)}, or fewer")
     if found.more:

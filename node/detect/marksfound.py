@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from html import unescape
 from typing import Any
 
 from node.detect.canaries import CHANCE_MAX, Chance, Passage, bits_of, chance_of, expected
 from node.detect.marksearch import MarkSearch, Run
 from node.detect.passages import Side
 from node.detect.prints import Item
+from node.detect.remarks import HTML, JSON, Remarks
 
 FINDINGS_MAX = 10_000
 """Kept, the first ones; the others are counted."""
 PASSAGE_CHARS_MAX = 400
+HEAD_CHARS = 1000
+"""From which it is told whether an item is JSON or HTML."""
+
+_TAG = re.compile(r"<[A-Za-z/!?][^<>]*>")
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_JSON = re.compile(r"\s*[\[{]\s*[\"{\[]")
+_HTML = re.compile(r"\s*<[A-Za-z!?]")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """A mark in an item, by its best run there. `number`: the mark's, from 1; `sha256`: the item's; `at`, `end`:
-    characters of the item; `times`: runs of this mark in it."""
+    characters of the item, or where `is_plain` of its `plain_text`; `times`: runs of this mark in it."""
 
     number: int
     item: str
@@ -31,6 +41,7 @@ class Found:
     run: Run
     times: int
     passage: str
+    is_plain: bool = False
 
     @property
     def bits(self) -> int:
@@ -89,37 +100,69 @@ class MarksFound:
         chance = self.chance(one)
         return {
             "number": one.number, "item": one.item, "sha256": one.sha256.hex(),
-            "is": "whole" if one.run.is_whole else "part", "at": one.at, "end": one.end, "form_bytes": one.run.size,
-            "bits": one.bits, "by_chance": {"times": chance.times, "in": f"10^{chance.zeros}"}, "times": one.times,
-            "passage": one.passage,
+            "is": "whole" if one.run.is_whole else "part", "without_markup": one.is_plain, "at": one.at,
+            "end": one.end, "form_bytes": one.run.size,
+            "bits": one.bits, "by_chance": {"times": chance.times, "in": f"10^{chance.zeros}"},
+            "times": one.times, "passage": one.passage,
         }  # fmt: skip
 
 
-def find_marks(passages: Sequence[Passage], items: Iterable[Item], progress: Callable[[], None]) -> MarksFound:
-    """Look for the marks in all items that are text. `progress()`: called after each."""
+def plain_text(text: str) -> str:
+    """A text without tags, and with its entities decoded, once. What isn't closed by > or ; stays as it stands."""
+    return _ENTITY.sub(lambda found: unescape(found[0]), _TAG.sub("", text))
+
+
+def find_marks(
+    passages: Sequence[Passage], items: Iterable[Item], progress: Callable[[], None], remarks: Remarks
+) -> MarksFound:
+    """Look for the marks in all items that are text, as it stands and where that is something else without its markup:
+    what was looked at twice counts twice. `progress()`: called after each."""
     search = MarkSearch(passages)
     found = MarksFound(search.parts)
     for item in items:
         if item.text is not None:
-            size, runs = search.look(item.text)
-            found.form_bytes += size
-            _add(found, item, item.text, runs)
+            if _JSON.match(item.text[:HEAD_CHARS]):
+                remarks.note(JSON, item.name)
+            elif _HTML.match(item.text[:HEAD_CHARS]):
+                remarks.note(HTML, item.name)
+            looked = [_look(search, found, item.text)]
+            plain = plain_text(item.text)
+            if plain != item.text:
+                looked.append(_look(search, found, plain))
+            _add(found, item, looked)
         progress()
     return found
 
 
-def _add(found: MarksFound, item: Item, text: str, runs: Sequence[Run]) -> None:
+Looked = tuple[str, dict[int, list[Run]]]
+"""A text that was looked at, and its runs by mark."""
+
+
+def _look(search: MarkSearch, found: MarksFound, text: str) -> Looked:
+    size, runs = search.look(text)
+    found.form_bytes += size
     by_mark: dict[int, list[Run]] = defaultdict(list)
     for run in runs:
         by_mark[run.mark].append(run)
-    side = None
-    for mark, several in sorted(by_mark.items()):
-        best = max(several, key=lambda run: run.product)
+    return text, by_mark
+
+
+def _add(found: MarksFound, item: Item, looked: Sequence[Looked]) -> None:
+    """Of each mark its best run, in the text as it stands where that is as good."""
+    sides: dict[int, Side] = {}
+    for mark in sorted({mark for _, runs in looked for mark in runs}):
+        best, which = max(
+            ((run, which) for which, (_, runs) in enumerate(looked) for run in runs.get(mark, ())),
+            key=lambda pair: (pair[0].product, -pair[1]),
+        )
         found.best[mark + 1] = max(best.product, found.best.get(mark + 1, 0))
         if len(found.kept) == FINDINGS_MAX:
             found.more += 1
             continue
-        side = side or Side(text)
+        text, runs = looked[which]
+        side = sides[which] if which in sides else sides.setdefault(which, Side(text))
         at, end = side.span(best.place, best.size)
         passage = text[at:end] if end - at <= PASSAGE_CHARS_MAX else text[at : at + PASSAGE_CHARS_MAX - 1] + "…"
-        found.kept.append(Found(mark + 1, item.name, item.sha256, at, end, best, len(several), passage))
+        found.kept.append(
+            Found(mark + 1, item.name, item.sha256, at, end, best, len(runs[mark]), passage, is_plain=which > 0)
+        )

@@ -28,9 +28,10 @@ from node.detect.canaries import (
 )
 from node.detect.canaryfile import Canaries, held_folder, load_canaries, parse_canaries
 from node.detect.marksearch import PART_BITS_MIN, SEED_BYTES, MarkSearch
-from node.detect.marksfound import find_marks
+from node.detect.marksfound import find_marks, plain_text
 from node.detect.normalform import normalise_slowly
 from node.detect.prints import Item, print_item
+from node.detect.remarks import HTML, JSON, Remarks
 from node.detect.text import normalise
 from node.detect.winnow import DEFAULT, Winnower
 from node.errors import FileError
@@ -236,18 +237,58 @@ def test_repeated_marks_are_one_finding_an_item() -> None:
     """The best run of each mark in each item, with how often; broken and longer ones beside it make no second one."""
     passages = made(2, 12)
     mark = passages[1].mark.text
-    found = find_marks(passages, [item(mark[:80] + PROSE + (mark + PROSE) * 500), item("no", "b")], lambda: None)
+    text = mark[:80] + PROSE + (mark + PROSE) * 500
+    found = find_marks(passages, [item(text), item("no", "b")], lambda: None, Remarks())
     (one,) = found.findings
     assert (one.number, one.item, one.times, one.run.is_whole, found.numbers) == (2, "a", 501, True, [2])
     assert one.passage == mark[: len(one.passage)]
-    assert found.form_bytes == len(normalise(mark[:80] + PROSE + (mark + PROSE) * 500)) + 2
+    assert found.form_bytes == len(normalise(text)) + 2
+
+
+def test_marks_are_found_under_markup() -> None:
+    """With tags among its words and entities in them a mark is found, where in the text without; both texts count for
+    chance. One that stands in the text as it is has its place there."""
+    passages = made(3, 15)
+    marks = [passage.mark.text for passage in passages]
+    tagged = "".join(f"<span class='w'>{word}</span>&nbsp;" for word in marks[1].split(" "))
+    coded = "".join(f"&#{ord(char)};" if at % 3 else f"&#x{ord(char):X};" for at, char in enumerate(marks[2]))
+    text = f"\n<!DOCTYPE html><p title='a'>{marks[0]}</p>{PROSE}{tagged}<br/>{coded}"
+    remarks = Remarks()
+    found = find_marks(passages, [item(text, "page"), item(PROSE)], lambda: None, remarks)
+    assert found.numbers == [1, 2, 3]
+    findings = sorted(found.findings, key=lambda one: one.number)
+    assert [(one.is_plain, one.run.is_whole) for one in findings] == [(False, True), (True, True), (True, True)]
+    plain = plain_text(text)
+    for one, whole in zip(findings, (text, plain, plain), strict=True):
+        assert whole[one.at : one.end] == one.passage
+        assert normalise(one.passage) == normalise(marks[one.number - 1])
+    assert found.form_bytes == sum(len(normalise(one)) for one in (text, plain, PROSE))
+    assert remarks.value() == [{"reason": HTML, "count": 1, "names": ["page"]}]
+
+
+def test_json_that_is_read_as_text_is_said() -> None:
+    """Its escapes hide what stands there, and whoever reads the result has to know; brackets in text are no JSON."""
+    texts = (' {"a": "\\u00e9"}', "[\n[1]]", '["a"]', "[1] a note", "{a} b", "a <b> c", "<3")
+    remarks = Remarks()
+    find_marks(made(1, 16), (item(text, str(at)) for at, text in enumerate(texts)), lambda: None, remarks)
+    assert remarks.value() == [{"reason": JSON, "count": 3, "names": ["0", "1", "2"]}]
+
+
+def test_hostile_markup_takes_no_longer_than_text() -> None:
+    """Tags and entities that never end are text, and are passed over once each."""
+    for piece in ("<", "<a", "<!--", "&", "&#", "&#1", "&a", "< a", "&#x1"):
+        text = piece + piece * (1_000_000 // len(piece)) + "1" * 100_000
+        begun = time.monotonic()
+        assert plain_text(text) == text
+        assert time.monotonic() - begun < 20
+    assert plain_text("&#0;&#xD800;&#1114112;&bogus;&lt;p&gt; 1 < 2 <a>") == "\ufffd\ufffd\ufffd&bogus;<p> 1 < 2 "
 
 
 def test_what_chance_may_have_brought_is_not_found() -> None:
     """A short run in very much text is counted, not called found."""
     passages = made(1, 13)
     text = passages[0].mark.text[:80]
-    found = find_marks(passages, [item(text)], lambda: None)
+    found = find_marks(passages, [item(text)], lambda: None, Remarks())
     assert (found.numbers, found.too_little, len(found.findings)) == ([1], 0, 1)
     product = found.findings[0].run.product
     found.form_bytes = int(CHANCE_MAX * product / found.parts) + 1
@@ -259,7 +300,7 @@ def test_findings_are_bounded(monkeypatch) -> None:
     monkeypatch.setattr(marksfound, "FINDINGS_MAX", 20)
     passages = made(2, 14)
     texts = [f"{passages[0].mark.text} {number}" for number in range(20)] + [passages[1].mark.text]
-    found = find_marks(passages, map(item, texts), lambda: None)
+    found = find_marks(passages, map(item, texts), lambda: None, Remarks())
     assert (len(found.findings), found.more, found.numbers) == (20, 1, [1, 2])
 
 

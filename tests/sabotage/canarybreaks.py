@@ -82,6 +82,31 @@ CANARY_BREAKS = (
         _MARKS,
     ),
     Break(
+        "a text that was looked at twice counts once", "node/detect/marksfound.py",
+        "    found.form_bytes += size\n", "    found.form_bytes = max(size, found.form_bytes)\n",
+        _MARKS,
+    ),
+    Break(
+        "places in the text without markup are called the text's", "node/detect/marksfound.py",
+        "        text, runs = looked[which]\n", "        text, runs = looked[0][0], looked[which][1]\n",
+        _MARKS,
+    ),
+    Break(
+        "what has its place in the text is told of another one", "node/detect/marksfound.py",
+        "key=lambda pair: (pair[0].product, -pair[1]),", "key=lambda pair: (pair[0].product, pair[1]),",
+        _MARKS,
+    ),
+    Break(
+        "JSON that is read as text isn't said", "node/detect/marksfound.py",
+        "                remarks.note(JSON, item.name)\n", "                pass\n",
+        _MARKS,
+    ),
+    Break(
+        "entities stay as they are", "node/detect/marksfound.py",
+        "_ENTITY.sub(lambda found: unescape(found[0]), _TAG.sub", "_ENTITY.sub(lambda found: found[0], _TAG.sub",
+        _MARKS,
+    ),
+    Break(
         "others may read the private file", "node/detect/canaryfile.py",
         'b"\\n", mode=0o600)', 'b"\\n", mode=0o644)',
         _MARKS,
@@ -151,7 +176,7 @@ CANARY_BREAKS = (
     ),
     Break(
         "another entry's proof is written", "node/cli/canary.py",
-        "    if found.ref != held.ref:\n", "    if found.ref.index != held.ref.index:\n",
+        "    if found.ref != ref:\n", "    if found.ref.index != ref.index:\n",
         _COMMAND,
     ),
     Break(

@@ -63,7 +63,7 @@ DETECT_FIND_BREAKS = (
     ),
     Break(
         "a stretch full of marks has one place", "node/detect/text.py",
-        "if at == end or _is_start(text[at]):", "if at == end:",
+        "if at == end or run == RUN_MAX or is_start(text[at]):", "if at == end or run == RUN_MAX:",
         _PASSAGES,
     ),
     Break(
@@ -120,7 +120,7 @@ DETECT_FIND_BREAKS = (
         _COMMAND,
     ),
     Break(
-        "what can't be read ends well", "node/detect/given.py",
+        "what can't be read ends well", "node/detect/remarks.py",
         "CUT, DAMAGED,", "CUT,",
         _COMMAND,
     ),

@@ -54,7 +54,7 @@ GOOD = (
     "11 openat(AT_FDCWD</>, \"/n/db/000006.log\", O_WRONLY|O_CREAT|O_TRUNC, 0644) = 5</n/db/000006.log>",
     "12 " + wrote(LOG, framed(b"head" + ROW + b"more")),
     "12 fdatasync(5</n/db/000006.log>) = 0",
-    "12 openat(AT_FDCWD</>, \"/n/sign-record.json.tmp\", O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC, 0644)"
+    "12 openat(AT_FDCWD</>, \"/n/sign-record.json.tmp\", O_WRONLY|O_CREAT|O_EXCL|O_NOFOLLOW|O_CLOEXEC, 0644)"
     " = 7</n/sign-record.json.tmp>",
     "12 " + wrote(TMP, record()),
     "12 fsync(7</n/sign-record.json.tmp>) = 0",

@@ -244,7 +244,7 @@ class Trace:
         is_socket = "socket:[" in path or path.startswith(("TCP", "UNIX"))
         is_file = path.startswith(self.folder + os.sep)
         if call.name in OPENS and call.worked and call.opened:
-            if "O_TRUNC" in call.args or call.name == "creat":
+            if "O_TRUNC" in call.args or "O_EXCL" in call.args or call.name == "creat":
                 self._lives[call.opened].append(Stream())
         elif call.name in WRITES and is_socket:
             if call.result is None or call.worked:
