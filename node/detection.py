@@ -12,7 +12,8 @@ import logging
 import os
 import shutil
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -35,6 +36,8 @@ LOOKS_MAX = 8
 """Requests to look that are under way, one of which is looked up; the others wait, their bodies in memory."""
 UPLOADS_MAX = 4
 """Print sets under way, one of which is taken in."""
+TOKEN_MAX = 2
+"""Of either, of one token."""
 HOUR_S = 3600
 
 T = TypeVar("T")
@@ -73,7 +76,9 @@ class Detection:
         self._opening = threading.Lock()
         self._serving: Serving | None = None
         self._stopping = threading.Event()
-        self._looks = self._uploads = 0
+        self._looks: Counter[str] = Counter()  # by token
+        self._uploads: Counter[str] = Counter()
+        shutil.rmtree(os.path.join(folder, UPLOADS_FOLDER), ignore_errors=True)  # of a node that was killed
 
     def reload(self, config: Config) -> None:
         """Take on other bounds."""
@@ -93,35 +98,49 @@ class Detection:
         """Count prints that a token's holder looks up; what there is too much of, where there is."""
         return self._quotas.take(token.name.encode(), {Kind.PRINTS: prints})
 
-    @contextlib.asynccontextmanager
-    async def looking(self) -> AsyncIterator[None]:
+    def charge_work(self, token: Token, prints: int) -> None:
+        """Count, after the fact, what a look-up cost beyond its prints."""
+        self._quotas.spend(token.name.encode(), Kind.PRINTS, prints)
+
+    @property
+    def prints_max(self) -> int:
+        """Prints in one request: the setting's, and no more than a token has in an hour."""
+        return min(self._config.prints_max, self._config.prints_per_hour or self._config.prints_max)
+
+    @contextlib.contextmanager
+    def looking(self, token: Token) -> Iterator[None]:
         """A place among those who look, to the block's end. Raises RetryableError."""
-        if self._looks >= LOOKS_MAX:
+        with self._place(self._looks, token, LOOKS_MAX, RetryableError("too much is being looked up", retry_after_s=5)):
+            yield
+
+    @contextlib.contextmanager
+    def _place(self, places: Counter[str], token: Token, places_max: int, full: RetryableError) -> Iterator[None]:
+        """One of all places, few of which are one token's: who sends slowly keeps nobody else out."""
+        if places.total() >= places_max or places[token.name] >= TOKEN_MAX:
             self.tally.busy += 1
-            raise RetryableError("too much is being looked up", retry_after_s=5)
-        self._looks += 1
+            raise full
+        places[token.name] += 1
         try:
             yield
         finally:
-            self._looks -= 1
+            places[token.name] -= 1
+            if not places[token.name]:
+                del places[token.name]
 
     @contextlib.asynccontextmanager
-    async def uploading(self) -> AsyncIterator[str]:
+    async def uploading(self, token: Token) -> AsyncIterator[str]:
         """A place among those who upload, and a file's path for it, gone at the block's end. Raises RetryableError,
         StorageError."""
-        if self._uploads >= UPLOADS_MAX:
-            self.tally.busy += 1
-            raise RetryableError("too many print sets are coming in", retry_after_s=30)
-        self._uploads += 1
-        path = ""
-        try:
-            path = await self.change(lambda serving: serving.new_upload())
-            yield path
-        finally:
-            self._uploads -= 1
-            with contextlib.suppress(FileNotFoundError):
-                if path:
-                    os.unlink(path)
+        full = RetryableError("too many print sets are coming in", retry_after_s=30)
+        with self._place(self._uploads, token, UPLOADS_MAX, full):
+            path = ""
+            try:
+                path = await self.change(lambda serving: serving.new_upload())
+                yield path
+            finally:
+                with contextlib.suppress(OSError):  # what stays is cleared away at the next start
+                    if path:
+                        os.unlink(path)
 
     async def look(self, work: Callable[[Serving], T]) -> T:
         """Look something up, on the thread for it. Raises AbsentError, StorageError, and what `work` raises."""
@@ -137,14 +156,18 @@ class Detection:
         try:
             found = await asyncio.get_running_loop().run_in_executor(pool, lambda: work(self._open()))
         except (StorageError, StartupError) as error:
-            if self.tally.failed != error.detail:
-                log.error("detection failed: %s", error.detail, extra=event("detect-failed"))
-            self.tally.failed = error.detail
+            self.note_failure(error.detail)
             raise
         self.tally.failed = ""
         if self._serving is not None:
             self.tally.owners, self.tally.index_prints = self._serving.size
         return found
+
+    def note_failure(self, why: str) -> None:
+        """Detection can't be used: say so, once for each reason, until it can again."""
+        if self.tally.failed != why:
+            log.error("detection failed: %s", why, extra=event("detect-failed"))
+        self.tally.failed = why
 
     def _open(self) -> Serving:
         """On a thread: the index, opened or made at the first call."""
@@ -155,7 +178,6 @@ class Detection:
                 except ImportError as error:
                     raise AbsentError(error.name or "numpy") from None
                 uploads = os.path.join(self._folder, UPLOADS_FOLDER)
-                shutil.rmtree(uploads, ignore_errors=True)  # of a node that was killed
                 self._serving = Serving(os.path.join(self._folder, INDEX_FOLDER), uploads, stopping=self._stopping)
             return self._serving
 

@@ -268,7 +268,6 @@ SCHEMAS: dict[str, Schema] = {
             "left_out": COUNT,
             "too_short": array(COUNT),
             "boilerplate": COUNT,
-            "crowded": COUNT,
             "owners": {
                 "type": "object",
                 "additionalProperties": shape({"title": text(), "on_match": or_null(text()), "retired": BOOL}),

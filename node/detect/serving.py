@@ -9,16 +9,20 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
+
+import numpy as np
 
 from ledger.errors import StorageError
 from node.detect.calibration import boilerplate
 from node.detect.index import Index, create_index, has_index, open_index
-from node.detect.matching import RULES, Pair, Rule, match
-from node.detect.prints import PRINTS_MAX, Prints
+from node.detect.indexrows import Owner
+from node.detect.matching import MILLION, RULES, Matching, Pair, Rule
+from node.detect.prints import NO_HASHES, NO_PLACES, PRINTS_MAX, Prints
 from node.detect.printset import PrintSetReader, Summary, parse_leaf
-from node.detect.winnow import DEFAULT, parse_scheme
+from node.detect.winnow import DEFAULT, Scheme, parse_scheme
 from proofs import codec
 from proofs.errors import InputError, RetryableError, excerpt
 
@@ -29,6 +33,13 @@ PAIRS_MAX = 4096
 FOUND_MAX = 512 * 1024
 """Places that one look-up may find in a node's index: about 200 MB while they are joined."""
 PORTION_PRINTS = 128 * 1024
+JOINED_MAX = 256 * 1024
+"""Pairs of places looked at together: 40 MB."""
+WORK_MAX = 4 * 1024 * 1024
+"""Pairs of places looked at for one request, about 3 seconds; an item alone has at most half as many."""
+WORK_FREE = 16
+"""For each print, so many pairs of places cost nothing; those beyond count as prints."""
+RUN_STEP = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +95,16 @@ class Serving:
             os.makedirs(uploads, mode=0o700, exist_ok=True)
             if not has_index(folder):
                 create_index(folder).close()
+            self._index: Index = open_index(folder, found_max=FOUND_MAX)
+        except InputError as error:  # there is something else: for who runs the node, not for who asks it
+            raise StorageError(
+                f"the index {folder} can't be used ({error.detail}): move the folder away, and owners send their print "
+                "sets again"
+            ) from None
         except OSError as error:
             raise StorageError(
                 f"the index {folder} can't be made: {error.strerror}; free space or mend the disk"
             ) from None
-        self._index: Index = open_index(folder, found_max=FOUND_MAX)
         self._boilerplate = boilerplate()
 
     def close(self) -> None:
@@ -110,22 +126,33 @@ class Serving:
         """What an asset's record says of its prints. Raises InputError for another program's."""
         return Summary(parse_scheme(record["scheme"]), record["count"], record["root"])
 
-    def look(self, asked: Asked) -> dict[str, Any]:
-        """What matches, as the answer says it. Raises InputError, StorageError."""
+    def look(self, asked: Asked) -> tuple[dict[str, Any], int]:
+        """What matches, as the answer says it, and what it cost beyond the prints, in prints. Raises InputError where
+        so much is alike that fewer items have to be asked for at a time, StorageError."""
         index, rule = self._index, asked.rule
         pairs: list[dict[str, Any]] = []
         too_short: list[int] = []
-        left_out = known = crowded = 0
-        for first, portion in _portions(asked.items):
-            matches = match(portion, index, rule, boilerplate=self._boilerplate)
-            too_short += [first + at for at in matches.too_short]
-            known, crowded = known + matches.boilerplate, crowded + matches.crowded
-            for pair in [*matches.pairs, *self._copies(portion)]:
+        left_out = known = work = 0
+        for first, portion in _portions([_dense(item, rule, index.scheme) for item in asked.items]):
+            matches = Matching(
+                portion, index, rule, boilerplate=self._boilerplate, joined_max=JOINED_MAX,
+                pairs_max=PAIRS_MAX - len(pairs),
+            )  # fmt: skip
+            work += matches.joined
+            if work > WORK_MAX and len(asked.items) > 1:
+                raise InputError(
+                    "these items have too much in common with what is registered", field="items",
+                    expected="fewer items in a request",
+                )  # fmt: skip
+            too_short += [first + at for at, item in enumerate(portion) if item.length < rule.length or not len(item)]
+            known += matches.boilerplate
+            for pair in chain(matches.pairs(), self._copies(portion)):
                 if len(pairs) >= PAIRS_MAX:
                     left_out += 1
-                elif (shown := self._shown(first, pair, portion[pair.item])) is not None:
+                elif (shown := self._shown(first, pair, portion[pair.item], rule)) is not None:
                     pairs.append(shown)
-        return {
+            left_out += matches.left_out
+        answer = {
             "rule": rule.name,
             "scheme": str(index.scheme),
             "index": {"owners": index.owners, "items": index.items},
@@ -133,8 +160,8 @@ class Serving:
             "left_out": left_out,
             "too_short": too_short,
             "boilerplate": known,
-            "crowded": crowded,
         }
+        return answer, max(0, work - WORK_FREE * asked.prints)
 
     def _copies(self, items: list[Prints]) -> Iterator[Pair]:
         """Of what is no text, the hash alone."""
@@ -143,9 +170,9 @@ class Serving:
                 for doc in self._index.copies(item.sha256):
                     yield Pair(at, doc, 0, 1_000_000, 1_000_000, 0, 0, 0)
 
-    def _shown(self, first: int, pair: Pair, item: Prints) -> dict[str, Any] | None:
-        """A pair, without the places in the source, which would tell what else is in it. None where its owner was
-        removed meanwhile, or where it is no text and the item is."""
+    def _shown(self, first: int, pair: Pair, item: Prints, rule: Rule) -> dict[str, Any] | None:
+        """A pair, in rounded figures and without the places in the source, which would tell what else is in it. None
+        where its owner was removed meanwhile, or where it is no text and the item is."""
         try:
             source = self._index.source(pair.doc)
             owner = self._index.owner(source.owner)
@@ -158,10 +185,10 @@ class Serving:
             "owner": source.owner,
             "prints_root": owner.root.hex(),
             "source": {"sha256": source.sha256.hex(), "length": source.length},
-            "hits": pair.hits,
-            "of_item": pair.of_item,
-            "of_source": pair.of_source,
-            "run": pair.run,
+            "hits": rounded(pair.hits, step=5, least=rule.hits),
+            "of_item": pair.of_item - pair.of_item % (MILLION // 100),
+            "of_source": pair.of_source - pair.of_source % (MILLION // 100),
+            "run": rounded(pair.run, step=RUN_STEP, least=rule.run or 0),
             "place": pair.item_place,
             "copy": source.sha256 == item.sha256,
         }
@@ -181,19 +208,12 @@ class Serving:
         there = self._index.owner(owner)
         is_there = there is not None and there.root == registered.root
         if not is_there:
-            with open(path, "rb") as file:
-                reader = PrintSetReader(file)
-                _check(reader.scheme, self._index.scheme)
-                for _ in self._going_on(reader):
-                    pass
-                if reader.summary() != registered:
-                    raise InputError(
-                        "this is not the print set that the asset's record names", field="root",
-                        expected=f"{registered.count:,} prints with the root {registered.root.hex()}",
-                    )  # fmt: skip
-            with open(path, "rb") as file:
-                items = ((prints, None) for prints in self._going_on(PrintSetReader(file)))
-                there = self._index.add(owner, items, replaces=True)
+            try:
+                there = self._add(owner, path, registered)
+            except OSError as error:
+                raise StorageError(
+                    f"a print set can't be stored: {error.strerror}; free space or mend the disk"
+                ) from None
         if there is None:
             raise StorageError("the index lost an owner: remove the folder, and make the index again")
         return {
@@ -204,11 +224,43 @@ class Serving:
             "root": there.root.hex(),
         }
 
+    def _add(self, owner: str, path: str, registered: Summary) -> Owner:
+        """Read it to the end, then again into the index."""
+        with open(path, "rb") as file:
+            reader = PrintSetReader(file)
+            _check(reader.scheme, self._index.scheme)
+            for _ in self._going_on(reader):
+                pass
+            if reader.summary() != registered:
+                raise InputError(
+                    "this is not the print set that the asset's record names", field="root",
+                    expected=f"{registered.count:,} prints with the root {registered.root.hex()}",
+                )  # fmt: skip
+        with open(path, "rb") as file:
+            items = ((prints, None) for prints in self._going_on(PrintSetReader(file)))
+            return self._index.add(owner, items, replaces=True)
+
     def _going_on(self, items: Iterator[Prints] | PrintSetReader) -> Iterator[Prints]:
         for item in items:
             if self._stopping.is_set():
                 raise RetryableError("the node is stopping", retry_after_s=1)
             yield item
+
+
+def rounded(value: int, *, step: int, least: int) -> int:
+    """Down to two digits, and to a multiple of `step`, but not below `least`, where it is that: so one guess more
+    mostly changes nothing."""
+    step = max(step, 10 ** (len(str(value)) - 2))
+    return max(value - value % step, min(value, least))
+
+
+def _dense(item: Prints, rule: Rule, scheme: Scheme) -> Prints:
+    """The item, or one without prints where these can't be of so long a text: winnowing leaves no gap wider than a
+    window. (What was cut out of an honest text, as a prompt or a line for the fifth time, counts as not there.)"""
+    steps = np.diff(item.places.astype(np.int64))
+    if int(steps[steps <= scheme.window].sum()) + scheme.gram >= rule.length - 2 * (scheme.window - 1):
+        return item
+    return replace(item, hashes=NO_HASHES, places=NO_PLACES)
 
 
 def _check(scheme: object, wanted: object) -> None:

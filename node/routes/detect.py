@@ -84,7 +84,8 @@ async def _guarded(request: web.Request, handle: Handler) -> web.StreamResponse:
             f"this node has no {error}, which detection needs",
             expected="pip install 'usance[detect]', and a start",
         )
-    except (StorageError, StartupError):  # said in the node's own log; the rest of the node works on
+    except (StorageError, StartupError) as error:  # said in the node's own log; the rest of the node works on
+        context.detection.note_failure(error.detail)
         return problem(503, "the index of prints can't be used; the node's log says why", retry_after_s=RETRY_AFTER_S)
 
 
@@ -134,8 +135,9 @@ async def _look(request: web.Request, context: NodeContext, token: Token) -> web
         return wrong
     if says_too_large(request):
         return too_large()
-    detection, prints_max = context.detection, context.config.prints_max
-    async with detection.looking():
+    detection = context.detection
+    prints_max = detection.prints_max
+    with detection.looking(token):
         try:
             body = b"".join([chunk async for chunk in _chunks(request, context, REQUEST_BYTES_MAX)])
         except TooLarge:
@@ -148,7 +150,8 @@ async def _look(request: web.Request, context: NodeContext, token: Token) -> web
                 429, "this token has looked up as many prints as it may", field="prints",
                 expected=f"{context.config.prints_per_hour:,} prints an hour", retry_after_s=over.retry_after_s,
             )  # fmt: skip
-        answer = await detection.look(lambda serving: serving.look(asked))
+        answer, work = await detection.look(lambda serving: serving.look(asked))
+        detection.charge_work(token, work)
         owners = await context.query(lambda query: _owners(query, {pair["owner"] for pair in answer["pairs"]}))
     tally = detection.tally
     tally.looks += 1
@@ -175,7 +178,7 @@ async def put_prints(request: web.Request) -> web.StreamResponse:
     return await _guarded(request, _take)
 
 
-async def _take(request: web.Request, context: NodeContext, _: Token) -> web.StreamResponse:
+async def _take(request: web.Request, context: NodeContext, token: Token) -> web.StreamResponse:
     wrong = _wrong_type(request, SET_TYPE)
     if wrong is not None:
         return wrong
@@ -183,7 +186,7 @@ async def _take(request: web.Request, context: NodeContext, _: Token) -> web.Str
         return _set_too_large(context)
     text = request.match_info["ref"]
     ref, prints = await context.query(lambda query: _registered(query, text))
-    async with context.detection.uploading() as path:
+    async with context.detection.uploading(token) as path:
         try:
             await _store(request, context, path)
         except TooLarge:

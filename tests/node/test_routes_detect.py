@@ -1,6 +1,7 @@
 """POST /detect and PUT /assets/<ref>/prints on a real node: who may, how much, what is answered and what never is."""
 
 import os
+import shutil
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from node.detect.matching import DOCUMENTS, match
 from node.detect.postings import MemoryPostings
 from node.detect.prints import Prints
 from node.detect.printset import leaf_of
+from node.detect.serving import WORK_FREE, rounded
 from node.tokens import add_token
 from proofs import codec
 from tests.node.clitool import Cli
@@ -75,8 +77,10 @@ def test_matches_are_those_of_the_rule_and_say_where(detector: Detector, corpus:
     expected = match(items, memory, DOCUMENTS).pairs
     assert [(one["item"], one["hits"], one["of_item"], one["of_source"], one["run"], one["place"])
             for one in found["pairs"] if one["hits"]] == [
-        (pair.item, pair.hits, pair.of_item, pair.of_source, pair.run, pair.item_place) for pair in expected
+        (pair.item, rounded(pair.hits, step=5, least=5), pair.of_item // 10_000 * 10_000,
+         pair.of_source // 10_000 * 10_000, rounded(pair.run, step=50, least=85), pair.item_place) for pair in expected
     ]  # fmt: skip
+    assert "crowded" not in found
     by_item = {one["item"]: one for one in found["pairs"]}
     assert sorted(by_item) == [0, 1, 4]
     assert [by_item[at]["copy"] for at in (0, 1, 4)] == [False, True, True]
@@ -85,7 +89,8 @@ def test_matches_are_those_of_the_rule_and_say_where(detector: Detector, corpus:
     assert {one["prints_root"] for one in found["pairs"]} == {SUMMARY.root.hex()}
     assert found["owners"] == {corpus: {"title": "corpus", "on_match": "charge", "retired": False}}
     assert (found["too_short"], found["left_out"], found["rule"]) == ([3, 4], 0, "documents")
-    assert found["index"] == {"owners": 1, "items": len(CORPUS)}
+    assert found["index"]["owners"] >= 1
+    assert found["index"]["items"] >= len(CORPUS)
 
 
 def test_what_doesnt_match_is_not_told(detector: Detector, corpus: str) -> None:
@@ -93,11 +98,121 @@ def test_what_doesnt_match_is_not_told(detector: Detector, corpus: str) -> None:
     one = CORPUS[3]
     rest = np.arange(60, dtype=np.uint64) + np.uint64(10**9)
     hashes = np.concatenate([one.hashes[::9][:6], rest])  # as many hits as the rule wants, but scattered, and few
-    few = Prints("few", bytes(32), 5000, hashes, np.arange(66, dtype=np.uint32) * 70)
-    none = Prints("none", bytes(32), 5000, rest, np.arange(60, dtype=np.uint32) * 70)
+    few = Prints("few", bytes(32), 5000, hashes, np.arange(66, dtype=np.uint32) * 20)
+    none = Prints("none", bytes(32), 5000, rest, np.arange(60, dtype=np.uint32) * 20)
     answers = [detector.look([item]).json() for item in (few, none)]
     assert answers[0] == answers[1]
-    assert answers[0]["pairs"] == []
+    assert (answers[0]["pairs"], answers[0]["too_short"]) == ([], [])
+
+
+def test_prints_of_no_text_are_too_short(detector: Detector, corpus: str) -> None:
+    """A handful of prints that are said to be of a long text, or far apart as winnowing never leaves them, tell
+    nothing; of a text cut down to what a rule needs they do."""
+    one = CORPUS[3]
+    start = Prints("start", bytes(32), 400, one.hashes[:12], one.places[:12])
+    spread = Prints("spread", bytes(32), 5000, one.hashes[:20], np.arange(20, dtype=np.uint32) * 900)
+    honest = print_text("honest", prose(3)[:480])
+    answer = detector.look([start, spread, honest]).json()
+    assert answer["too_short"] == [0, 1]
+    assert [pair["item"] for pair in answer["pairs"]] == [2]
+
+
+def test_figures_are_rounded_down_and_fulfil_the_rule_as_before() -> None:
+    """So that a guess more mostly changes nothing; what a threshold asks for stays."""
+    assert [rounded(hits, step=5, least=5) for hits in (0, 4, 5, 9, 10, 31, 99, 100, 129, 1299)] == [
+        0, 4, 5, 5, 10, 30, 95, 100, 120, 1200]  # fmt: skip
+    assert [rounded(run, step=50, least=85) for run in (25, 84, 85, 99, 149, 640, 1299)] == [
+        25, 84, 85, 85, 100, 600, 1200]  # fmt: skip
+
+
+def test_much_that_is_alike_is_asked_a_few_items_at_a_time(make_node: Callable[..., NodeProcess]) -> None:
+    """Near-equal items against near-equal sources: refused before it is looked at where it is too much, else bounded
+    in the answer, and charged by what it costs."""
+    hashes = np.random.default_rng(5).integers(0, 2**63, 20, dtype=np.uint64)
+    alike = [Prints(str(at), at.to_bytes(32, "big"), 400, hashes, np.arange(20, dtype=np.uint32) * 20)
+             for at in range(1000)]  # fmt: skip
+    node = make_node(start=False, prints_per_hour=500 * 20)
+    one, other = Detector(node, "one"), Detector(node, "other")
+    node.start()
+    data, summary = print_set(alike)
+    ref = register(Actor(node).join(), summary)
+    assert one.send(ref, data).status == 200
+    assert check_problem(other.look(alike[:300]), 400)["field"] == "items"
+    few = one.look(alike[:100]).json()
+    assert (len(few["pairs"]), few["left_out"]) == (4096, 100_000 - 4096)
+    wait = int(one.look(alike[:1]).headers["retry-after"])
+    assert wait > 3600 * (100 * 20 * 1000 - WORK_FREE * 2000) // 10_000 * 0.9
+
+
+def test_who_sends_slowly_keeps_nobody_else_out(make_node: Callable[..., NodeProcess]) -> None:
+    """Of all places a token has two, whether it looks or uploads."""
+    node = make_node(start=False)
+    slow, other = Detector(node, "slow"), Detector(node, "other")
+    node.start()
+    ref = register(Actor(node).join(), SUMMARY)
+    for line, kind, statuses in (("POST /detect", LOOK_TYPE, []), (f"PUT /assets/{ref}/prints", SET_TYPE, [])):
+        head = f"{line} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {slow.token}\r\nContent-Type: {kind}\r\n"
+        connections = [socket.create_connection(("127.0.0.1", node.port), timeout=60) for _ in range(8)]
+        try:
+            for connection in connections:
+                connection.sendall(f"{head}Content-Length: 1000\r\n\r\n".encode())
+            for connection in connections[2:]:
+                statuses.append(connection.recv(12))
+            assert statuses == [b"HTTP/1.1 503"] * 6
+            answer = other.look(CORPUS[:1]) if kind == LOOK_TYPE else other.send(ref, DATA)
+            assert answer.status == 200
+        finally:
+            for connection in connections:
+                connection.close()
+
+
+def test_a_disk_error_of_an_upload_is_logged_and_counted(make_node: Callable[..., NodeProcess]) -> None:
+    """503 without the server's paths, the event and the metric; the next that can be stored is taken."""
+    node = make_node(metrics="main")
+    detector, owner = Detector(node), Actor(node).join()
+    ref = register(owner, SUMMARY)
+    head = f"PUT /assets/{ref}/prints HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {detector.token}\r\n"
+    head += f"Content-Type: {SET_TYPE}\r\nContent-Length: {len(DATA)}\r\nConnection: close\r\n\r\n"
+    uploads = node.folder / "prints-uploads"
+    with socket.create_connection(("127.0.0.1", node.port), timeout=60) as connection:
+        connection.sendall(head.encode() + DATA[:100])
+        until(lambda: uploads.is_dir() and len(os.listdir(uploads)) == 1)
+        shutil.rmtree(uploads)
+        connection.sendall(DATA[100:])
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert str(node.folder).encode() not in answer
+    assert "a print set can't be stored" in node.log_path.read_text()
+    assert figure(node, "usance_detect_failed") == 1
+    uploads.mkdir()
+    assert detector.send(ref, DATA).json()["status"] == "taken"
+    assert figure(node, "usance_detect_failed") == 0
+
+
+@pytest.mark.parametrize("made", ["folder", "file"])
+def test_something_else_in_the_indexs_place_is_for_who_runs_the_node(
+    make_node: Callable[..., NodeProcess], made: str
+) -> None:
+    """503, logged and counted, without the server's paths; once it is gone, detection works. What a killed node was
+    being sent is cleared away at the start."""
+    node = make_node(start=False, metrics="main")
+    detector = Detector(node)
+    (node.folder / "prints-uploads").mkdir()
+    (node.folder / "prints-uploads" / "half").write_bytes(b"x")
+    if made == "folder":
+        (node.folder / "prints").mkdir()
+        (node.folder / "prints" / "LOG").write_text("")
+    else:
+        (node.folder / "prints").write_text("")
+    node.start()
+    assert not (node.folder / "prints-uploads").exists()
+    answer = detector.look(CORPUS[:1])
+    check_problem(answer, 503)
+    assert str(node.folder).encode() not in answer.body
+    assert "can't be used" in node.log_path.read_text()
+    assert figure(node, "usance_detect_failed") == 1
+    os.rename(node.folder / "prints", node.folder / "away")
+    assert detector.look(CORPUS[:1]).status == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
@@ -313,18 +428,23 @@ def test_a_node_without_numpy_logs_and_says_what_is_missing(
 
 def test_detection_holds_nobody_up(make_node: Callable[..., NodeProcess]) -> None:
     """While the largest requests are looked up, more than may wait are told to come again, and records are logged."""
-    node = make_node(prints_per_hour=0)
-    detector, actor = Detector(node), Actor(node).join()
+    node = make_node(start=False, prints_per_hour=0)
+    detectors = [Detector(node, f"detector-{at}") for at in range(6)]
+    node.start()
+    actor = Actor(node).join()
     rng = np.random.default_rng(1)
     many = [Prints(str(at), at.to_bytes(32, "big"), 10**6, rng.integers(0, 2**64, 2**13, dtype=np.uint64),
                    np.arange(2**13, dtype=np.uint32)) for at in range(8)]  # fmt: skip
     body = asked(many)
-    named = {"Host": "x", "Connection": "close", "Content-Length": len(body), **detector.headers(LOOK_TYPE)}
-    head = "\r\n".join(["POST /detect HTTP/1.1", *(f"{name}: {value}" for name, value in named.items()), "", ""])
+    named = {"Host": "x", "Connection": "close", "Content-Length": len(body)}
+    heads = []
+    for detector in detectors:
+        rows = (f"{name}: {value}" for name, value in {**named, **detector.headers(LOOK_TYPE)}.items())
+        heads.append("\r\n".join(["POST /detect HTTP/1.1", *rows, "", ""]).encode())
     connections = [socket.create_connection(("127.0.0.1", node.port), timeout=60) for _ in range(12)]
     try:
-        for connection in connections:
-            connection.sendall(head.encode() + body[:1000])
+        for at, connection in enumerate(connections):
+            connection.sendall(heads[at // 2] + body[:1000])
         statuses = []
         for connection in connections[8:]:
             statuses.append(connection.recv(12))

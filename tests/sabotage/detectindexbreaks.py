@@ -84,12 +84,60 @@ DETECT_INDEX_BREAKS = (
     ),
     Break(
         "near misses are told", "node/detect/serving.py",
-        "match(portion, index, rule, boilerplate=self._boilerplate)",
-        "match(portion, index, rule, boilerplate=self._boilerplate, rule_pairs=False)", _ROUTES,
+        "                pairs_max=PAIRS_MAX - len(pairs),\n",
+        "                pairs_max=PAIRS_MAX - len(pairs), rule_pairs=False,\n", _ROUTES,
     ),
     Break(
         "any number may wait with their bodies", "node/detection.py",
-        "        if self._looks >= LOOKS_MAX:\n", "        if False:\n", _ROUTES,
+        "        if places.total() >= places_max or", "        if", _ROUTES,
+    ),
+    Break(
+        "one token takes all places", "node/detection.py",
+        " or places[token.name] >= TOKEN_MAX:", ":", _ROUTES,
+    ),
+    Break(
+        "what is in many places costs nothing", "node/routes/detect.py",
+        "        detection.charge_work(token, work)\n", "", _ROUTES,
+    ),
+    Break(
+        "work has no bound", "node/detect/serving.py",
+        "            if work > WORK_MAX and", "            if False and", _ROUTES,
+    ),
+    Break(
+        "prints of no text are looked up", "node/detect/serving.py",
+        "_portions([_dense(item, rule, index.scheme) for item in asked.items])", "_portions(asked.items)", _ROUTES,
+    ),
+    Break(
+        "a guess more shows", "node/detect/serving.py",
+        '"hits": rounded(pair.hits, step=5, least=rule.hits),', '"hits": pair.hits,', _ROUTES,
+    ),
+    Break(
+        "a disk error of an upload is silent", "node/routes/detect.py",
+        "        context.detection.note_failure(error.detail)\n", "", _ROUTES,
+    ),
+    Break(
+        "the place of the index tells clients the server's paths", "node/detect/serving.py",
+        "        except InputError as error:  # there", "        except ZeroDivisionError as error:  # there", _ROUTES,
+    ),
+    Break(
+        "any database is an index", "node/detect/indexfolder.py",
+        "            return file.read(len(LINE) + 1) == LINE\n", "            return True\n", _INDEX,
+    ),
+    Break(
+        "an index whose making was killed is never used again", "node/detect/indexfolder.py",
+        "        is_ours = data != LINE and LINE.startswith(data)\n", "        is_ours = False\n", _INDEX,
+    ),
+    Break(
+        "a database is cleared away while another process makes it", "node/detect/indexfolder.py",
+        "            fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)\n", "", _INDEX,
+    ),
+    Break(
+        "an item in parts comes part by part", "node/detect/matching.py",
+        "yield rows, part == split - 1", "yield rows, True", ("tests/detect/test_matching.py",),
+    ),
+    Break(
+        "pairs have no bound", "node/detect/matching.py",
+        "            if self._room is not None:\n", "            if False:\n", ("tests/detect/test_matching.py",),
     ),
     Break(
         "bodies that don't say their length have no bound", "node/routes/detect.py",
@@ -97,6 +145,6 @@ DETECT_INDEX_BREAKS = (
     ),
     Break(
         "an upload that breaks off stays on disk", "node/detection.py",
-        "                if path:\n                    os.unlink(path)\n", "                pass\n", _ROUTES,
+        "                    if path:\n                        os.unlink(path)\n", "                    pass\n", _ROUTES,
     ),
 )  # fmt: skip
