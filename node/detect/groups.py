@@ -165,16 +165,19 @@ def _overlaps(samples: Sequence[np.ndarray], hashes: np.ndarray, users: int) -> 
 
 
 def _alike(common: np.ndarray) -> np.ndarray:
-    """How alike the items of each two spread over what each third user took (the Bhattacharyya coefficient: 1 where
-    alike, 0 where whoever takes of one's items takes none of the other's, or too few take any to say)."""
+    """How alike the items of each two spread over what each third user took (the cosine between what they have in
+    common with each, beside the root of how much that one took: 1 where alike, 0 where whoever takes of one's items
+    takes none of the other's, or too few take any to say)."""
+    sizes = np.maximum(np.diag(common), 1)
     others = common.copy()
     np.fill_diagonal(others, 0)
-    roots = np.sqrt(others)
     # A third user is neither of the two: what they have in common themselves is no part of it.
     totals = others.sum(axis=1)[:, None] - others
-    both = np.sqrt(totals * totals.T)
     enough = np.minimum(totals, totals.T) >= OTHERS_MIN
-    return np.where(enough, roots @ roots.T / np.maximum(both, 1), 0.0)
+    others /= np.sqrt(sizes)
+    squares = (others**2).sum(axis=1)[:, None] - others**2
+    lengths = np.sqrt(np.maximum(squares * squares.T, 1e-12))
+    return np.where(enough, np.minimum(others @ others.T / lengths, 1.0), 0.0)
 
 
 def _parts(pairs: _Pairs, whole: int) -> np.ndarray:
