@@ -160,6 +160,13 @@ def _check(args: argparse.Namespace) -> None:
     for option in ("output", "html"):
         if getattr(args, option):
             check_file(getattr(args, option), field=f"--{option}")
+    inputs = [*given, *args.boilerplate, *([args.calibration] if args.calibration else [])]
+    for option in ("output", "html"):
+        path = getattr(args, option)
+        if path and os.path.realpath(path) in {os.path.realpath(one) for one in inputs if one != "-"}:
+            raise InputError(
+                f"{path} is read, too, and would be replaced", field=f"--{option}", expected="another file"
+            )
     if args.output and args.html and os.path.realpath(args.output) == os.path.realpath(args.html):
         raise InputError("-o and --html name the same file", field="--html", expected="another file")
     if args.against and args.node:

@@ -15,7 +15,7 @@ from node.client import Client
 from node.detect import finding as found
 from node.detect.calibration import Rate
 from node.detect.chances import Counted
-from node.detect.looking import Answer, Hit, Looked, Said
+from node.detect.looking import Answer, Hit, Looked, Said, cut_name
 from node.detect.matching import Pair, Rule
 from node.detect.postings import Source
 from node.detect.printset import leaf_of
@@ -73,7 +73,7 @@ class NodeSources:
     def against(self) -> found.Against:
         """See Sources."""
         owners, items = self._size or (None, None)
-        return found.Against("node", f"{self._client.transport.url} ({self._client.origin})", owners, items)
+        return found.Against("node", cut_name(f"{self._client.transport.url} ({self._client.origin})"), owners, items)
 
     def classes(self, rates: Sequence[Rate], rule: Rule) -> Counted | None:
         """See Sources: how long its items are, a node doesn't tell."""

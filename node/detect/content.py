@@ -16,6 +16,8 @@ from typing import Any, BinaryIO, cast
 from node.detect.remarks import CUT, DAMAGED, OTHER_UNICODE, UNREADABLE, Remarks
 
 CHUNK_BYTES = 256 * 1024
+STEP_BYTES = 256
+"""Of a gzip's next member, at first."""
 LOOK_BYTES = 64 * 1024
 """From which it is told whether a file is text."""
 BROKEN_SHARE = 8
@@ -108,21 +110,26 @@ class Content:
         left = bytes_max
         unpacker = zlib.decompressobj(wbits=31)
         begun = False
+        step = CHUNK_BYTES
         for chunk in chunks:
-            held = chunk
-            while held:
+            rest = memoryview(chunk)
+            while rest:
                 if unpacker.eof:
-                    held = held.lstrip(b"\0")  # padding, as tar and tapes leave it
-                    if not held:
-                        break
+                    step = STEP_BYTES  # what a member leaves is copied: of many small ones, little at a time
+                    if not rest[0]:  # padding, as tar and tapes leave it
+                        zeros = rest[:STEP_BYTES].tobytes()
+                        rest = rest[len(zeros) - len(zeros.lstrip(b"\0")) :]
+                        continue
                     unpacker, begun = zlib.decompressobj(wbits=31), False
                 begun = True
+                held = rest[:step]
                 try:
                     out = unpacker.decompress(held, min(CHUNK_BYTES, left + 1))
                 except zlib.error:
                     self._note_cut(DAMAGED)
                     return
-                held = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
+                rest = rest[len(held) - len(unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail) :]
+                step = min(2 * step, CHUNK_BYTES)
                 if len(out) > left:
                     yield out[:left]
                     self._note_cut(CUT)

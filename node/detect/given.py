@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 
 from node.detect.finding import Against
 from node.detect.index import has_index, open_index
-from node.detect.looking import LocalSources, Looked, hold, read_looked
+from node.detect.looking import LocalSources, Looked, cut_name, hold, read_looked
 from node.detect.matching import ANSWERS, Rule
-from node.detect.printset import FORMAT, PrintSetReader
-from node.detect.reading import STREAM, Options, printed, read_items
-from node.detect.remarks import Remarks
+from node.detect.prints import Prints
+from node.detect.printset import PrintSetReader, has_format
+from node.detect.reading import SEEN_MAX, STREAM, Options, printed, read_items
+from node.detect.remarks import REPEATED, Remarks
 from node.detect.winnow import DEFAULT, Hashes, Scheme, Winnower
 from node.errors import FileError
 from proofs.errors import InputError
 
 NAMES_CHARS_MAX = 200
-_HEAD_BYTES = 64
 
 Show = Callable[[], None]
 """Called after each item."""
 
 
 def is_print_set(path: str) -> bool:
-    """Whether a file begins as a print set does. A file that can't be read is none: reading it says so."""
+    """Whether a file's first frame is a print set's. A file that can't be read is none: reading it says so."""
     try:
         if not os.path.isfile(path):
             return False
         with open(path, "rb") as file:
-            return FORMAT.encode() in file.read(_HEAD_BYTES)
+            return has_format(file)
     except OSError:
         return False
 
@@ -46,8 +47,16 @@ def read_given(
         for looked in read_looked(reads, remarks=remarks, winnower=winnower):
             show()
             yield looked
+    seen: set[bytes] = set()
     for path in sets:
         for looked in _read_set(path, winnower.scheme):
+            prints = looked.prints
+            key = sha256(prints.sha256 + prints.hashes.tobytes()).digest()[:16]  # answers may differ in prompts alone
+            if key in seen:
+                remarks.note(REPEATED, prints.name)
+                continue
+            if len(sets) > 1 and len(seen) < SEEN_MAX:
+                seen.add(key)
             remarks.items += 1
             show()
             yield looked
@@ -61,7 +70,8 @@ def _read_set(path: str, scheme: Scheme) -> Iterator[Looked]:
                 raise InputError(f"prints made as {reader.scheme}", field="scheme", expected=str(scheme))
             for prints in reader:
                 named = f"{printed(os.fsencode(path))}: {prints.name}"
-                yield Looked(type(prints)(named, prints.sha256, prints.length, prints.hashes, prints.places), None)
+                made = Prints(named, prints.sha256, prints.length, prints.hashes, prints.places)
+                yield Looked(made, None, is_binary=made.length == 0)
     except OSError as error:
         raise FileError(f"can't read {path}: {error.strerror}", field="PATH") from None
     except InputError as error:
@@ -98,12 +108,16 @@ def open_sources(
 
 def _called(paths: Sequence[str]) -> str:
     name = ", ".join(printed(os.fsencode(path)) for path in paths)
-    return name if len(name) <= NAMES_CHARS_MAX else f"{printed(os.fsencode(paths[0]))} and {len(paths) - 1:,} more"
+    if len(name) <= NAMES_CHARS_MAX:
+        return name
+    first = printed(os.fsencode(paths[0]))
+    first = first if len(first) <= NAMES_CHARS_MAX else first[: NAMES_CHARS_MAX - 1] + "…"
+    return f"{first} and {len(paths) - 1:,} more" if len(paths) > 1 else first
 
 
 def _index_sources(path: str, boilerplate: Hashes, at_end: Callable[[Callable[[], None]], object]) -> LocalSources:
     index = open_index(path)
     at_end(index.close)
-    against = Against("index", printed(os.fsencode(path)), index.owners, index.items)
+    against = Against("index", cut_name(printed(os.fsencode(path))), index.owners, index.items)
     # Ours is a list for the default scheme: another's prints are never in it.
     return LocalSources(index, against, texts=index.texts, boilerplate=boilerplate)

@@ -34,6 +34,8 @@ BATCH_CHARS = 16 * 1024 * 1024
 BATCH_ITEMS = 65_536
 MEMORY_PRINTS_MAX = 20_000_000
 """Of sources held in memory, about 60 bytes each while they are taken in; more need an index."""
+ITEM_PRINTS = 20
+"""As many prints an item counts in memory, whatever it has: its name, its hash, its text."""
 TEXTS_BYTES_MAX = 256 * 1024 * 1024
 """Of their texts, compressed, for the passages; of what is beyond, only the prints are kept."""
 OWNER_TEXT = "owners beyond those that are listed"
@@ -137,22 +139,32 @@ class LocalSources:
     def ask(self, items: Sequence[Looked], rule: Rule) -> Answer:
         """See Sources."""
         matches = Matching([item.prints for item in items], self.postings, rule, boilerplate=self.boilerplate)
-        hits = self._hits(items, matches)
+        hits = self._hits(items, matches, rule)
         return Answer(hits, boilerplate=matches.boilerplate, crowded=matches.crowded)
 
-    def _hits(self, items: Sequence[Looked], matches: Matching) -> Iterator[Hit]:
+    def _hits(self, items: Sequence[Looked], matches: Matching, rule: Rule) -> Iterator[Hit]:
+        """Matches, and copies that are none by their prints: too few of them, or all left out."""
+        copies: dict[int, list[int]] = {}
+        for at, item in enumerate(items):
+            is_asked = item.prompt is not None and len(item.prints) < rule.hits  # an answer that says what was asked
+            if item.is_binary or (item.prints.length >= rule.length and not is_asked):
+                copies[at] = self.postings.copies(item.prints.sha256)
         for pair in matches.pairs():
             item = items[pair.item]
             if self._is_other_answer(item, pair.doc):
                 continue
             source = self.postings.source(pair.doc)
-            yield self._hit(pair, source, copy=source.sha256 == item.prints.sha256)
-        for at, item in enumerate(items):
-            if item.is_binary:
-                for doc in self.postings.copies(item.prints.sha256):
-                    source = self.postings.source(doc)
-                    if source.length == 0:
-                        yield self._hit(Pair(at, doc, 0, found.PPM, found.PPM, 0, 0, 0), source, copy=True)
+            copy = source.sha256 == item.prints.sha256
+            if copy and pair.doc in copies.get(pair.item, ()):
+                copies[pair.item] = [doc for doc in copies[pair.item] if doc != pair.doc]
+            yield self._hit(pair, source, copy=copy)
+        for at, docs in copies.items():
+            item = items[at]
+            for doc in docs:
+                source = self.postings.source(doc)
+                if source.length == item.prints.length and not self._is_other_answer(item, doc):
+                    hits = len(item.prints.distinct)
+                    yield self._hit(Pair(at, doc, hits, found.PPM, found.PPM, 0, 0, 0), source, copy=True)
 
     def _is_other_answer(self, item: Looked, doc: int) -> bool:
         """Whether they are known to answer different prompts."""
@@ -202,10 +214,11 @@ def hold(
         for owner, looked in owners:
             names.add(owner)
             for one in looked:
-                total += len(one.prints)
+                total += len(one.prints) + ITEM_PRINTS
                 if total > MEMORY_PRINTS_MAX:
                     raise InputError(
-                        f"more than {MEMORY_PRINTS_MAX:,} prints to look for", field="--against",
+                        f"more to look for than memory is for: over {MEMORY_PRINTS_MAX:,} prints, an item counting "
+                        f"{ITEM_PRINTS}", field="--against",
                         expected="an index: `usance detect index` makes one, for any number",
                     )  # fmt: skip
                 packed = None
@@ -428,10 +441,11 @@ class Looker:
 
 
 def _named(name: str, digest: bytes, length: int) -> Named:
-    return Named(_cut(name), digest.hex(), length)
+    return Named(cut_name(name), digest.hex(), length)
 
 
-def _cut(name: str) -> str:
+def cut_name(name: str) -> str:
+    """At most NAME_CHARS_MAX characters of it."""
     return name if len(name) <= found.NAME_CHARS_MAX else name[: found.NAME_CHARS_MAX - 1] + "…"
 
 
@@ -464,7 +478,7 @@ def _remarks(remarks: Remarks | None, of: str) -> tuple[found.Remark, ...]:
     return tuple(
         found.Remark(
             row["reason"] + of, row["count"],
-            tuple(_cut(name) for name in row["names"][: found.REMARK_NAMES_MAX]),
+            tuple(cut_name(name) for name in row["names"][: found.REMARK_NAMES_MAX]),
         )
         for row in rows[: found.REMARKS_MAX // 2 - 1]
     )  # fmt: skip

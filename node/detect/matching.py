@@ -1,7 +1,8 @@
 """Which items share so much that it is no chance, by a rule whose error rate is measured (node/detect/calibration.py).
 
 A *hit* is a print that both have. A *run* is a stretch that both have word for word: hits one after the other, as far
-apart on one side as on the other, and never farther than a window, within which equal text must have a print.
+apart on one side as on the other, and never farther than a window, within which equal text must have a print. It counts
+the bytes that its hits cover: between two that are farther apart than a gram something may differ.
 """
 
 from __future__ import annotations
@@ -249,12 +250,12 @@ def _longest(pair: Ints, here: Ints, there: Ints, gram: int, window: int) -> tup
     shift = here - there
     order = np.lexsort((here, shift, pair))
     pair, shift, here, there = pair[order], shift[order], here[order], there[order]
-    is_new = np.concatenate(
-        ([True], (pair[1:] != pair[:-1]) | (shift[1:] != shift[:-1]) | (here[1:] - here[:-1] > window))
-    )
+    steps = here[1:] - here[:-1]
+    is_new = np.concatenate(([True], (pair[1:] != pair[:-1]) | (shift[1:] != shift[:-1]) | (steps > window)))
     begins = np.flatnonzero(is_new)
     ends = np.append(begins[1:], len(pair)) - 1
-    runs = here[ends] - here[begins] + gram
+    covered = np.concatenate(([0], np.cumsum(np.where(is_new[1:], 0, np.minimum(steps, gram)))))
+    runs = covered[ends] - covered[begins] + gram
     # The longest of each pair first, of equal ones the first in the text.
     best = np.lexsort((here[begins], -runs, pair[begins]))
     owner = pair[begins][best]

@@ -24,6 +24,7 @@ from proofs import codec, merkle
 from proofs.errors import InputError
 
 FORMAT = "usance/prints/v1"
+HEAD_BYTES_MAX = 1024
 LENGTH_MAX = 2**32 - 1
 PRINT_BYTES = 12
 LEAF_BYTES_MAX = PRINTS_MAX * PRINT_BYTES + 64
@@ -121,7 +122,7 @@ class PrintSetReader:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        head = codec.decode(self._frame(1024) or b"\xc0", field="format")
+        head = codec.decode(self._frame(HEAD_BYTES_MAX) or b"\xc0", field="format")
         if type(head) is not dict or set(head) != {"format", "scheme"} or head["format"] != FORMAT:
             raise InputError("no print set", field="format", expected=f"a file that begins with {FORMAT}")
         if type(head["scheme"]) is not str:
@@ -154,6 +155,16 @@ class PrintSetReader:
         if size > bytes_max or len(data) != size:
             raise InputError("a print set that is cut or too large", field="item", expected="whole frames")
         return data
+
+
+def has_format(file: BinaryIO) -> bool:
+    """Whether a file's first frame says that it is a print set, of whatever scheme."""
+    size = int.from_bytes(file.read(_FRAME.size), "big")
+    try:
+        head = codec.decode(file.read(min(size, HEAD_BYTES_MAX + 1))[:HEAD_BYTES_MAX], field="format")
+    except InputError:
+        return False
+    return type(head) is dict and head.get("format") == FORMAT
 
 
 def write_print_set(file: BinaryIO | None, items: Iterable[Prints], scheme: Scheme = DEFAULT) -> Summary:

@@ -206,7 +206,7 @@ def _read_file(path: str, options: Options, remarks: Remarks, *, is_named: bool 
         opener = None if is_pipe else unblocked
         with open(path, "rb", opener=opener) as file:
             if not is_pipe and not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                remarks.note(NOT_A_FILE, name)
+                remarks.note(UNREADABLE, f"{name}: {NOT_A_FILE}") if is_named else remarks.note(NOT_A_FILE, name)
                 return
             content = Content(file, name, remarks, bytes_max=options.bytes_max)
             yield from _read_content(content, path, options, remarks, is_stream=is_pipe)
@@ -273,8 +273,11 @@ def _text_items(content: Content, remarks: Remarks, *, is_stream: bool) -> Itera
     def digest(text: str) -> bytes:
         return sha256(text.encode()).digest() if is_stream else content.digest()
 
-    yield from _parts(texts(), content.name, digest)
-    if content.size == 0 and not content.is_cut:
+    is_blank = True
+    for item in _parts(texts(), content.name, digest):
+        is_blank = False
+        yield item
+    if is_blank and not content.is_cut:
         remarks.note(EMPTY, content.name)
     if remarks.broken > broken:
         remarks.note(BROKEN, content.name)

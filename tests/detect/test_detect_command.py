@@ -5,6 +5,7 @@ import json
 import random
 import sys
 from fractions import Fraction
+from hashlib import sha256
 from io import BytesIO, TextIOWrapper
 from itertools import pairwise
 from pathlib import Path
@@ -108,7 +109,8 @@ def test_a_run_is_what_is_the_same_letter_by_letter(cli: Cli) -> None:
     assert findings(cli, "found/long.txt", "--against", "bob").findings[0].run == len(text)
     assert cli("detect", "prints", "ann", "-o", "ann.prints").code == 0
     found = findings(cli, "found/long.txt", "--against", "ann.prints")
-    assert len(text) - 52 - len(differ) < found.findings[0].run <= len(text) - (len(differ) - 2)
+    places = print_item(Item("", bytes(32), text), Winnower()).places.astype(int)
+    assert found.findings[0].run == places[-1] + 25 - places[0] - np.count_nonzero(np.diff(places) == 26)
     assert f"match: about {found.findings[0].run:,} bytes" in found.findings[0].proves
     shown = cli.ok("detect", "found", "--against", "ann.prints").out
     assert f"longest run about {found.findings[0].run:,} bytes" in shown
@@ -406,6 +408,87 @@ def test_too_much_for_memory_says_what_to_do(cli: Cli, monkeypatch: pytest.Monke
     assert "usance detect index" in cli.fails(2, "detect", "found", "--against", "ann")
 
 
+def test_many_small_items_are_too_much_for_memory(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An item counts even where it has no prints: rows without end aren't taken in."""
+    rows(cli.folder / "few.jsonl.gz", [("", f"no {n}") for n in range(40)])
+    monkeypatch.setattr(looking, "MEMORY_PRINTS_MAX", 40 * looking.ITEM_PRINTS - 1)
+    said = cli.fails(2, "detect", "found", "--against", "few.jsonl.gz", "--column", "answer")
+    assert "usance detect index" in said
+
+
+def test_a_copy_is_found_whatever_its_prints(cli: Cli) -> None:
+    """One with hardly any different prints, and one of boilerplate alone; not twice what has enough of them, and not an
+    answer that only says its prompt."""
+    licence = words("licence")
+    kept = np.unique(print_item(Item("", bytes(32), licence), Winnower()).hashes)
+    (cli.folder / "list").write_bytes(encode_boilerplate(kept))
+    for name, text in (("none", "a" * 1000), ("licence", licence), ("plain", words("plain"))):
+        for folder in ("ann", "found"):
+            (cli.folder / folder / f"{name}.txt").write_text(text)
+    args = ("--against", "ann", "--boilerplate", "list")
+    found = findings(cli, "found", *args)
+    copies = sorted((one.item.name, one.run) for one in found.findings if one.copy)
+    lengths = [("licence", len(normalise(licence))), ("none", 1000), ("plain", len(normalise(words("plain"))))]
+    assert copies == [(f"found/{name}.txt", length) for name, length in lengths]
+    with create_index(str(cli.folder / "an.index")) as index:
+        winnower = Winnower()
+        texts = [("none", "a" * 1000), ("licence", licence)]
+        index.add("ann", [(print_item(Item(name, sha256(text.encode()).digest(), text), winnower), text)
+                          for name, text in texts])  # fmt: skip
+    found = findings(cli, "found", "--against", "an.index", "--boilerplate", "list")
+    assert sorted(one.source.name for one in found.findings) == ["licence", "none"]
+
+
+def test_print_sets_hold_files_that_are_no_text(cli: Cli) -> None:
+    """They are compared byte for byte, whichever side they are on."""
+    for folder in ("ann", "found"):
+        (cli.folder / folder / "same.bin").write_bytes(bytes(range(256)) * 50)
+        assert cli("detect", "prints", folder, "-o", f"{folder}.prints").code == 0
+    for item, source in (("found.prints", "ann"), ("found", "ann.prints"), ("found.prints", "ann.prints")):
+        found = findings(cli, item, "--against", source)
+        assert [one.copy for one in found.findings if one.method.endswith("sha-256")] == [True]
+        assert found.looked_at.not_text == 1
+
+
+def test_a_print_set_named_twice_counts_once(cli: Cli) -> None:
+    """Its items are repeated ones, as those of a text are."""
+    assert cli("detect", "prints", "found", "-o", "found.prints").code == 0
+    once = findings(cli, "found.prints", "--against", "ann")
+    (cli.folder / "again.prints").write_bytes((cli.folder / "found.prints").read_bytes())
+    twice = findings(cli, "found.prints", "again.prints", "--against", "ann")
+    assert (twice.looked_at.items, twice.looked_at.matches) == (once.looked_at.items, once.looked_at.matches)
+    assert twice.looked_at.repeated == once.looked_at.items
+
+
+def test_outputs_never_replace_inputs(cli: Cli) -> None:
+    """Neither what is looked at, nor what is looked for, nor a list; by whatever name."""
+    (cli.folder / "link").symlink_to("ann/0.txt")
+    before = (cli.folder / "ann" / "0.txt").read_bytes()
+    for option in ("-o", "--html"):
+        for args in (("ann/0.txt", "--against", "bob"), ("found", "--against", "ann/0.txt"),
+                     ("found", "--against", "bob", "ann/0.txt", "--boilerplate", "ann/0.txt")):  # fmt: skip
+            for output in ("./ann/0.txt", "link"):
+                assert "is read, too" in cli.fails(2, "detect", *args, option, output)
+    assert (cli.folder / "ann" / "0.txt").read_bytes() == before
+
+
+def test_long_names_are_cut(cli: Cli) -> None:
+    """What is looked for is named within bounds, alone or among others; the file is read back."""
+    path = "/".join(["ann", *["x" * 200] * 7])
+    (cli.folder / path).mkdir(parents=True)
+    (cli.folder / path / "0.txt").write_text(words(("ann", 1)))
+    found = findings(cli, "found", "--against", path)
+    assert (len(found.against.name), found.against.name[-1]) == (given.NAMES_CHARS_MAX, "…")
+    assert findings(cli, "found", "--against", path, "bob").against.name.endswith("… and 1 more")
+    create_index(str(cli.folder / path / "an.index")).close()
+    assert findings(cli, "found", "--against", f"{path}/an.index").against.name.endswith("…")
+
+
+def test_a_pipe_or_device_that_is_named_ends_with_3(cli: Cli) -> None:
+    """It was asked for, and nothing of it was looked at."""
+    assert cli("detect", "found", "/dev/null", "--against", "ann").code == 3
+
+
 @pytest.mark.parametrize(
     ("args", "says"),
     [
@@ -446,6 +529,10 @@ def test_print_sets_are_known_by_their_beginning(cli: Cli) -> None:
     assert cli("detect", "prints", "ann", "-o", "ann.txt").code == 0
     (cli.folder / "about.prints").write_text("x" * 100 + "usance/prints/v1")
     assert given.is_print_set(str(cli.folder / "ann.txt"))
+    assert not given.is_print_set(str(cli.folder / "about.prints"))
+    (cli.folder / "about.prints").write_text("usance/prints/v1 is how print sets begin")
+    assert not given.is_print_set(str(cli.folder / "about.prints"))
+    (cli.folder / "about.prints").write_text("\0\0\0\x11\xb0usance/prints/v1")
     assert not given.is_print_set(str(cli.folder / "about.prints"))
     assert not given.is_print_set(str(cli.folder / "ann"))
 

@@ -68,6 +68,25 @@ def test_csv_lines_end_with_cr_too(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             assert said.names == {remarks.TOO_LONG: [f"{tmp_path}/a.csv:4"]}
 
 
+def test_what_has_nothing_is_said(tmp_path: Path) -> None:
+    """A byte order mark alone, a header without rows, blank lines: no item, and a reason."""
+    for name, data in (("a.txt", b"\xef\xbb\xbf"), ("b.txt", b"\xff\xfe"), ("c.csv", b"text,n\r\n"),
+                       ("d.jsonl", b"\n \n"), ("e.csv", b"\xef\xbb\xbf")):  # fmt: skip
+        columns = ("text",) if "." in name and not name.endswith(".txt") else ()
+        found, said = read(put(tmp_path, name, data), columns=columns)
+        assert found == []
+        assert said.names[remarks.EMPTY] == [f"{tmp_path}/{name}"]
+
+
+def test_many_small_gzips_in_a_row_are_one(tmp_path: Path) -> None:
+    """With zeros between them, and a large one behind: whatever is handed to the unpacker at a time."""
+    one, padding = gzip.compress(b"word "), b"\0" * 700
+    data = (one * 30 + padding) * 20 + gzip.compress(PLAIN.encode() * 5_000)
+    found, said = read(put(tmp_path, "a.gz", data))
+    assert texts(found) == ["word " * 600 + PLAIN * 5_000]
+    assert not said.counts
+
+
 def test_a_name_twice_in_an_object_is_said(tmp_path: Path) -> None:
     """Programs disagree about which is meant, so that one could hide behind the other: neither is read. Other names,
     and those of objects within, may come twice."""

@@ -116,7 +116,7 @@ DETECT_FIND_BREAKS = (
     ),
     Break(
         "binary files aren't compared", "node/detect/looking.py",
-        "            if item.is_binary:\n                for", "            if False:\n                for",
+        "            if item.is_binary or (", "            if not item.is_binary and (",
         _COMMAND,
     ),
     Break(
@@ -188,6 +188,36 @@ DETECT_FIND_BREAKS = (
     Break(
         "a copy's run is what its prints tell", "node/detect/looking.py",
         "run = max(pair.run, item.prints.length) if hit.copy else pair.run", "run = pair.run",
+        _COMMAND,
+    ),
+    Break(
+        "a copy with few prints isn't found", "node/detect/looking.py",
+        "(item.prints.length >= rule.length and not is_asked)", "False",
+        _COMMAND,
+    ),
+    Break(
+        "an answer that says its prompt is a copy", "node/detect/looking.py",
+        "rule.length and not is_asked)", "rule.length)",
+        _COMMAND,
+    ),
+    Break(
+        "files that are no text are too short in a print set", "node/detect/given.py",
+        "is_binary=made.length == 0", "is_binary=False",
+        _COMMAND,
+    ),
+    Break(
+        "rows without prints take memory without end", "node/detect/looking.py",
+        "len(one.prints) + ITEM_PRINTS", "len(one.prints)",
+        _COMMAND,
+    ),
+    Break(
+        "what is read is replaced", "node/cli/detect.py",
+        "if path and os.path.realpath(path) in", "if False and os.path.realpath(path) in",
+        _COMMAND,
+    ),
+    Break(
+        "a print set counts twice", "node/detect/given.py",
+        "            if key in seen:\n", "            if False:\n",
         _COMMAND,
     ),
     Break(

@@ -173,8 +173,7 @@ DETECT_PRINTS_BREAKS = (
     ),
     Break(
         "what is behind a gzip's first member is lost", "node/detect/content.py",
-        "                held = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail\n",
-        "                held = b\"\" if unpacker.eof else unpacker.unconsumed_tail\n",
+        "unpacker.unused_data if unpacker.eof else unpacker", "b\"\" if unpacker.eof else unpacker",
         _READING,
     ),
     Break(
