@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from node.detect.indexrows import Owner
     from node.detect.looking import Looked
     from node.detect.prints import Prints
+    from node.detect.remarks import Remarks
 
 SUMMARY = "keep an owner's prints in an index, to look for them again and again; or list or remove owners"
 EXAMPLES = """examples:
@@ -87,9 +88,18 @@ def _add(index: Index, owner: str, args: argparse.Namespace) -> int:
         given = read_given(
             args.paths, Winnower(index.scheme), options=options, remarks=remarks, show=lambda: bar.update(remarks.items)
         )
-        added = index.add(owner, _some(_kept(given, texts=not args.no_texts), remarks), replaces=True)
+        items = _some(_kept(given, texts=not args.no_texts), remarks)
+        if index.owner(owner) is not None:
+            items = _all(items, remarks)
+        try:
+            added = index.add(owner, items, replaces=True)
+        except _PartError:
+            added = None
     for line in remarks.lines():
         note_line(line)
+    if added is None:
+        note_line(f"not everything was read: what {args.folder} has of {owner} stays as it was")
+        return INCOMPLETE
     value = {**_value(added), "index": _sizes(index), "remarks": remarks.value()}
     emit(value, as_json=args.json, lines=[f"{_line(added)} in {args.folder}"])
     if remarks.is_incomplete:
@@ -98,12 +108,23 @@ def _add(index: Index, owner: str, args: argparse.Namespace) -> int:
     return OK
 
 
+class _PartError(Exception):
+    """Not all of what is to replace an owner could be read."""
+
+
+def _all(items: Iterator[tuple[Prints, str | None]], remarks: Remarks) -> Iterator[tuple[Prints, str | None]]:
+    """The items; a part of them must not replace what was read whole before. Raises _PartError."""
+    yield from items
+    if remarks.is_incomplete:
+        raise _PartError
+
+
 def _kept(given: Iterator[Looked], *, texts: bool) -> Iterator[tuple[Prints, str | None]]:
     for looked in given:
         yield looked.prints, looked.text if texts else None
 
 
-def _some(items: Iterator[tuple[Prints, str | None]], remarks: Any) -> Iterator[tuple[Prints, str | None]]:
+def _some(items: Iterator[tuple[Prints, str | None]], remarks: Remarks) -> Iterator[tuple[Prints, str | None]]:
     """The items; an owner without any is a mistake, and must not replace one that has some. Raises InputError."""
     is_empty = True
     for item in items:

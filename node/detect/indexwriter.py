@@ -35,6 +35,8 @@ class Addition:
         self._run_postings = BULK_POSTINGS if bulk else RUN_POSTINGS
         self._docs, self._run, self._fresh = meta.docs, meta.runs, meta.fresh
         self._set = PrintSetWriter(None, meta.scheme)
+        self._most: dict[bytes, int] = {}  # prints by item's hash; 200 bytes each
+        self._again = 0  # prints of items that the set has with others
         self._postings: list[rows.Rows] = []
         self._held = 0
         self._sizes: list[tuple[int, int]] = []
@@ -51,9 +53,13 @@ class Addition:
         return np.concatenate([np.zeros(0, rows.SIZE), *self._all_sizes])
 
     def add(self, prints: Prints, text: str | None) -> None:
-        """One item more, unless it is a copy of one. Raises InputError beyond DOCS_MAX, StorageError."""
+        """One item more, unless it is a copy of one; one with more prints than those before, of which more was left
+        out as their prompts', stands beside them. Raises InputError beyond DOCS_MAX, StorageError."""
         if not self._set.add(prints):
-            return
+            if len(prints) <= self._most[prints.sha256]:
+                return
+            self._again += len(prints)
+        self._most[prints.sha256] = len(prints)
         doc = self._docs
         if doc >= DOCS_MAX:
             raise InputError(
@@ -81,7 +87,9 @@ class Addition:
         self._put_sizes()
         self._flush()
         begun, summary = self._begun, self._set.summary()
-        made = Owner(begun.owners, owner, begun.docs, self._docs - begun.docs, summary.count, summary.root)
+        made = Owner(
+            begun.owners, owner, begun.docs, self._docs - begun.docs, summary.count + self._again, summary.root
+        )
         meta = replace(begun, docs=self._docs, owners=begun.owners + 1, runs=self._run, fresh=self._fresh)
         return made, meta
 

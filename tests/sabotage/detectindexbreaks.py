@@ -3,6 +3,7 @@
 from tests.sabotage.breaks import Break
 
 _INDEX = ("tests/detect/test_index.py",)
+_COMMAND = ("tests/detect/test_index_command.py",)
 _ROUTES = ("tests/node/test_routes_detect.py",)
 
 DETECT_INDEX_BREAKS = (
@@ -57,6 +58,14 @@ DETECT_INDEX_BREAKS = (
     Break(
         "what was joined stays as well", "node/detect/indexmerge.py",
         "            for key, _ in joined[1:]:\n                self._change(key, None)\n", "", _INDEX,
+    ),
+    Break(
+        "a part replaces what was whole", "node/cli/detectindex.py",
+        "            items = _all(items, remarks)\n", "            pass\n", _COMMAND,
+    ),
+    Break(
+        "of equal answers the first counts, whatever was left out of it", "node/detect/indexwriter.py",
+        "            if len(prints) <= self._most[prints.sha256]:\n", "            if True:\n", _COMMAND,
     ),
     Break(
         "items of removed owners stay", "node/detect/indexmerge.py",
@@ -145,6 +154,7 @@ DETECT_INDEX_BREAKS = (
     ),
     Break(
         "an upload that breaks off stays on disk", "node/detection.py",
-        "                    if path:\n                        os.unlink(path)\n", "                    pass\n", _ROUTES,
+        "                    if path:\n                        os.unlink(path)\n", "                    pass\n",
+        _ROUTES,
     ),
 )  # fmt: skip
