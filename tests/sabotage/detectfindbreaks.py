@@ -95,7 +95,7 @@ DETECT_FIND_BREAKS = (
     ),
     Break(
         "prompts that nobody answered are kept", "node/detect/looking.py",
-        "elif item.prompt is None or item.prompt in self._prompts:", "else:",
+        "elif item.prompt is None or item.prompt in self._prompts:", "elif True:",
         _COMMAND,
     ),
     Break(
