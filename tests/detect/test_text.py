@@ -43,6 +43,9 @@ def hostile(seed: int, count: int, *, length: int = 40) -> Iterator[str]:
         if at % 10 == 1:
             drawn += "".join(rng.choices(NO_STARTS, k=rng.choice((RUN_MAX, RUN_MAX + 1, rng.randint(1, 300)))))
             drawn += rng.choice(("", "and more", rng.choice(HARD)))
+        if at % 10 == 2:  # what becomes one with what stands before it, near and far
+            drawn += "".join(rng.choices("aeか\u0301\u0327\uff9e\u3099", k=150))
+            drawn += rng.choice("aeか") + "\u0316" * rng.randint(50, 140) + "\u0301\u0308"
         yield drawn
 
 

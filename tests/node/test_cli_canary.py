@@ -121,8 +121,8 @@ def test_passages_are_shown_with_what_to_do(cli) -> None:
     assert "keep it, private" in out
     before = len(canaries_on_log(cli))
     assert "2  " + marks(cli, "worded")[1] in cli.ok("canary", "make", "worded", "--words", "words").out
-    (cli.folder / "fewer").write_text("\n".join((cli.folder / "words").read_text().split("\n")[:290]))
-    for file, words in (("worded", "fewer"), ("c", "words")):
+    (cli.folder / "more").write_text((cli.folder / "words").read_text() + "\nanother")
+    for file, words in (("worded", "more"), ("c", "words")):
         assert "a new file for marks of these words" in cli.fails(2, "canary", "make", file, "--words", words)
     assert len(canaries_on_log(cli)) == before
     assert "in line 1 of the list" in cli.fails(2, "canary", "make", "new", "--words", "marks/mark-1.txt")

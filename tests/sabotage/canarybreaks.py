@@ -139,7 +139,7 @@ CANARY_BREAKS = (
         _COMMAND,
     ),
     Break(
-        "a list of fewer words is the same list", "node/detect/canaries.py",
+        "a list of more words is the same list", "node/detect/canaries.py",
         "        part.choices == choices and normalise_slowly", "        normalise_slowly",
         _COMMAND,
     ),

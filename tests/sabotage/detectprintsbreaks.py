@@ -31,11 +31,6 @@ DETECT_PRINTS_BREAKS = (
         _TEXT,
     ),
     Break(
-        "a run of marks has places of its own kind", "node/detect/text.py",
-        "if at == end or run == RUN_MAX or is_start(text[at]):", "if at == end or is_start(text[at]):",
-        _TEXT,
-    ),
-    Break(
         "a run is cut a character late", "node/detect/normalform.py",
         "range(start + RUN_MAX, end, RUN_MAX)", "range(start + RUN_MAX + 1, end, RUN_MAX)",
         _TEXT,
