@@ -186,11 +186,6 @@ DETECT_FIND_BREAKS = (
         _COMMAND,
     ),
     Break(
-        "a copy's run is what its prints tell", "node/detect/looking.py",
-        "run = max(pair.run, item.prints.length) if hit.copy else pair.run", "run = pair.run",
-        _COMMAND,
-    ),
-    Break(
         "a copy with few prints isn't found", "node/detect/looking.py",
         "(item.prints.length >= rule.length and not is_asked)", "False",
         _COMMAND,
