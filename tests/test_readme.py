@@ -26,7 +26,7 @@ def test_readme_commands_run_and_print_what_it_shows(repo_root: Path, tmp_path: 
     """Every marked block runs in order in an empty folder, and each line of the shown verdict is printed."""
     text = (repo_root / "README.md").read_text(encoding="utf-8")
     blocks = _BLOCK.findall(text)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     script = _HEAD + "".join(blocks).replace("8463", str(_free_port()))
     # The program by its module, so that the tree under test is run and not an installed one.
     programs = tmp_path / "bin"

@@ -11,7 +11,11 @@ from fractions import Fraction
 
 from node.detect.calibration import Rate
 from node.detect.finding import PPM
+from node.detect.prints import Prints
+from node.detect.winnow import Scheme
 
+BYTES_PERCENT_MAX = 125
+"""Bytes for 100 letters and digits: of more, a quarter isn't ASCII."""
 Prompt = bytes
 """The beginning of a prompt's SHA-256: answers are compared with answers to the same one, and with what answers nobody
 knows what (None)."""
@@ -83,6 +87,13 @@ class Counted:
             if rate.low <= length and (rate.high is None or length < rate.high):
                 return at
         return None
+
+
+def measured_length(prints: Prints, scheme: Scheme) -> int:
+    """An item's length, or 0, which is of no class, where rates don't hold: they are of scripts whose letters take a
+    byte, and a run of 85 bytes is 28 letters of another. What its prints show of the normal form tells that."""
+    size = int(prints.places[-1]) + scheme.gram if len(prints) else 0
+    return 0 if size * 100 > prints.length * BYTES_PERCENT_MAX else prints.length
 
 
 def expected_of(looked: Counted, sources: Counted) -> tuple[int, str | None, str | None]:

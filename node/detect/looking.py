@@ -18,7 +18,7 @@ import numpy as np
 
 from node.detect import finding as found
 from node.detect.calibration import Rate, Table
-from node.detect.chances import UNASKED, Counted, Prompt, expected_of, expected_of_any
+from node.detect.chances import UNASKED, Counted, Prompt, expected_of, expected_of_any, measured_length
 from node.detect.finding import Finding, Named, OwnerFound, RateUsed, Registered, RuleUsed
 from node.detect.matching import Matching, Pair, Rule, contains
 from node.detect.passages import Side, find_matches, item_passage, longest_run, show_passages
@@ -281,9 +281,9 @@ class Looker:
             self.too_short += 1
             return
         elif self._prompts is None:
-            self._counted.add(item.prints.length)
+            self._counted.add(measured_length(item.prints, self._sources.scheme))
         elif item.prompt is None or item.prompt in self._prompts:
-            self._counted.add(item.prints.length, item.prompt)
+            self._counted.add(measured_length(item.prints, self._sources.scheme), item.prompt)
         elif None in self._prompts:  # with others nothing is compared
             self._counted.add(item.prints.length, UNASKED)
         self._batch.append(item)
@@ -364,7 +364,8 @@ class Looker:
         word, score, threshold = found.judge(
             run=run, containment=containment, copy=hit.copy, rule=self._used, text=is_text
         )
-        at = self._counted.class_of(length) if is_text else None
+        is_measured = is_text and measured_length(item.prints, self._sources.scheme) > 0
+        at = self._counted.class_of(length) if is_measured else None
         said = found.say(
             run=run, containment=containment, copy=hit.copy, rule_name=self._rule.name, text=is_text, exact=is_exact
         )

@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from html import unescape
 from typing import Any
 
 from node.detect.canaries import CHANCE_MAX, Chance, Passage, bits_of, chance_of, expected
 from node.detect.marksearch import MarkSearch, Run
+from node.detect.markup import without_markup
 from node.detect.passages import Side
 from node.detect.prints import Item
 from node.detect.remarks import HTML, JSON, Remarks
@@ -22,8 +22,6 @@ PASSAGE_CHARS_MAX = 400
 HEAD_CHARS = 1000
 """From which it is told whether an item is JSON or HTML."""
 
-_TAG = re.compile(r"<[A-Za-z/!?][^<>]*>")
-_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _JSON = re.compile(r"\s*[\[{]\s*[\"{\[]")
 _HTML = re.compile(r"\s*<[A-Za-z!?]")
 
@@ -107,11 +105,6 @@ class MarksFound:
         }  # fmt: skip
 
 
-def plain_text(text: str) -> str:
-    """A text without tags, and with its entities decoded, once. What isn't closed by > or ; stays as it stands."""
-    return _ENTITY.sub(lambda found: unescape(found[0]), _TAG.sub("", text))
-
-
 def find_marks(
     passages: Sequence[Passage], items: Iterable[Item], progress: Callable[[], None], remarks: Remarks
 ) -> MarksFound:
@@ -126,7 +119,7 @@ def find_marks(
             elif _HTML.match(item.text[:HEAD_CHARS]):
                 remarks.note(HTML, item.name)
             looked = [_look(search, found, item.text)]
-            plain = plain_text(item.text)
+            plain = without_markup(item.text)
             if plain != item.text:
                 looked.append(_look(search, found, plain))
             _add(found, item, looked)

@@ -12,13 +12,14 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import BinaryIO
 
 import numpy as np
 
 from node.detect.content import Content
+from node.detect.markup import is_page, without_markup
 from node.detect.matching import contains
 from node.detect.prints import PART_CHARS_MAX, SHORT_CHARS, Item, Prints, print_short
 from node.detect.remarks import (
@@ -27,6 +28,7 @@ from node.detect.remarks import (
     EMPTY,
     LINK,
     NOT_A_FILE,
+    PAGE,
     PROMPT_CUT,
     REPEATED,
     ROWS_WHOLE,
@@ -244,7 +246,10 @@ def _row_kind(path: str, content: Content, *, is_stream: bool) -> str:
 def _row_items(name: str, text: str, remarks: Remarks) -> Iterator[Item]:
     whole, data = _whole(text, name, remarks)
     if len(whole) <= PART_CHARS_MAX:
-        yield Item(name, sha256(data).digest(), whole)
+        is_markup = is_page(whole)
+        if is_markup:
+            remarks.note(PAGE, name)
+        yield Item(name, sha256(data).digest(), without_markup(whole) if is_markup else whole)
         return
     yield from _parts(iter((whole,)), name, lambda _: b"")
 
@@ -273,10 +278,13 @@ def _text_items(content: Content, remarks: Remarks, *, is_stream: bool) -> Itera
     def digest(text: str) -> bytes:
         return sha256(text.encode()).digest() if is_stream else content.digest()
 
-    is_blank = True
+    is_blank, is_markup = True, False
     for item in _parts(texts(), content.name, digest):
+        is_markup = is_markup or (is_blank and is_page(item.text or ""))
         is_blank = False
-        yield item
+        yield replace(item, text=without_markup(item.text or "")) if is_markup else item
+    if is_markup:
+        remarks.note(PAGE, content.name)
     if is_blank and not content.is_cut:
         remarks.note(EMPTY, content.name)
     if remarks.broken > broken:

@@ -33,7 +33,7 @@ def run_text(finding: Finding) -> str:
 def rate_text(rate: RateUsed | None) -> str:
     """How often items of these lengths match by chance, with its bound and the class that was measured."""
     if rate is None:
-        return "not measured for this length"
+        return "not measured for texts of this length or script"
     until = f"to {rate.high - 1:,}" if rate.high is not None else "or more"
     times = f", {rate.stretches:,} times what was measured: the longer one is so long" if rate.stretches > 1 else ""
     return f"{rate.ppm:,} in a million (95 %: at most {rate.upper_ppm:,}) at {rate.low:,} {until} characters{times}"

@@ -28,7 +28,8 @@ from node.detect.canaries import (
 )
 from node.detect.canaryfile import Canaries, held_folder, load_canaries, parse_canaries
 from node.detect.marksearch import PART_BITS_MIN, SEED_BYTES, MarkSearch
-from node.detect.marksfound import find_marks, plain_text
+from node.detect.marksfound import find_marks
+from node.detect.markup import without_markup
 from node.detect.normalform import normalise_slowly
 from node.detect.prints import Item, print_item
 from node.detect.remarks import HTML, JSON, Remarks
@@ -258,7 +259,7 @@ def test_marks_are_found_under_markup() -> None:
     assert found.numbers == [1, 2, 3]
     findings = sorted(found.findings, key=lambda one: one.number)
     assert [(one.is_plain, one.run.is_whole) for one in findings] == [(False, True), (True, True), (True, True)]
-    plain = plain_text(text)
+    plain = without_markup(text)
     for one, whole in zip(findings, (text, plain, plain), strict=True):
         assert whole[one.at : one.end] == one.passage
         assert normalise(one.passage) == normalise(marks[one.number - 1])
@@ -279,9 +280,9 @@ def test_hostile_markup_takes_no_longer_than_text() -> None:
     for piece in ("<", "<a", "<!--", "&", "&#", "&#1", "&a", "< a", "&#x1"):
         text = piece + piece * (1_000_000 // len(piece)) + "1" * 100_000
         begun = time.monotonic()
-        assert plain_text(text) == text
+        assert without_markup(text) == text
         assert time.monotonic() - begun < 20
-    assert plain_text("&#0;&#xD800;&#1114112;&bogus;&lt;p&gt; 1 < 2 <a>") == "\ufffd\ufffd\ufffd&bogus;<p> 1 < 2 "
+    assert without_markup("&#0;&#xD800;&#1114112;&bogus;&lt;p&gt; 1 < 2 <a>") == "\ufffd\ufffd\ufffd&bogus;<p> 1 < 2 "
 
 
 def test_what_chance_may_have_brought_is_not_found() -> None:

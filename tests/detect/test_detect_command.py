@@ -180,6 +180,20 @@ def test_a_long_text_is_many_chances(cli: Cli) -> None:
         assert f", {rate.stretches} times what was measured: the longer one is so long" in shown
 
 
+def test_no_rate_is_given_for_scripts_that_were_not_measured(cli: Cli) -> None:
+    """A text whose letters take two bytes or more has no measured rate, and nothing is expected of such pairs; it is
+    found all the same."""
+    letters = "абвгдежзиклмнопрст"
+    russian = " ".join("".join(letters[int(digit)] for digit in str(n * 7919)) for n in range(300))
+    (cli.folder / "ann" / "russian.txt").write_text(russian)
+    (cli.folder / "found" / "russian.txt").write_text(russian[:1500])
+    found = findings(cli, "found/russian.txt", "--against", "ann")
+    (one,) = found.findings
+    assert (one.rate, found.looked_at.expected_false) == (None, None)
+    text = cli.ok("detect", "found/russian.txt", "--against", "ann").out
+    assert "by chance not measured for texts of this length or script" in text
+
+
 def test_an_index_and_print_sets_give_the_same(cli: Cli) -> None:
     """The same finding in texts, in an index of them, and in their print sets, whichever side those are on."""
     with create_index(str(cli.folder / "press.index")) as index:

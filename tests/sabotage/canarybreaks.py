@@ -102,8 +102,8 @@ CANARY_BREAKS = (
         _MARKS,
     ),
     Break(
-        "entities stay as they are", "node/detect/marksfound.py",
-        "_ENTITY.sub(lambda found: unescape(found[0]), _TAG.sub", "_ENTITY.sub(lambda found: found[0], _TAG.sub",
+        "entities stay as they are", "node/detect/markup.py",
+        "_ENTITY.sub(lambda found: unescape(found[0]), text)", "_ENTITY.sub(lambda found: found[0], text)",
         _MARKS,
     ),
     Break(

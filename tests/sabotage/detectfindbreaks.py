@@ -221,4 +221,10 @@ DETECT_FIND_BREAKS = (
         "        return Answer(hits, matches.boilerplate, matches.crowded)\n",
         _COMMAND,
     ),
+    Break(
+        "rates of one script are given for all", "node/detect/chances.py",
+        "    return 0 if size * 100 > prints.length * BYTES_PERCENT_MAX else prints.length\n",
+        "    return prints.length if size else 1\n",
+        _COMMAND,
+    ),
 )  # fmt: skip

@@ -236,4 +236,14 @@ DETECT_PRINTS_BREAKS = (
         '"prints": _prints(args), "terms": terms', '"prints": None, "terms": terms',
         _COMMAND,
     ),
+    Break(
+        "scripts of a page count as its text", "node/detect/markup.py",
+        "        text = _without(text, begin, end)\n", "        text = _without(text, begin, begin)\n",
+        ("tests/detect/test_markup.py",),
+    ),
+    Break(
+        "pages are read with their markup", "node/detect/reading.py",
+        'if is_markup else item\n', 'if not item else item\n',
+        ("tests/detect/test_markup.py",),
+    ),
 )  # fmt: skip
