@@ -130,11 +130,11 @@ def _show(args: argparse.Namespace, watched: Watched, replayed: Replayed, writte
     checkpoint = replayed.anchor.checkpoint
     head = {"log": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex(), "verified": True}
     value = {**head, **watched_value(watched), **({"review": written.value()} if written else {})} if args.json else {}
-    lines = _lines(watched, replayed)
+    lines = _lines(watched, replayed, _least(args.least))
     emit(value, as_json=args.json, lines=[*lines, *([written.line()] if written else [])] if not args.json else ())
 
 
-def _lines(watched: Watched, replayed: Replayed) -> Iterator[str]:
+def _lines(watched: Watched, replayed: Replayed, least: int) -> Iterator[str]:
     from node.detect.watchwords import NOT_SHOWN, rounded
 
     found, names, checkpoint = watched.extraction, Names(replayed.state), replayed.anchor.checkpoint
@@ -150,7 +150,7 @@ def _lines(watched: Watched, replayed: Replayed) -> Iterator[str]:
     )
     for asset, of_asset in zip(found.assets, watched.groups, strict=True):
         yield ""
-        yield from _asset_lines(asset, of_asset, found.listed, names)
+        yield from _asset_lines(asset, of_asset, found.listed, names, least)
     for place, (asset, look) in enumerate(found.listed[:LISTED_SHOWN], 1):
         yield ""
         yield from _listed_lines(place, asset, look, watched, names)
@@ -166,12 +166,18 @@ def _lines(watched: Watched, replayed: Replayed) -> Iterator[str]:
     yield "NOT SHOWN: " + "; ".join(NOT_SHOWN)
 
 
-def _asset_lines(found: AssetLook, groups: Groups, listed: list[tuple[AssetLook, Look]], names: Names) -> Iterator[str]:
+def _asset_lines(
+    found: AssetLook, groups: Groups, listed: list[tuple[AssetLook, Look]], names: Names, least: int
+) -> Iterator[str]:
     from node.detect.extraction import BREADTH, POPULATION_MIN
     from node.detect.watchwords import OUTSIDE_WORDS, member_text, percent, rounded
 
     items = f", {found.items:,} items" if found.items else ""
     yield f"{names.asset(found.asset)}{items}: {counted(len(found.looks), 'user')}, and {found.small:,} who took little"
+    if found.overfull:
+        yield f"  one user named {found.overfull:,} items, more than its record says it has: that count isn't used"
+    elif found.items is not None and found.items < least:
+        yield f"  nobody can be listed: it has {found.items:,} items, and --least is {least:,}"
     if not found.is_compared:
         yield f"  NOT COMPARED: too few users to say who is unusual or who belongs together (at least {POPULATION_MIN})"
     elif found.measure != BREADTH:

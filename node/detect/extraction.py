@@ -58,6 +58,9 @@ FLOORS = {"breadth": 0.25, "return": 0.1, "burst": 0.25, "growth": 1.0, "volume"
 BREADTH, RETURN, BURST, GROWTH, VOLUME = "breadth", "return", "burst", "growth", "volume"
 HELPERS = (BURST, GROWTH)
 
+OVERFULL = 1.1
+"""Times an asset's items from which on more were named than it has; below, an estimate may err."""
+
 
 @dataclass(slots=True, eq=False)
 class Look:
@@ -104,6 +107,8 @@ class AssetLook:
     took, at the least; `looks`: those that took enough, broadest first, each as the meter has it that shows most;
     `meters`: all meters of these; `small`: how many others there are; `population`: how many are held against each
     other, and `unnamed` how many aren't, since they name too few items; `outside`: takings outside of the log's time;
+    `overfull`: distinct items that one user named where those are more than the asset's record has (which then isn't
+    used), else 0;
     `measure`: breadth or volume; `spreads`: by measure, none where the population is too small; `law`: none
     without items."""
 
@@ -115,6 +120,7 @@ class AssetLook:
     population: int = 0
     unnamed: int = 0
     outside: int = 0
+    overfull: int = 0
     measure: str = BREADTH
     spreads: dict[str, Spread] = field(default_factory=dict)
     law: Law | None = None
@@ -213,6 +219,10 @@ def _look_at_asset(
 ) -> AssetLook:  # fmt: skip
     enough = [one for one in meters if one.takings >= TAKINGS_MIN]
     looks, outside = [], 0
+    named_most = max((one.breadth_least for one in meters), default=0)
+    overfull = items is not None and named_most > items * OVERFULL
+    if overfull:  # the record's count is old, or of other things: to cut what was seen to it would hide who took it
+        items = None
     for taken in enough:
         breadth = taken.breadth_least if items is None else min(taken.breadth_least, items)
         look = Look(taken, breadth, time.nearest(taken.first), time.nearest(taken.last))
@@ -226,7 +236,7 @@ def _look_at_asset(
             outside += left_out
         looks.append(look)
     users = len({(one.party, one.user) for one in meters})
-    found = AssetLook(asset, items, [], looks, 0, outside=outside)
+    found = AssetLook(asset, items, [], looks, 0, outside=outside, overfull=named_most if overfull else 0)
     found.looks = _broadest(found)
     found.small = users - len(found.looks)
     named = sum(look.named >= TAKINGS_MIN for look in found.looks)

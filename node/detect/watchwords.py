@@ -239,7 +239,7 @@ def asset_value(found: AssetLook, groups: Groups) -> dict[str, Any]:
         "asset": show_target(found.asset), "items": found.items, "users": len(found.looks) + found.small,
         "looked_at": len(found.looks), "too_small": found.small, "compared": found.is_compared,
         "compared_users": found.population if found.is_compared else 0, "naming_too_few_items": found.unnamed,
-        "takings_outside_of_time": found.outside,
+        "takings_outside_of_time": found.outside, "more_items_named": found.overfull or None,
         "by": found.measure if found.measure == BREADTH else "takings",
         "quantiles": {name: rounded(value) for name, value in zip(names, found.quantiles, strict=False)},
         "heaps_law": None if law is None else {"factor": f"{law.factor:.4f}", "power": f"{law.power:.4f}"},

@@ -194,6 +194,17 @@ def test_no_rate_is_given_for_scripts_that_were_not_measured(cli: Cli) -> None:
     assert "by chance not measured for texts of this length or script" in text
 
 
+def test_prints_left_out_are_counted_as_such(cli: Cli) -> None:
+    """Prints that a list names count for nothing: they are counted apart, and are no matches."""
+    text = words(("ann", 1))
+    prints = print_item(Item("a", bytes(32), text), Winnower())
+    (cli.folder / "common.txt").write_bytes(encode_boilerplate(prints.distinct[:12]))
+    plain = findings(cli, "found", "ann", "--against", "ann", "bob")
+    known = findings(cli, "found", "ann", "--against", "ann", "bob", "--boilerplate", "common.txt")
+    assert (plain.looked_at.boilerplate, known.looked_at.boilerplate >= 12) == (0, True)
+    assert plain.looked_at.matches == known.looked_at.matches == sum(owner.matches for owner in known.owners)
+
+
 def test_an_index_and_print_sets_give_the_same(cli: Cli) -> None:
     """The same finding in texts, in an index of them, and in their print sets, whichever side those are on."""
     with create_index(str(cli.folder / "press.index")) as index:

@@ -332,6 +332,17 @@ def test_what_is_little_is_not_listed() -> None:
     assert (tiny.listed, tiny.assets[0].small) == ([], 1)
 
 
+def test_a_count_that_is_too_low_hides_nobody() -> None:
+    """Where a user named more items than the asset's record has, that count isn't used, and it is said; a count that
+    one may reach is."""
+    records = [*crowd(40), *through(300)]
+    found = look_at(read(records), items_of=lambda target: 27, window_ms=DAY_MS)
+    assert [(look.taken.party, look.breadth) for _, look in found.listed] == [(party_of("x"), 300)]
+    assert (found.assets[0].items, found.assets[0].overfull) == (None, 300)
+    exact = look_at(read(records), items_of=lambda target: 300, window_ms=DAY_MS)
+    assert (exact.assets[0].items, exact.assets[0].overfull) == (300, 0)
+
+
 def test_who_comes_back_is_unusual_by_no_return() -> None:
     """150 items ten times each, and 150 items once: the second alone stands out by how little it comes back."""
     often = [usage(at, party_of("often"), START_MS + at * HOUR_MS // 4, at % 150) for at in range(1500)]

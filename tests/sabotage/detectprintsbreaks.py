@@ -26,11 +26,6 @@ DETECT_PRINTS_BREAKS = (
         _TEXT,
     ),
     Break(
-        "pieces are cut anywhere in a run of marks", "node/detect/text.py",
-        "cut = begin + (at + PIECE_CHARS - begin) // RUN_MAX * RUN_MAX", "cut = at + PIECE_CHARS",
-        _TEXT,
-    ),
-    Break(
         "a run is cut a character late", "node/detect/normalform.py",
         "range(start + RUN_MAX, end, RUN_MAX)", "range(start + RUN_MAX + 1, end, RUN_MAX)",
         _TEXT,
