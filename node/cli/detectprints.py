@@ -55,7 +55,7 @@ def check_outside(path: str, file: str | None, *, field: str, what: str) -> None
         top = os.path.realpath(path)
         if os.path.commonpath([top, os.path.realpath(file)]) == top:
             raise InputError(
-                f"{what} would lie in the folder that it is made of", field=field, expected="a file elsewhere"
+                f"{what} would lie in the folder that it lists", field=field, expected="a file elsewhere"
             )
 
 

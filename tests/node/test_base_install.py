@@ -37,12 +37,12 @@ def test_base_install_verifies_and_audits(base: Path, node: NodeProcess, tmp_pat
     proof, evidence = tmp_path / "use.tlog-proof", tmp_path / "use.evidence.json"
     proof.write_bytes(node.get(f"/proof/{first}").body)
     evidence.write_bytes(node.get(f"/evidence/{actor.log(use_body())['first_index']}").body)
-    marks = [Mark(bytes(32), "one mark"), Mark(b"\1" * 32, "another")]
+    marks = [Mark(bytes(32), "one mark"), Mark(b"\1" * 32, "another passage that nobody has written before today, or since")]
     made = make_body({"kind": "canary", "at": NOW_MS, "count": 2, "root": canary.root(marks)})
     shown, opening, text = tmp_path / "canary.tlog-proof", tmp_path / "opening.json", tmp_path / "text"
     shown.write_bytes(node.get(f"/proof/{actor.log(made)['first_index']}").body)
     opening.write_bytes(format_opening(open_mark(marks, 1)))
-    text.write_text("AN-OTHER")
+    text.write_text("AN-OTHER PASSAGE, that nobody has written (before today, or since).")
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     key = str(node.folder / "log.vkey")
     backup = str(tmp_path / "log.backup")
