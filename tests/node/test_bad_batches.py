@@ -133,8 +133,8 @@ def test_other_parties_keys_cannot_be_revoked(node: NodeProcess, actor: Actor) -
 
 
 def test_rules_that_need_the_log(node: NodeProcess, actor: Actor) -> None:
-    """References to what isn't there or is another's, wrong shares and terms, and what isn't supported yet are 422
-    with position and field."""
+    """References to what isn't there or is another's, wrong shares and terms are 422 with position and
+    field."""
     other = Actor(node).join()
     size = node.checkpoint().size
     own = actor.log(body("asset", type="dataset", name="own"))["first_index"]
@@ -150,7 +150,8 @@ def test_rules_that_need_the_log(node: NodeProcess, actor: Actor) -> None:
         (body("terms", asset=bytes(40), currency="EUR", offers=[]), "asset"),
         (body("terms", asset=ref, currency="EUR", offers=[], arbiter=bytes(32)), "arbiter"),
         (body("grant", terms=ref, licensee=actor.key), "terms"),
-        (body("accept", correction=ref), "correction"), (body("canary", root=bytes(32), count=1), "kind"),
+        (body("accept", correction=ref), "correction"), 
+        (body("canary", asset=bytes(40), root=bytes(32), count=1), "asset"),
         (body("asset", type="dataset", name="x", terms={"currency": "EUR", "offers": [], "arbiter": bytes(32)}),
          "terms.arbiter"),
     ]  # fmt: skip

@@ -37,7 +37,10 @@ def test_base_install_verifies_and_audits(base: Path, node: NodeProcess, tmp_pat
     proof, evidence = tmp_path / "use.tlog-proof", tmp_path / "use.evidence.json"
     proof.write_bytes(node.get(f"/proof/{first}").body)
     evidence.write_bytes(node.get(f"/evidence/{actor.log(use_body())['first_index']}").body)
-    marks = [Mark(bytes(32), "one mark"), Mark(b"\1" * 32, "another passage that nobody has written before today, or since")]
+    marks = [
+        Mark(bytes(32), "one mark"),
+        Mark(b"\1" * 32, "another passage that nobody has written before today, or since"),
+    ]
     made = make_body({"kind": "canary", "at": NOW_MS, "count": 2, "root": canary.root(marks)})
     shown, opening, text = tmp_path / "canary.tlog-proof", tmp_path / "opening.json", tmp_path / "text"
     shown.write_bytes(node.get(f"/proof/{actor.log(made)['first_index']}").body)
