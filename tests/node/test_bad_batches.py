@@ -150,7 +150,7 @@ def test_rules_that_need_the_log(node: NodeProcess, actor: Actor) -> None:
         (body("terms", asset=bytes(40), currency="EUR", offers=[]), "asset"),
         (body("terms", asset=ref, currency="EUR", offers=[], arbiter=bytes(32)), "arbiter"),
         (body("grant", terms=ref, licensee=actor.key), "terms"),
-        (body("accept", correction=ref), "correction"), 
+        (body("accept", correction=ref), "correction"),
         (body("canary", asset=bytes(40), root=bytes(32), count=1), "asset"),
         (body("asset", type="dataset", name="x", terms={"currency": "EUR", "offers": [], "arbiter": bytes(32)}),
          "terms.arbiter"),
