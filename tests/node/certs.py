@@ -89,5 +89,6 @@ class Authority:
             fresh = path.with_suffix(".new")
             fresh.write_bytes(data)
             fresh.chmod(0o600)
-            fresh.replace(path)
+        for path in (certificate, private_key):  # one right after the other: a running node may look in between
+            path.with_suffix(".new").replace(path)
         return certificate, private_key

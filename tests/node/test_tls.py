@@ -3,6 +3,7 @@
 import datetime
 import logging
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -106,14 +107,16 @@ def _no_certificate(folder: Path, authority: Authority) -> None:
 
 
 def _no_key(folder: Path, authority: Authority) -> None:
-    authority.issue(folder)[1].unlink()
+    key = folder / "key.pem"
+    (key if key.exists() else authority.issue(folder)[1]).unlink()
 
 
 def _other_key(folder: Path, authority: Authority) -> None:
-    certificate, _ = authority.issue(folder)
-    kept = certificate.read_bytes()
-    authority.issue(folder)
-    certificate.write_bytes(kept)
+    """A pair that never was a good one on its way there: a running node looks by itself, too."""
+    if not (folder / "key.pem").exists():
+        authority.issue(folder)
+    (folder / "spare").mkdir(exist_ok=True)
+    shutil.copyfile(authority.issue(folder / "spare")[0], folder / "cert.pem")
 
 
 def _locked_key(folder: Path, authority: Authority) -> None:
