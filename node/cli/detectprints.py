@@ -54,9 +54,7 @@ def check_outside(path: str, file: str | None, *, field: str, what: str) -> None
     if file and os.path.isdir(path):
         top = os.path.realpath(path)
         if os.path.commonpath([top, os.path.realpath(file)]) == top:
-            raise InputError(
-                f"{what} would lie in the folder that it lists", field=field, expected="a file elsewhere"
-            )
+            raise InputError(f"{what} would lie in the folder that it lists", field=field, expected="a file elsewhere")
 
 
 def make_prints(args: argparse.Namespace, paths: Sequence[str], output: str | None, *, field: str) -> Made:
